@@ -1,0 +1,106 @@
+# `make` alone prints this list. Every target sets the environment up first where that is needed.
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+PYTHON ?= python3
+PY := .venv/bin/python
+LAB := $(PY) -m lab
+
+# make scenario NAME=circuit-breaker TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local
+FLAGS := $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
+         $(if $(RUNTIME),--runtime $(RUNTIME))
+
+.PHONY: help
+help: ## Show what there is to type
+	@echo 'make <target>, one of:'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@echo
+	@echo 'Begin with: make scenario NAME=circuit-breaker'
+
+.PHONY: setup
+setup: ## Set up .venv for running (the others do it when needed)
+	@$(PYTHON) scripts/bootstrap.py
+
+.PHONY: setup-dev
+setup-dev: ## Set up .venv for developing and testing
+	@$(PYTHON) scripts/bootstrap.py --dev
+
+.PHONY: scenario
+scenario: setup ## Run one experiment: NAME=... [TRIALS= SEED= SCALE= RUNTIME=]
+	@$(LAB) run $(if $(NAME),$(NAME)) $(FLAGS)
+
+.PHONY: scenarios
+scenarios: setup ## Run the whole catalogue, one after another
+	@$(LAB) run --all $(FLAGS)
+
+.PHONY: list
+list: setup ## The catalogue and its last verdicts; RUNS=1 for the runs too
+	@$(LAB) list $(if $(RUNS),--runs)
+
+.PHONY: show
+show: setup ## One experiment before it runs: NAME=...
+	@$(LAB) show $(NAME)
+
+.PHONY: judge
+judge: setup ## Judge a saved run again: RUN=circuit-breaker for its last one
+	@$(LAB) judge $(RUN)
+
+.PHONY: report
+report: setup ## Write the report of a saved run again: RUN=...
+	@$(LAB) report $(RUN)
+
+.PHONY: compare
+compare: setup ## Set two or more saved runs side by side: RUNS="... ..."
+	@$(LAB) compare $(RUNS)
+
+.PHONY: doctor
+doctor: setup ## What is installed, what is missing and how to get it
+	@$(LAB) doctor
+
+.PHONY: heal
+heal: setup ## Remove faults and processes that a crashed run left
+	@$(LAB) heal
+
+.PHONY: test
+test: setup-dev ## The whole test suite, with coverage
+	@$(PY) -m coverage erase
+	@$(PY) -m coverage run -m pytest
+	@$(PY) -m coverage combine -q
+	@$(PY) -m coverage report
+
+.PHONY: unit
+unit: setup-dev ## Only the quick tests
+	@$(PY) -m pytest -q -m 'not e2e'
+
+.PHONY: benchmark
+benchmark: setup-dev ## How fast and exact load generator and fault proxy are
+	@$(PY) -m benchmarks.open_model
+	@$(PY) -m benchmarks.proxy
+
+.PHONY: check
+check: setup-dev ## Lint, format and types
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+
+.PHONY: format
+format: setup-dev ## Format the code
+	@$(PY) -m ruff check --fix-only -q .
+	@$(PY) -m ruff format -q .
+
+.PHONY: lock
+lock: ## Write the lock files anew from pyproject.toml (needs uv)
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+
+.PHONY: toxiproxy
+toxiproxy: ## Build the real Toxiproxy 2.12 into .lab/bin (needs Go)
+	@command -v go >/dev/null || { echo 'make toxiproxy needs Go (apt-get install golang, brew install go)'; exit 3; }
+	@mkdir -p .lab/bin
+	GOBIN=$(CURDIR)/.lab/bin go install github.com/Shopify/toxiproxy/v2/cmd/server@v2.12.0
+	GOBIN=$(CURDIR)/.lab/bin go install github.com/Shopify/toxiproxy/v2/cmd/cli@v2.12.0
+	@mv .lab/bin/server .lab/bin/toxiproxy-server && mv .lab/bin/cli .lab/bin/toxiproxy-cli
+	@.lab/bin/toxiproxy-server -version
+
+.PHONY: clean
+clean: ## Remove the environment, fetched servers and caches (reports stay)
+	rm -rf .venv .lab .mypy_cache .ruff_cache .pytest_cache .coverage .coverage.*
