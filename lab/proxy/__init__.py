@@ -1,0 +1,1 @@
+"""The built-in fault proxy: Toxiproxy's HTTP API and toxics on uvloop, run as `python -m lab.proxy`."""

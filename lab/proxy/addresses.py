@@ -1,0 +1,88 @@
+"""Addresses as Go writes them: `host:port`, `[::1]:port`, `:port` or nothing, and listening sockets on them."""
+
+import asyncio
+import os
+import socket
+from dataclasses import dataclass
+
+
+class AddressError(Exception):
+    """An address that cannot be parsed, resolved or bound, in the words of Go's net package."""
+
+
+@dataclass(frozen=True)
+class Address:
+    """One resolved place to listen on."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def split(address: str) -> tuple[str, int]:
+    """Host and port of an address; an empty one is any host and port 0.
+
+    Raises AddressError: `address 127.0.0.1: missing port in address`.
+    """
+    if not address:
+        return "", 0
+    host, colon, port = address.rpartition(":")
+    if not colon or (address.startswith("[") and address.endswith("]")):
+        raise AddressError(f"address {address}: missing port in address")
+    if host.startswith("[") and host.endswith("]"):
+        host = host[1:-1]
+    elif ":" in host:
+        raise AddressError(f"address {address}: too many colons in address")
+    if not port:
+        return host, 0
+    try:
+        number = int(port) if port.isascii() and port.isdigit() else socket.getservbyname(port, "tcp")
+    except (OSError, ValueError):
+        raise AddressError(f"lookup tcp/{port}: unknown port") from None
+    if number > 65535:
+        raise AddressError(f"address {number}: invalid port")
+    return host, number
+
+
+async def resolve(address: str) -> Address:
+    """Where this address is, IPv4 before IPv6; the host of an address without one is empty.
+
+    Raises AddressError, also where the name is unknown.
+    """
+    host, port = split(address)
+    if not host:
+        return Address("", port)
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    except (OSError, ValueError):
+        raise AddressError(f"lookup {host}: no such host") from None
+    found.sort(key=lambda info: info[0] != socket.AF_INET)
+    return Address(str(found[0][4][0]), port)
+
+
+async def listen(address: str) -> tuple[socket.socket, str]:
+    """A listening socket and the address it really has; without a host it takes IPv4 and IPv6 alike.
+
+    Raises AddressError: `listen tcp 127.0.0.1:80: bind: address already in use`.
+    """
+    try:
+        place = await resolve(address)
+    except AddressError as error:
+        raise AddressError(f"listen tcp: {error}") from None
+    both = place.host in ("", "::") and socket.has_dualstack_ipv6()
+    family = socket.AF_INET6 if both or ":" in place.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
+        sock.bind((place.host, place.port))
+        sock.listen(socket.SOMAXCONN)
+        sock.setblocking(False)
+        host, port = sock.getsockname()[:2]
+    except OSError as error:
+        sock.close()
+        raise AddressError(f"listen tcp {place}: bind: {os.strerror(error.errno or 0).lower()}") from None
+    return sock, str(Address(host, port))
