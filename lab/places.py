@@ -1,0 +1,10 @@
+"""Where things are: the project's folders, each named once."""
+
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SCENARIOS = ROOT / "scenarios"
+TARGETS = ROOT / "targets"
+REPORTS = ROOT / "reports"
+HOME = ROOT / ".lab"  # what the lab fetches and keeps for itself
+STATE = HOME / "runs"  # journals and scratch data of runs in progress

@@ -1,0 +1,60 @@
+"""Servers we did not write, one kind a file: each module here offers `KIND` and is found by its name."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.errors import MissingPart
+from lab.model import Env
+from lab.runtime.base import Address
+from lab.runtime.seat import Command
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Program
+
+
+@dataclass(frozen=True)
+class Ground:
+    """What one server gets: its address, an empty folder of its own, its settings, and the programs of its part.
+
+    `shared` is a folder that all servers of the run share, for what is costly to make twice.
+    """
+
+    name: str
+    address: Address
+    data: Path
+    shared: Path
+    settings: Env
+    programs: Mapping[str, Program]
+    supervisor: Supervisor = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of server.
+
+    `part` names it in lab.runtime.parts. `prepare` fills the data folder and gives the command, `ready` asks in the
+    server's own way whether it can be used (OSError: not yet), `url` is what callers get in `<NAME>_URL` for the
+    address they are to connect to.
+    """
+
+    part: str
+    prepare: Callable[[Ground], Awaitable[Command]]
+    ready: Callable[[Address], Awaitable[bool]]
+    url: Callable[[Address], str]
+
+
+def kinds() -> list[str]:
+    """The kinds that this runtime can start."""
+    return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def kind_of(name: str) -> Kind:
+    """A kind by name. Raises MissingPart where this runtime has none."""
+    if name not in kinds():
+        raise MissingPart(f"the local runtime starts {', '.join(kinds())}, but not {name}: use `--runtime compose`")
+    found: Kind = importlib.import_module(f"{__name__}.{name}").KIND
+    return found

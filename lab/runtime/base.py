@@ -1,0 +1,128 @@
+"""The protocol that every runtime speaks; the engine knows no other door to processes and containers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from lab.bench import Bench
+from lab.model import Env, Link, Member
+
+
+@dataclass(frozen=True)
+class Address:
+    """A TCP address that the lab itself can connect to."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As an HTTP base URL, without a slash at the end."""
+        return f"http://{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What one variant needs: members (callees first), links, and the whole environment of each member."""
+
+    members: Sequence[Member]
+    links: Sequence[Link]
+    env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
+
+
+class Running(Bench, Protocol):
+    """A stack that is up. It is also the bench that faults work at."""
+
+    def address(self, member: Member) -> Address:
+        """Where a member listens, with no proxy between."""
+        ...
+
+    def link_address(self, link: Link) -> Address:
+        """Where the link's proxy listens."""
+        ...
+
+    def pids(self, member: Member) -> Sequence[int]:
+        """Process ids of a member, as the lab's machine sees them; empty where it is gone."""
+        ...
+
+    def deaths(self) -> Sequence[str]:
+        """Members that ended though nobody asked them to, a sentence each with their last log lines."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop everything of this stack: politely, then surely. Never raises for what is already gone."""
+        ...
+
+
+class Runtime(Protocol):
+    """A way to run stacks."""
+
+    name: str
+
+    async def start(self, stack: Stack, logs: Path) -> Running:
+        """Start a stack fresh, wire each link through the proxy, wait until all are ready.
+
+        Logs go to `logs/<member>.log`. Raises StartError with the last log lines of what did not come up, having
+        stopped the rest.
+        """
+        ...
+
+    def versions(self) -> Mapping[str, str]:
+        """Version of each part it runs: the fault proxy, the backing servers."""
+        ...
+
+    @property
+    def proxy(self) -> str:
+        """Which fault proxy stands in the links, with its version, in a few words."""
+        ...
+
+    async def close(self) -> None:
+        """Stop whatever it keeps between stacks."""
+        ...
+
+
+class Child(Protocol):
+    """A process that the lab started and will end."""
+
+    name: str
+    pid: int
+    log: Path
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code, minus the signal's number where it was killed, None while it runs."""
+        ...
+
+    async def wait(self) -> int:
+        """Wait for its end; gives the return code."""
+        ...
+
+    async def stop(self, grace_s: float = 5.0) -> int:
+        """SIGTERM, then SIGKILL to its whole group after `grace_s`; returns when it is gone."""
+        ...
+
+    def tail(self, lines: int = 20) -> str:
+        """The end of its log."""
+        ...
+
+
+class Spawn(Protocol):
+    """`Supervisor.spawn`: how rooms that need a process get one, so that it ends with the run."""
+
+    def __call__(
+        self,
+        name: str,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str] | None = None,
+        log: Path,
+        cwd: Path | None = None,
+    ) -> Child:
+        """Start a program; output is appended to `log`, `env` is added to a small clean environment."""
+        ...

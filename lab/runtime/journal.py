@@ -1,0 +1,78 @@
+"""The journal of one run: what begins and ends is on disk before it happens, so that a crash hides nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from lab.model import Scalar
+
+Kind = Literal["run begins", "process starts", "process started", "process ended", "fault in", "fault out", "run ends"]
+Fact = Scalar | None
+JOURNAL = "journal.jsonl"  # its name in the run's folder, which it makes a run's
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One line: when (seconds since the epoch), what, and its facts."""
+
+    at_epoch_s: float
+    kind: str
+    facts: Mapping[str, Fact]
+
+
+class Journal:
+    """Append-only lines of JSON, each synced to the disk before `write` returns."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        self._faults = 0
+
+    def write(self, kind: Kind, **facts: Fact) -> None:
+        """Add one entry."""
+        line = json.dumps({"at": time.time(), "kind": kind, **facts}, default=str) + "\n"
+        os.write(self._file, line.encode())
+        os.fsync(self._file)
+
+    @contextmanager
+    def fault(self, what: str, **facts: Scalar) -> Iterator[None]:
+        """Write a fault down before it goes in, and on exit, however that comes about, that it is out again."""
+        self._faults += 1
+        number = self._faults
+        self.write("fault in", number=number, what=what, **{f"fact_{name}": fact for name, fact in facts.items()})
+        try:
+            yield
+        finally:
+            self.write("fault out", number=number, what=what)
+
+    def close(self) -> None:
+        """Close the file; nothing can be written after."""
+        os.close(self._file)
+
+
+def read(path: Path) -> list[Entry]:
+    """The entries of a journal, oldest first; empty where there is none.
+
+    A line that cannot be read is left out: a crash tears at most the last one, and what could not be written down
+    had not begun.
+    """
+    try:
+        lines = path.read_text(errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [entry for entry in map(_entry, lines) if entry]
+
+
+def _entry(line: str) -> Entry | None:
+    try:
+        facts = json.loads(line)
+        return Entry(float(facts.pop("at")), str(facts.pop("kind")), facts)
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return None

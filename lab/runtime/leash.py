@@ -1,0 +1,101 @@
+"""
+Ends what is left of a run, however the lab died; run as a program it is the run's leash.
+
+The leash is one small process beside each run, in a session of its own. It holds the reading end of a pipe whose
+writing end only the lab has: when the lab ends, even by `kill -9`, the pipe ends too, and the leash kills what the
+lab could not. It imports nothing but the standard library, so that it is up in milliseconds and small.
+
+    lab --pipe--> leash        lines `+<group>` (began), `-<group>` (ended); end of file: kill what is left
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+MARKER = "LAB_RUN"
+PATIENCE_S = 3.0
+PS = ["ps", "-axEwwo", "pid=,command="]  # macOS: the environment stands behind the command, of own processes only
+
+
+def survivors(run: str, folder: Path) -> list[int]:
+    """Process ids that belong to a run, this process left out.
+
+    A process belongs to it when it was started with `LAB_RUN=<run>` in its environment. Some servers overwrite
+    that memory with their title and leave their process group (PostgreSQL does both); on Linux those are known by
+    working in the run's folder without a terminal, which no person's shell does.
+    """
+    found = _from_proc(run, folder) if Path("/proc/self/environ").exists() else _from_ps(run)
+    return [pid for pid in found if pid != os.getpid()]
+
+
+def end(run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = PATIENCE_S) -> list[int]:
+    """Kill process groups and every survivor of a run until none is left; gives the ids of those still there."""
+    for group in groups:
+        if group > 1:  # kill(2): 0 is our own group, -1 is everybody
+            _kill(-group)
+    deadline = time.monotonic() + patience_s
+    while left := survivors(run, folder):
+        for pid in left:
+            _kill(pid)
+        if time.monotonic() > deadline:
+            break
+        time.sleep(0.02)
+    return left
+
+
+def hold(run: str, folder: Path, descriptor: int) -> None:
+    """Wait for the end of the pipe, then end the run."""
+    groups: set[int] = set()
+    with os.fdopen(descriptor) as pipe:
+        for line in pipe:
+            group = int(line[1:])
+            (groups.add if line[0] == "+" else groups.discard)(group)
+    end(run, folder, groups)
+
+
+def _from_proc(run: str, folder: Path) -> list[int]:
+    wanted, home = f"{MARKER}={run}".encode(), str(folder)
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            if wanted in (entry / "environ").read_bytes().split(b"\0") or _works_in(entry, home):
+                found.append(int(entry.name))
+        except OSError:  # gone meanwhile, or another user's
+            continue
+    return found
+
+
+def _works_in(entry: Path, home: str) -> bool:
+    place = str((entry / "cwd").readlink()).removesuffix(" (deleted)")
+    if place != home and not place.startswith(home + "/"):
+        return False
+    terminal = (entry / "stat").read_text().rpartition(")")[2].split()[4]
+    return terminal == "0"
+
+
+def _from_ps(run: str) -> list[int]:
+    """Where there is no /proc."""
+    listing = subprocess.run(PS, capture_output=True, text=True, check=False)
+    rows = (line.split() for line in listing.stdout.splitlines())
+    return [int(words[0]) for words in rows if f"{MARKER}={run}" in words[1:]]
+
+
+def _kill(number: int) -> None:
+    """SIGKILL to a process, or with a negative number to a process group; one that is gone is no error."""
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.kill(number, signal.SIGKILL)
+
+
+if __name__ == "__main__":
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # it must outlive whatever ends the lab
+    hold(sys.argv[1], Path(sys.argv[2]), sys.stdin.fileno())

@@ -1,0 +1,220 @@
+"""The local runtime: every member is a process on 127.0.0.1, every link a proxy of one fault proxy."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
+from pathlib import Path
+
+from lab.bench import LinkControl, ProcessControl
+from lab.errors import ProxyError, StartError
+from lab.model import Backing, Link, Member, Scalar, Service
+from lab.runtime import backing
+from lab.runtime.base import Address, Stack
+from lab.runtime.ports import free_port
+from lab.runtime.ready import PortTaken, Ready, http_ok, wait_ready
+from lab.runtime.seat import Command, Seat
+from lab.runtime.supervisor import Managed, Supervisor
+from lab.runtime.tools import Program, ProxyProgram, Tools
+from lab.runtime.toxiproxy import FaultProxy, ProxiedLink
+
+HOST = "127.0.0.1"
+ROOT = Path(__file__).resolve().parents[2]  # where `targets` is
+TRIES = 3
+GRACE_S = 6.0  # a target finishes what is in flight within 5 s
+
+
+def parts_of(members: Iterable[Member]) -> list[str]:
+    """The parts (names of lab.runtime.parts) that members need. Raises MissingPart for a kind it cannot start."""
+    return sorted({backing.kind_of(member.kind).part for member in members if isinstance(member, Backing)})
+
+
+class LocalRuntime:
+    """Runs stacks as processes of a supervisor, with the servers that `tools` finds."""
+
+    name = "local"
+
+    def __init__(self, supervisor: Supervisor, tools: Tools) -> None:
+        self._supervisor = supervisor
+        self._tools = tools
+        self._proxy_program = tools.fault_proxy()
+        self._stacks = 0
+
+    @property
+    def proxy(self) -> str:
+        """Which fault proxy stands in the links, with its version."""
+        return self._proxy_program.text
+
+    def versions(self) -> Mapping[str, str]:
+        """Version of the fault proxy and of each server that was needed so far."""
+        return {"fault proxy": self.proxy, **self._tools.versions()}
+
+    async def start(self, stack: Stack, logs: Path) -> LocalRunning:
+        """Start a stack fresh; should somebody take one of its ports meanwhile, again on others."""
+        programs = await asyncio.to_thread(self._tools.need, *parts_of(stack.members))
+        for tries_left in reversed(range(TRIES)):
+            self._stacks += 1
+            data = self._supervisor.scratch / f"stack-{self._stacks}"
+            running = LocalRunning(stack, logs, data, self._supervisor, programs, self._proxy_program)
+            try:
+                await running.start()
+            except BaseException as error:
+                await asyncio.shield(running.stop())
+                if isinstance(error, PortTaken) and tries_left:
+                    continue
+                raise
+            return running
+        raise AssertionError("the last try returns or raises")
+
+    async def close(self) -> None:
+        """Nothing is kept between stacks: a fresh fault proxy starts while the services do."""
+
+
+class LocalRunning:
+    """A stack of processes; the bench that faults work at."""
+
+    def __init__(
+        self,
+        stack: Stack,
+        logs: Path,
+        data: Path,
+        supervisor: Supervisor,
+        programs: Mapping[str, Program],
+        proxy_program: ProxyProgram,
+    ) -> None:
+        self._stack = stack
+        self._logs = logs
+        self._data = data
+        self._supervisor = supervisor
+        self._programs = programs
+        self._proxy_program = proxy_program
+        self._addresses = {member: Address(HOST, free_port()) for member in stack.members}
+        self._link_addresses = {link: Address(HOST, free_port()) for link in stack.links}
+        self._seats: dict[Member, Seat] = {}
+        self._links: dict[Link, ProxiedLink] = {}
+        self._proxy: FaultProxy | None = None
+        self._proxy_child: Managed | None = None
+
+    async def start(self) -> None:
+        """Backing servers and the fault proxy first, then all services at once. Raises StartError."""
+        servers = [member for member in self._stack.members if isinstance(member, Backing)]
+        services = [member for member in self._stack.members if isinstance(member, Service)]
+        proxy = [self._start_proxy()] if self._stack.links else []
+        # A service comes up without its callees, as everywhere, but it may want its database at once.
+        if servers:
+            await _all([*(self._start_backing(server) for server in servers), *proxy])
+            proxy = []
+        await _all([*(self._start_service(service) for service in services), *proxy])
+
+    def link(self, link: Link) -> LinkControl:
+        """The proxy of a link."""
+        return self._links[link]
+
+    def process(self, member: Member) -> ProcessControl:
+        """The process of a member."""
+        return self._seats[member]
+
+    def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
+        """Write a fault down before it goes in, and on exit that it is out again."""
+        return self._supervisor.journal.fault(what, **facts)
+
+    def address(self, member: Member) -> Address:
+        """Where a member listens, with no proxy between."""
+        return self._addresses[member]
+
+    def link_address(self, link: Link) -> Address:
+        """Where the link's proxy listens."""
+        return self._link_addresses[link]
+
+    def pids(self, member: Member) -> Sequence[int]:
+        """Process ids of a member, the first one first; empty where it is gone."""
+        return self._seats[member].pids()
+
+    def deaths(self) -> Sequence[str]:
+        """Members, and the fault proxy, that ended though nobody asked them to."""
+        found = [death for seat in self._seats.values() for death in seat.deaths()]
+        child = self._proxy_child
+        if child and child.returncode is not None and not child.asked_to_end:
+            found.append(f"the fault proxy ended by itself; its last log lines ({child.log}):\n{child.tail()}")
+        return found
+
+    async def stop(self) -> None:
+        """Stop the services, then what they stand on."""
+        services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
+        servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
+        await asyncio.gather(*(seat.stop(GRACE_S) for seat in services))
+        await asyncio.gather(*(seat.stop(GRACE_S) for seat in servers))
+        if self._proxy:
+            self._proxy.close()
+        if self._proxy_child:
+            await self._proxy_child.stop(GRACE_S)
+
+    async def _start_service(self, service: Service) -> None:
+        address = self._addresses[service]
+        urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
+        own = self._stack.env.get(service, service.env)
+        env = {
+            **{name: _text(value) for name, value in own.items()},
+            **urls,
+            "HOST": address.host,
+            "PORT": str(address.port),
+            "SERVICE_NAME": service.name,
+        }
+        command = Command([sys.executable, "-m", f"targets.{service.target}"], env, cwd=ROOT)
+        await self._seat(service, command, partial(http_ok, address)).start()
+
+    async def _start_backing(self, server: Backing) -> None:
+        kind = backing.kind_of(server.kind)
+        data, shared = self._data / server.name, self._supervisor.scratch / "shared"
+        for folder in (data, shared):
+            folder.mkdir(parents=True, exist_ok=True)
+        settings = self._stack.env.get(server, server.settings)
+        address = self._addresses[server]
+        ground = backing.Ground(server.name, address, data, shared, settings, self._programs, self._supervisor)
+        command = await kind.prepare(ground)
+        await self._seat(server, command, partial(kind.ready, address)).start()
+
+    def _seat(self, member: Member, command: Command, ready: Ready) -> Seat:
+        log = self._logs / f"{member.name}.log"
+        seat = Seat(member, self._addresses[member], command, ready, log, self._supervisor)
+        self._seats[member] = seat
+        return seat
+
+    async def _start_proxy(self) -> None:
+        """Start a fault proxy and open every link on it."""
+        address = Address(HOST, free_port())
+        argv = [*self._proxy_program.argv, "-host", address.host, "-port", str(address.port)]
+        log = self._logs / "fault-proxy.log"
+        self._proxy_child = self._supervisor.spawn("fault proxy", argv, log=log, cwd=ROOT)
+        await wait_ready(self._proxy_child, partial(http_ok, address, "/version"), address.url)
+        self._proxy = FaultProxy(address)
+        for link in self._stack.links:
+            upstream, listen = str(self._addresses[link.callee]), str(self._link_addresses[link])
+            try:
+                self._links[link] = await self._proxy.create(link.name, upstream, listen)
+            except ProxyError as error:
+                raise (PortTaken if "in use" in str(error) else StartError)(f"link {link.name}: {error}") from error
+
+    def _url(self, link: Link) -> str:
+        """What the caller is told: the proxy's address, in the form that the callee's kind is called by."""
+        address = self._link_addresses[link]
+        return backing.kind_of(link.callee.kind).url(address) if isinstance(link.callee, Backing) else address.url
+
+
+async def _all(starts: Sequence[Awaitable[None]]) -> None:
+    """Run them at the same time; once one fails the others are given up and its error is raised."""
+    tasks = [asyncio.ensure_future(start) for start in starts]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _text(value: Scalar) -> str:
+    """As a service reads it from its environment."""
+    return ("on" if value else "off") if isinstance(value, bool) else str(value)
