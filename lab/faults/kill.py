@@ -1,0 +1,85 @@
+"""A process that dies without a word."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+
+from lab.bench import Bench, ProcessControl
+from lab.faults.kit.bounds import at_least
+from lab.faults.kit.dose import gone_dose
+from lab.faults.kit.process import expect
+from lab.faults.kit.undo import surely, undoing
+from lab.faults.kit.window import window
+from lab.model import Fault, Member, Scalar
+from lab.record import Dose, Probe
+
+SHORTEST_S = 0.5  # the canary needs three probes of a dead process; `restart` is for shorter gaps
+
+
+@dataclass(frozen=True)
+class Kill(Fault):
+    """SIGKILL: no clean-up, no last write, connections reset by the operating system.
+
+    It is started again, with the same port and data, after `restart_after_s`, at the latest when the phase ends.
+    """
+
+    member: Member
+    restart_after_s: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.restart_after_s is not None:
+            at_least("kill", "restart_after_s", self.restart_after_s, SHORTEST_S)
+
+    @property
+    def targets(self) -> tuple[Member]:
+        """The service or server."""
+        return (self.member,)
+
+    @property
+    def text(self) -> str:
+        """`payments killed`."""
+        back = "" if self.restart_after_s is None else f", back after {self.restart_after_s:g} s"
+        return f"{self.member.name} killed{back}"
+
+    def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
+        """Kill it; start it again when it is time, or on exit."""
+        return self._dead(bench)
+
+    @asynccontextmanager
+    async def _dead(self, bench: Bench) -> AsyncIterator[Mapping[str, Scalar]]:
+        control = bench.process(self.member)
+        comeback: asyncio.Task[None] | None = None
+
+        async def undo() -> None:
+            if comeback is not None:
+                comeback.cancel()
+                await asyncio.gather(comeback, return_exceptions=True)
+            if await control.state() == "gone":
+                await control.restart()
+
+        with bench.journal(self.text, member=self.member.name):
+            async with undoing(self.text, undo):
+                await surely(control.kill())
+                state = await expect(self.member, control, "gone")
+                if self.restart_after_s is not None:
+                    comeback = asyncio.create_task(_come_back(control, self.restart_after_s))
+                yield {"state": state}
+
+    def dose(self, probes: Sequence[Probe]) -> Dose:
+        """In force where nothing answered for as long as it was to be dead."""
+        asked = f"{self.text}: no answer from it"
+        if self.restart_after_s is None:
+            return gone_dose(asked, window(probes, self.member))
+        # Seen to be gone before the first probe of the window, and refused by the kernel: three such probes are proof.
+        return gone_dose(asked, window(probes, self.member, edge_s=0.1, lasts_s=self.restart_after_s), needed=3)
+
+
+async def _come_back(control: ProcessControl, after_s: float) -> None:
+    await asyncio.sleep(after_s)
+    await surely(control.restart())
+
+
+kill = Kill

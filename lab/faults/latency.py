@@ -1,0 +1,80 @@
+"""Answers that come late."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+
+from lab.bench import Bench
+from lab.faults.kit.bounds import share, whole
+from lab.faults.kit.chance import seems
+from lab.faults.kit.dose import about, judge, later_dose, too_few
+from lab.faults.kit.inject import toxic, toxics
+from lab.faults.kit.window import Window, window
+from lab.model import Fault, Link, ProbeShape, Scalar
+from lab.record import Dose, Probe
+
+
+@dataclass(frozen=True)
+class Latency(Fault):
+    """Every answer is held `ms`, give or take `jitter_ms` (uniform); the handshake of TCP is not.
+
+    With a `share` below 1 only that share of *connections* is slow, each for as long as it lives: a caller with a
+    pool has a few slow connections, not a few slow requests.
+    """
+
+    link: Link
+    ms: int
+    jitter_ms: int = 0
+    share: float = 1.0
+
+    def __post_init__(self) -> None:
+        whole("latency", "ms", self.ms, 1)
+        whole("latency", "jitter_ms", self.jitter_ms, 0)
+        if self.jitter_ms > self.ms:
+            raise ValueError(
+                f"latency: jitter_ms is {self.jitter_ms}; it must not be above ms, since no answer is early"
+            )
+        share("latency", "share", self.share)
+
+    @property
+    def targets(self) -> tuple[Link]:
+        """The link."""
+        return (self.link,)
+
+    @property
+    def text(self) -> str:
+        """`payments +200 ms`."""
+        jitter = f" ± {self.jitter_ms} ms" if self.jitter_ms else ""
+        some = f" on {self.share * 100:g} % of connections" if self.share < 1 else ""
+        return f"{self.link.callee.name} +{self.ms} ms{jitter}{some}"
+
+    @property
+    def probe(self) -> ProbeShape:
+        """Probes that wait for the slowest answer, and then some."""
+        return ProbeShape(timeout_s=1 + (self.ms + self.jitter_ms) / 1000)
+
+    def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
+        """Add the toxic to what the callee sends, remove it on exit."""
+        held = toxic("latency", share=self.share, latency=self.ms, jitter=self.jitter_ms)
+        return toxics(bench, self.text, {self.link: [held]})
+
+    def dose(self, probes: Sequence[Probe]) -> Dose:
+        """In force where probes through the link took longer than those beside it by what was asked."""
+        seen = window(probes, self.link, takes_s=(self.ms + self.jitter_ms) / 1000)
+        asked = f"{self.text}: answers through the link later by that"
+        if self.share < 1:
+            return self._of_some(asked, seen)
+        return later_dose(asked, seen, *about(self.ms))
+
+    def _of_some(self, asked: str, seen: Window) -> Dose:
+        """Slow probes counted, each on a connection of its own."""
+        line_ms = seen.beside.median_ms + max(0.2 * self.ms, 0.8 * (self.ms - self.jitter_ms))
+        slow = sum(p.latency_ms is None or p.latency_ms > line_ms for p in seen.through.probes)
+        observed = f"{slow} of {len(seen.through)} probes through the link took {line_ms:.1f} ms or longer"
+        few = too_few(seen)
+        return judge(asked, observed, few or seems(slow, len(seen.through), self.share, "connections slow"))
+
+
+latency = Latency
