@@ -1,0 +1,162 @@
+"""The files through which the lab and its Locust process talk: their names, their shapes, reading and appending.
+
+setup.json        what to send to, for how long, in which model
+shots.msgpack     the operations as bytes, in chunks (appended to while a closed model runs)
+ready.json        Locust is up and has read both
+go.json           when the load begins
+operations.jsonl  one row an operation that ended, appended
+beats.jsonl       counts and CPU time, four a second, appended
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import BinaryIO, Generic, TypeVar
+
+import msgspec
+
+SETUP, SHOTS, READY, GO = "setup.json", "shots.msgpack", "ready.json", "go.json"
+OPERATIONS, BEATS = "operations.jsonl", "beats.jsonl"
+FLUSH_EVERY_S = 0.25
+_LENGTH_BYTES = 4
+
+
+class Setup(msgspec.Struct, frozen=True):
+    """What the Locust process must know beside the operations. `users` is None in the open model."""
+
+    host: str
+    port: int
+    lasts_s: float
+    timeout_s: float
+    drain_s: float
+    users: int | None
+    think_s: float
+
+
+class Shot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+    """One operation ready to be sent. `skips_body` is for HEAD, whose answer has none whatever its length says."""
+
+    n: int
+    due_s: float
+    name: str
+    method: str
+    wire: bytes
+    keep: bool
+
+
+class Ready(msgspec.Struct, frozen=True):
+    """Locust is up."""
+
+    pid: int
+    locust: str
+
+
+class Go(msgspec.Struct, frozen=True):
+    """The instant that all times in seconds count from, on the wall clock."""
+
+    t0_epoch_s: float
+
+
+class Row(msgspec.Struct, array_like=True, gc=False):
+    """How one operation went; times in seconds since the load began. `end_s` is None if it was never answered."""
+
+    n: int
+    due_s: float
+    start_s: float
+    end_s: float | None
+    outcome: str
+    status: int | None
+    error: str | None
+    response: str | None
+
+
+class Beat(msgspec.Struct, frozen=True):
+    """Counts so far. `dry_s` is how long users of a closed model had no request to take."""
+
+    at_s: float
+    started: int
+    finished: int
+    cpu_s: float
+    dry_s: float = 0.0
+
+
+Form = TypeVar("Form")
+
+
+def write(path: Path, form: msgspec.Struct) -> None:
+    """Write a small file as a whole: whoever sees it sees all of it."""
+    unfinished = path.with_suffix(".tmp")
+    unfinished.write_bytes(msgspec.json.encode(form))
+    unfinished.replace(path)
+
+
+def read(path: Path, kind: type[Form]) -> Form:
+    """Read a file written by write()."""
+    return msgspec.json.decode(path.read_bytes(), type=kind)
+
+
+def append_shots(file: BinaryIO, shots: Sequence[Shot]) -> None:
+    """Add a chunk of shots and hand it to the operating system."""
+    chunk = msgspec.msgpack.encode(shots)
+    file.write(len(chunk).to_bytes(_LENGTH_BYTES, "big") + chunk)
+    file.flush()
+
+
+class ShotReader:
+    """Reads chunks of shots from a file that may still grow."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("rb")
+        self._decoder = msgspec.msgpack.Decoder(list[Shot])
+        self._rest = b""
+
+    def more(self) -> list[Shot]:
+        """Give the shots of all chunks that are complete by now and were not given before."""
+        data = self._rest + self._file.read()
+        shots: list[Shot] = []
+        at = 0
+        while len(data) - at >= _LENGTH_BYTES:
+            begin = at + _LENGTH_BYTES
+            end = begin + int.from_bytes(data[at:begin], "big")
+            if end > len(data):
+                break
+            shots += self._decoder.decode(data[begin:end])
+            at = end
+        self._rest = data[at:]
+        return shots
+
+
+class LineReader(Generic[Form]):
+    """Reads the lines of a file that may still grow, or not be there yet; a torn last line waits for its end."""
+
+    def __init__(self, path: Path, kind: type[Form]) -> None:
+        self._path = path
+        self._at = 0
+        self._decoder = msgspec.json.Decoder(kind)
+
+    def more(self) -> list[Form]:
+        """Give what the complete lines since the last time hold."""
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._at)
+                data = file.read()
+        except FileNotFoundError:
+            return []
+        whole = data[: data.rfind(b"\n") + 1]
+        self._at += len(whole)
+        return self._decoder.decode_lines(whole)
+
+
+class LineWriter:
+    """Appends forms as lines of JSON, each batch in one write, so that a killed process leaves whole batches."""
+
+    def __init__(self, path: Path) -> None:
+        self._file = path.open("ab", buffering=0)
+        self._encoder = msgspec.json.Encoder()
+
+    def write(self, forms: Iterable[msgspec.Struct]) -> None:
+        """Append a batch."""
+        data = self._encoder.encode_lines(forms)
+        if data:
+            self._file.write(data)

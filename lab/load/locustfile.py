@@ -1,0 +1,226 @@
+"""What Locust runs: each operation starts when it is due, whatever happened to those before, and is written down.
+
+    python -m locust -f lab/load/locustfile.py --headless ... OpenModel     (or ClosedModel)
+
+with the directory of setup.json in LAB_LOAD_DIR; `driver.py` starts it so. `forms.py` describes the files.
+"""
+
+from __future__ import annotations
+
+import gc
+import os
+import resource
+import time
+from contextlib import suppress
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import gevent
+import locust
+from gevent.event import Event
+from locust.exception import CatchResponseError, StopUser
+
+from lab.load import forms
+from lab.load.alarm import new_alarm
+from lab.load.client import Answer, Client
+from lab.load.forms import Beat, Row, Shot
+
+_POLL_S = 0.02
+_BURST = 16  # arrivals started back to back when behind, before answers get their turn
+_UNLIMITED = 1 << 20
+
+
+class Session:
+    """The one run of this process: its schedule, its clock, what is in flight and what is written down."""
+
+    def __init__(self, directory: Path, environment: Any) -> None:
+        self.directory = directory
+        self.setup = _await_setup(directory / forms.SETUP)
+        self.shots_file = forms.ShotReader(directory / forms.SHOTS)
+        self.shots = self.shots_file.more()
+        self.rows = forms.LineWriter(directory / forms.OPERATIONS)
+        self.beats = forms.LineWriter(directory / forms.BEATS)
+        self.client = Client(self.setup.host, self.setup.port, _UNLIMITED, self.setup.timeout_s)
+        self.environment = environment
+        self.fire = environment.events.request.fire
+        self.t0_s = 0.0  # on perf_counter's scale
+        self.went = Event()
+        self.users_ready = 0
+        self.taken = 0
+        self.started = 0
+        self.finished = 0
+        self.dry_s = 0.0
+        self.cpu_s = 0.0  # CPU time spent before the load began
+        self.ended: list[Row] = []
+        self.in_flight: dict[int, Row] = {}
+        self.errors: dict[str, CatchResponseError] = {}
+        self.all_started = Event()
+
+    def ready(self) -> None:
+        """Count a user as up; when all are, say so and await the signal to begin."""
+        self.users_ready += 1
+        if self.users_ready == (self.setup.users or 1):
+            gevent.spawn(self._run)
+        self.went.wait()
+
+    def _run(self) -> None:
+        _settle_memory()
+        forms.write(self.directory / forms.READY, forms.Ready(os.getpid(), locust.__version__))
+        go = self.directory / forms.GO
+        while not go.exists():
+            gevent.sleep(_POLL_S)
+        self.t0_s = perf_counter() + forms.read(go, forms.Go).t0_epoch_s - time.time()
+        self.cpu_s = time.process_time()
+        self.went.set()
+        gevent.spawn(self._flush_often)
+        self._await_end()
+        self.environment.runner.quit()
+
+    def _await_end(self) -> None:
+        gevent.sleep(max(0.0, self.t0_s + self.setup.lasts_s - perf_counter()))
+        if self.setup.users is None:
+            self.all_started.wait()
+        until_s = perf_counter() + self.setup.timeout_s + self.setup.drain_s
+        while self.in_flight and perf_counter() < until_s:
+            gevent.sleep(_POLL_S)
+
+    def operate(self, shot: Shot) -> None:
+        """Do one operation and note how it went. The due time of a closed model is the moment its user is free."""
+        start_s = perf_counter() - self.t0_s
+        due_s = start_s if self.setup.users is not None else shot.due_s
+        row = Row(shot.n, due_s, start_s, None, "info", None, "unanswered", None)
+        self.in_flight[shot.n] = row
+        self.started += 1
+        answer = self.client.exchange(shot)
+        row.end_s = perf_counter() - self.t0_s
+        row.outcome, row.status, row.error, row.response, length = answer
+        del self.in_flight[shot.n]
+        self.finished += 1
+        self.ended.append(row)
+        self.fire(
+            request_type=shot.method,
+            name=shot.name,
+            response_time=(row.end_s - start_s) * 1000,
+            response_length=length,
+            exception=self._exception(answer),
+            context=None,
+        )
+
+    def _exception(self, answer: Answer) -> CatchResponseError | None:
+        if answer.error is None:
+            return None
+        return self.errors.setdefault(answer.error, CatchResponseError(answer.error))
+
+    def take(self) -> Shot | None:
+        """Give the next request of the stream to a user, once there is one; None when the run is over."""
+        while self.taken >= len(self.shots):
+            self.shots += self.shots_file.more()
+            if self.taken < len(self.shots):
+                break
+            self.dry_s += _POLL_S
+            gevent.sleep(_POLL_S)
+        if perf_counter() - self.t0_s >= self.setup.lasts_s:
+            return None
+        self.taken += 1
+        return self.shots[self.taken - 1]
+
+    def _flush_often(self) -> None:
+        while True:
+            gevent.sleep(forms.FLUSH_EVERY_S)
+            self.flush()
+
+    def flush(self) -> None:
+        """Write down what ended since the last time, and a beat."""
+        batch, self.ended = self.ended, []
+        self.rows.write(batch)
+        at_s = perf_counter() - self.t0_s
+        self.beats.write([Beat(at_s, self.started, self.finished, time.process_time() - self.cpu_s, self.dry_s)])
+
+    def close(self) -> None:
+        """Write down everything, also what is still unanswered: it may have happened."""
+        if self.went.is_set():
+            self.ended += self.in_flight.values()
+            self.in_flight = {}
+            self.flush()
+
+
+def _await_setup(file: Path) -> forms.Setup:
+    """The plan, once it is there: the services come up meanwhile."""
+    while not file.exists():
+        gevent.sleep(_POLL_S)
+    return forms.read(file, forms.Setup)
+
+
+def _settle_memory() -> None:
+    """Take the schedule out of the collector's sight, and let it look seldom: a collection holds up what is due."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    limit = _UNLIMITED if hard == resource.RLIM_INFINITY else hard
+    with suppress(ValueError, OSError):  # macOS has a lower limit of its own, which it does not tell
+        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+
+
+class _Holder:
+    session: Session
+
+
+def _open_session(environment: Any, **_: Any) -> None:
+    _Holder.session = Session(Path(os.environ["LAB_LOAD_DIR"]), environment)
+
+
+def _close_session(**_: Any) -> None:
+    _Holder.session.close()
+
+
+_events: Any = locust.events
+_events.init.add_listener(_open_session)
+_events.quitting.add_listener(_close_session)
+
+
+class OpenModel(locust.FastHttpUser):
+    """One user that does not wait for answers: the arrivals."""
+
+    @locust.task
+    def run_schedule(self) -> None:
+        """Start each operation of the schedule when it is due."""
+        session = _Holder.session
+        session.ready()
+        alarm = new_alarm()
+        t0_s = session.t0_s
+        for count, shot in enumerate(session.shots):
+            due_s = t0_s + shot.due_s
+            if perf_counter() >= due_s:
+                if count % _BURST == 0:
+                    gevent.sleep(0)
+            else:
+                while perf_counter() < due_s:
+                    alarm.wait_until(due_s)
+            gevent.spawn(session.operate, shot)
+        gevent.sleep(0)
+        session.all_started.set()
+        raise StopUser
+
+
+class ClosedModel(locust.FastHttpUser):
+    """A user that waits for its answer, thinks, and comes back."""
+
+    def on_start(self) -> None:
+        """Begin with all the others."""
+        session = _Holder.session
+        session.ready()
+        gevent.sleep(max(0.0, session.t0_s - perf_counter()))
+
+    def wait_time(self) -> float:
+        """Seconds of thought between an answer and the next request."""
+        return _Holder.session.setup.think_s
+
+    @locust.task
+    def come_back(self) -> None:
+        """Do the next operation of the stream."""
+        shot = _Holder.session.take()
+        if shot is None:
+            raise StopUser
+        _Holder.session.operate(shot)

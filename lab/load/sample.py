@@ -1,0 +1,105 @@
+"""The load as it stands, for the live progress: counts so far, the rate reached, the latencies of the last seconds."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_right
+from collections import Counter, deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from lab.load.forms import Beat, Row
+
+_RATE_OVER_S = 1.0
+_LATENCIES_OVER_S = 5.0
+
+
+@dataclass(frozen=True)
+class Sample:
+    """The load at `at_s` seconds after it began.
+
+    `asked`, `started` and `finished` count operations so far (a closed model asks for what it starts). `per_s` is the
+    rate of starts over the last second, `asked_per_s` what was due in it. The quantiles are of operations that ended
+    in the last five seconds, from when they were due; None where there were none.
+    """
+
+    at_s: float
+    asked: int
+    started: int
+    finished: int
+    ok: int
+    fail: int
+    info: int
+    asked_per_s: float
+    per_s: float
+    p50_ms: float | None
+    p99_ms: float | None
+
+    @property
+    def in_flight(self) -> int:
+        """Operations that have begun and not ended."""
+        return self.started - self.finished
+
+
+class Tally:
+    """Adds up beats and rows as they come. `due_s` is the schedule in order of time; None in the closed model."""
+
+    def __init__(self, due_s: Sequence[float] | None) -> None:
+        self._due_s = due_s
+        self._beats: deque[Beat] = deque()
+        self._recent: deque[tuple[float, float]] = deque()
+        self._outcomes: Counter[str] = Counter()
+
+    def add(self, beats: Iterable[Beat], rows: Iterable[Row]) -> None:
+        """Take in what has been written since the last time."""
+        for beat in beats:
+            self._beats.append(beat)
+            while len(self._beats) > 2 and self._beats[1].at_s <= beat.at_s - _RATE_OVER_S:
+                self._beats.popleft()
+        for row in rows:
+            self._outcomes[row.outcome] += 1
+            if row.end_s is not None:
+                self._recent.append((row.end_s, (row.end_s - row.due_s) * 1000))
+        while self._recent and self._beats and self._recent[0][0] < self._beats[-1].at_s - _LATENCIES_OVER_S:
+            self._recent.popleft()
+
+    @property
+    def latest(self) -> Beat | None:
+        """The newest beat."""
+        return self._beats[-1] if self._beats else None
+
+    def sample(self) -> Sample | None:
+        """The newest state; None before the first beat."""
+        if not self._beats:
+            return None
+        first, last = self._beats[0], self._beats[-1]
+        latencies = sorted(latency for _, latency in self._recent)
+        return Sample(
+            at_s=last.at_s,
+            asked=self._asked(last),
+            started=last.started,
+            finished=last.finished,
+            ok=self._outcomes["ok"],
+            fail=self._outcomes["fail"],
+            info=self._outcomes["info"],
+            asked_per_s=self._per_s(self._asked(last) - self._asked(first), first, last),
+            per_s=self._per_s(last.started - first.started, first, last),
+            p50_ms=quantile(latencies, 0.5),
+            p99_ms=quantile(latencies, 0.99),
+        )
+
+    def _asked(self, beat: Beat) -> int:
+        return beat.started if self._due_s is None else bisect_right(self._due_s, beat.at_s)
+
+    @staticmethod
+    def _per_s(more: int, first: Beat, last: Beat) -> float:
+        # The first beat of all stands for itself: from the beginning of the load.
+        since_s = last.at_s - first.at_s
+        if since_s > 0:
+            return more / since_s
+        return last.started / last.at_s if last.at_s > 0 else 0.0
+
+
+def quantile(ordered: Sequence[float], share: float) -> float | None:
+    """The smallest value that at least `share` of all do not exceed."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
