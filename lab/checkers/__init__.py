@@ -1,0 +1,40 @@
+"""
+Checkers: operation history in, verdict out; pure, one a file.
+
+A checker file defines one public function of the file's name, `(history, **args) -> Finding`, and a scenario asks
+for it through `lab.checkers.ask`: `Invariant("no double charge", checkers.ask("charged_once", readback="charges"))`.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable
+from functools import cache
+
+from lab.checkers.history import Finding, History
+from lab.model import Check, Scalar
+
+Checker = Callable[..., Finding]
+
+_NOT_CHECKERS = {"history"}
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Every checker there is: the files of this folder."""
+    found = (module.name for module in pkgutil.iter_modules(__path__))
+    return tuple(sorted(name for name in found if name not in _NOT_CHECKERS and not name.startswith("_")))
+
+
+def ask(name: str, **args: Scalar) -> Check:
+    """Ask for a checker by name; whether it exists is checked with the scenario."""
+    return Check(name, args)
+
+
+def run(name: str, history: History, args: dict[str, Scalar]) -> Finding:
+    """Run a checker over a history. Raises KeyError where there is none of that name."""
+    if name not in names():
+        raise KeyError(name)
+    checker: Checker = getattr(importlib.import_module(f"{__name__}.{name}"), name)
+    return checker(history, **args)

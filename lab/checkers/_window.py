@@ -1,0 +1,59 @@
+"""The smallest piece of a history that still has no order: what a reader must look at to see the violation."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+from lab.checkers._wing_gong import Budget, Op, Value, search
+
+
+def smallest(ops: Sequence[Op], initial: Value, stuck_s: float, budget: Budget) -> list[Op]:
+    """
+    Operations, by start, that by themselves have no order, while without any one of them they would have.
+
+    Only what loosens the history is left out: looks, and changes whose value none of the rest looks for; so whatever
+    the rest shows was wrong in the whole. A budget that runs out ends the search early, with a larger piece.
+    """
+    kept = until(ops, stuck_s)
+    chunk = max(1, len(kept) // 2)
+    calm = [op for op in kept if op.kind != "unlike"]  # first of all, for with them no change may go
+    if search(calm, initial, budget).linearizable is False:
+        kept = calm
+    while True:
+        at, smaller = 0, False
+        while at < len(kept):
+            fewer = without(kept, kept[at : at + chunk])
+            if len(fewer) < len(kept) and search(fewer, initial, budget).linearizable is False:
+                kept, smaller = fewer, True
+            else:
+                at += chunk
+        if budget.spent or (chunk == 1 and not smaller):
+            return kept
+        chunk = max(1, chunk // 2)
+
+
+def until(ops: Sequence[Op], at_s: float) -> list[Op]:
+    """The history as it stood at `at_s`: what was under way then may or may not have happened."""
+    ended = [op for op in ops if op.end_s <= at_s]
+    under_way = [op for op in ops if op.start_s <= at_s < op.end_s and op.changes]
+    open_ended = [replace(op, end_s=math.inf, certain=False) for op in under_way]
+    return sorted((*ended, *open_ended), key=lambda op: op.start_s)
+
+
+def without(ops: Sequence[Op], unwanted: Sequence[Op]) -> list[Op]:
+    """`ops` without those of `unwanted` that may go: a change that the rest looks for stays, or may have to."""
+    numbers = {op.n for op in unwanted}
+    rest = [op for op in ops if op.n not in numbers]
+    leaving = [op for op in ops if op.n in numbers and op.changes]
+    strict = any(op.kind == "unlike" for op in rest)
+    staying = leaving if strict else []
+    while True:  # a swap that stays looks for a value itself
+        looked_for = {op.sees for op in (*rest, *staying) if op.looks_for}
+        more = [op for op in leaving if op not in staying and op.sets in looked_for]
+        if not more:
+            break
+        staying = [*staying, *more]
+    gone = numbers - {op.n for op in staying}
+    return [op for op in ops if op.n not in gone]

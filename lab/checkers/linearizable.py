@@ -1,0 +1,87 @@
+"""Every key behaves like one register: each operation takes effect at one moment between its start and its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+
+from lab.checkers._register import Unreadable, Words, registers
+from lab.checkers._window import smallest
+from lab.checkers._wing_gong import Budget, Op, Value, search
+from lab.checkers.history import Finding, History
+from lab.record import Anomaly
+
+_SHOWN = 12  # operations of a window spelled out; the anomaly names them all
+_STEPS_TO_SHOW = 500_000  # for making the window small: the verdict stands already
+
+
+def linearizable(
+    history: History,
+    read: str = "read",
+    write: str = "write",
+    cas: str = "cas",
+    at: str = "value",
+    swapped: str = "swapped",
+    initial: str | None = None,
+    most_steps: int = 2_000_000,
+    within_s: float = 60.0,
+) -> Finding:
+    """
+    Look for an order of each key's operations that explains every answer (Herlihy and Wing 1990).
+
+    The first word of an operation's name, in any case, says what it does to its `key`:
+
+    - `read`: the answer, kept in the record, is a JSON object that holds what was read under `at`; null: no such key.
+    - `write`: the key holds the record's `value` afterwards.
+    - `cas`: `value` is JSON, `["expected", "new"]` (null: no such key); the answer says under `swapped` whether
+      they were swapped. An answer `false` is a look that saw anything but what was expected.
+
+    Outcome `ok` took effect between start and end, `fail` never, `info` at any time from its start on or never.
+    A key holds `initial` at first. UNKNOWN where an operation cannot be read, or where `most_steps` a key or
+    `within_s` seconds in all did not suffice. A violation is shown by the smallest set of operations that has no order.
+    """
+    until_s = time.monotonic() + within_s
+    try:
+        found = registers(history.operations, Words(read, write, cas, at, swapped))
+    except Unreadable as wrong:
+        return Finding("UNKNOWN", f"{wrong}: nothing was checked")
+    if not any(found.values()):
+        return Finding("UNKNOWN", "no operation on any key is known to have done something: nothing was checked")
+    anomalies: list[Anomaly] = []
+    undecided: list[str] = []
+    for key, ops in found.items():
+        budget = Budget(most_steps, until_s)
+        result = search(ops, initial, budget)
+        if result.linearizable is None:
+            undecided.append(key)
+        elif not result.linearizable:
+            anomalies.append(
+                _anomaly(key, smallest(ops, initial, result.stuck_s, Budget(_STEPS_TO_SHOW, until_s)), initial)
+            )
+    checked = sum(len(ops) for ops in found.values())
+    if anomalies:
+        why = f"{len(anomalies)} of {len(found):,} keys: {anomalies[0].text}"
+        return Finding("FAIL", why, checked, tuple(anomalies))
+    if undecided:
+        bound = f"{most_steps:,} steps a key and {within_s:g} s"
+        return Finding("UNKNOWN", f"{bound} were not enough for {', '.join(undecided[:5])}", checked)
+    return Finding("PASS", f"{checked:,} operations on {len(found):,} keys have an order that explains them", checked)
+
+
+def _anomaly(key: str, window: Sequence[Op], initial: Value) -> Anomaly:
+    spelled = [_spelled(op) for op in window[:_SHOWN]]
+    if len(window) > _SHOWN:
+        spelled.append(f"and {len(window) - _SHOWN} more")
+    begin = "absent" if initial is None else repr(initial)
+    return Anomaly(f"{key}, at first {begin}, has no order for: {'; '.join(spelled)}", [op.n for op in window])
+
+
+def _spelled(op: Op) -> str:
+    what = {
+        "read": f"read {op.sees!r}",
+        "write": f"wrote {op.sets!r}",
+        "swap": f"swapped {op.sees!r} for {op.sets!r}",
+        "unlike": f"saw anything but {op.sees!r}",
+    }[op.kind]
+    span = f"{op.start_s:.4f}-{op.end_s:.4f} s" if op.certain else f"from {op.start_s:.4f} s, perhaps"
+    return f"#{op.n} {what} ({span})"

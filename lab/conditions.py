@@ -1,0 +1,108 @@
+"""What must be so for a run to prove anything: it ended, the load was reached, the faults were in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lab.record import Condition, Episode, Run
+
+MIN_LOAD_REACHED = 0.95
+MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
+MAX_LATE_P99_MS = 100.0  # later than this, and the load generator, not the system, shapes the latencies
+
+
+def conditions(run: Run) -> list[Condition]:
+    """Every condition of a run, met or not, in the order in which a reader would ask."""
+    found = [_complete(run), _alive(run)]
+    if run.record.spec.load.per_s is not None:
+        found.append(_load_reached(run))
+        found.append(_on_time(run))
+    found.append(_samples(run))
+    if any(phase.faults for phase in run.record.spec.phases):
+        found.append(_faults(run))
+    return found
+
+
+def _where(run: Run, episode: Episode) -> str:
+    return episode.variant if run.record.trials == 1 else f"{episode.variant}, trial {episode.trial}"
+
+
+def _complete(run: Run) -> Condition:
+    record = run.record
+    asked = len(record.spec.variants) * record.trials
+    done = [e for e in record.episodes if len(e.phases) == len(record.spec.phases)]
+    met = len(done) == asked
+    text = f"{len(done)} of {asked} passes ran to their end"
+    return Condition("complete", met, text if met else f"the run is not complete: {text}")
+
+
+def _alive(run: Run) -> Condition:
+    deaths = [f"{_where(run, e)}: {death}" for e in run.record.episodes for death in e.deaths]
+    if deaths:
+        return Condition("services alive", False, f"a service ended unasked ({deaths[0]})")
+    return Condition("services alive", True, "nothing ended that no fault had killed")
+
+
+def _load_reached(run: Run) -> Condition:
+    worst, text = 1.0, "at least 95 % of the asked load was started in every phase"
+    for episode in run.record.episodes:
+        operations = run.operations(episode.variant, episode.trial)
+        for phase in episode.phases:
+            # What the schedule had due, since Poisson counts vary; the rate where a record did not count.
+            rate = run.record.spec.load.per_s or 0
+            asked = rate * (phase.end_s - phase.start_s) if phase.asked is None else phase.asked
+            started = int((operations.phase == phase.name).sum())
+            reached = started / asked if asked else 1.0
+            if reached < worst:
+                worst = reached
+                if reached < MIN_LOAD_REACHED:
+                    text = (
+                        f"load reached {reached:.0%} of what was asked ({started:,} of {asked:,.0f} operations in "
+                        f"{phase.name}, {_where(run, episode)}); at least {MIN_LOAD_REACHED:.0%} is needed"
+                    )
+    return Condition("load reached", worst >= MIN_LOAD_REACHED, text)
+
+
+def _on_time(run: Run) -> Condition:
+    late = max((e.load.late_p99_ms for e in run.record.episodes), default=0.0)
+    met = late <= MAX_LATE_P99_MS
+    text = f"p99 of start lateness was {late:.1f} ms"
+    return Condition(
+        "load on time",
+        met,
+        text if met else f"the load generator fell behind: {text}; it may be {MAX_LATE_P99_MS:.0f} ms",
+    )
+
+
+def _samples(run: Run) -> Condition:
+    short: list[str] = []
+    for episode in run.record.episodes:
+        operations = run.operations(episode.variant, episode.trial)
+        for phase in episode.phases:
+            count = int((operations.phase == phase.name).sum())
+            if count < MIN_SAMPLES:
+                short.append(f"{phase.name} of {_where(run, episode)} has {count}")
+    if short:
+        return Condition("enough samples", False, f"too few operations: {short[0]}; at least {MIN_SAMPLES} are needed")
+    return Condition("enough samples", True, f"every phase has at least {MIN_SAMPLES} operations")
+
+
+def _faults(run: Run) -> Condition:
+    problems = list(_fault_problems(run))
+    if problems:
+        return Condition("faults in force", False, problems[0])
+    return Condition("faults in force", True, "every fault was read back and its dose arrived")
+
+
+def _fault_problems(run: Run) -> Iterator[str]:
+    for episode in run.record.episodes:
+        for phase in run.record.spec.phases:
+            for fault in phase.faults:
+                receipts = [r for r in episode.receipts if r.phase == phase.name and r.fault == fault]
+                where = f"{fault.text} in {phase.name}, {_where(run, episode)}"
+                if not receipts:
+                    yield f"the fault was not in force ({where}): it was never injected"
+                for receipt in receipts:
+                    if not receipt.dose.in_force:
+                        why = receipt.dose.why or receipt.dose.observed
+                        yield f"the fault was not in force ({where}): {why}"

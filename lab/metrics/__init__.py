@@ -1,0 +1,63 @@
+"""
+Samples in, numbers out; pure, and the unit stands in every name.
+
+A scenario asks for a number by calling a metric (`metrics.p90_ms()`, `metrics.attempts(link)`); the judge and the
+report take it later, of a record, with `measure(spec, window(run, variant, phase, trial))`. A metric is a function
+below `@metric`; nothing else has to be registered.
+"""
+
+from lab.metrics.declare import Measured, measure, metric, names
+from lab.metrics.latency import max_ms, mean_ms, naive_p99_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms
+from lab.metrics.outcomes import (
+    error_ratio,
+    goodput_per_s,
+    max_in_flight,
+    requests,
+    requests_lost,
+    success_ratio,
+    throughput_per_s,
+)
+from lab.metrics.physics import detect_s, recovery_s
+from lab.metrics.services import (
+    attempts,
+    attempts_per_request,
+    counter_increase,
+    cpu_share,
+    gauge_max,
+    panel_max,
+    profile_share,
+)
+from lab.metrics.window import Window, window
+
+__all__ = [
+    "Measured",
+    "Window",
+    "attempts",
+    "attempts_per_request",
+    "counter_increase",
+    "cpu_share",
+    "detect_s",
+    "error_ratio",
+    "gauge_max",
+    "goodput_per_s",
+    "max_in_flight",
+    "max_ms",
+    "mean_ms",
+    "measure",
+    "metric",
+    "naive_p99_ms",
+    "names",
+    "p50_ms",
+    "p90_ms",
+    "p95_ms",
+    "p99_ms",
+    "p999_ms",
+    "panel_max",
+    "profile_share",
+    "recovery_s",
+    "requests",
+    "requests_lost",
+    "success_ratio",
+    "throughput_per_s",
+    "window",
+]

@@ -1,0 +1,111 @@
+"""How a measuring function becomes a metric that scenarios name and records can take again."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import wraps
+from inspect import Parameter, Signature, signature
+from typing import Concatenate, ParamSpec
+
+from lab.metrics.window import Window
+from lab.model import Backing, Link, Metric, Scalar, Service
+from lab.record import MetricSpec
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A number taken, or None and `why` not. `censored`: the true value is at least this, and may be more."""
+
+    value: float | None
+    censored: bool = False
+    why: str = ""
+
+
+Answer = Measured | float | None
+_METRICS: dict[str, Callable[..., Answer]] = {}
+
+
+def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Callable[P, Metric]]:
+    """Turn `measure(window, **args)` into the function that scenario files call, which gives a Metric.
+
+    Arguments become plain values: a link or a service its name; those left out their defaults, so that a record
+    keeps its meaning when a default changes; None is not kept. Metrics are told apart by the function's name.
+    """
+
+    def declare(function: Callable[Concatenate[Window, P], Answer]) -> Callable[P, Metric]:
+        name = function.__name__
+        if name in _METRICS:
+            raise ValueError(f"two metrics are called {name}; records tell metrics apart by name")
+        _METRICS[name] = function
+        window_first = signature(function)
+        asked = window_first.replace(parameters=list(window_first.parameters.values())[1:])
+
+        @wraps(function)
+        def factory(*args: P.args, **kwargs: P.kwargs) -> Metric:
+            return Metric(name, unit, _plain(name, asked, args, kwargs))
+
+        factory.__dict__["__signature__"] = asked.replace(return_annotation=Metric)
+        return factory
+
+    return declare
+
+
+def _plain(name: str, asked: Signature, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Scalar]:
+    try:
+        bound = asked.bind(*args, **kwargs)
+    except TypeError as error:
+        raise TypeError(f"metrics.{name}{asked}: {error}") from None
+    bound.apply_defaults()
+    given: dict[str, object] = {}
+    for key, value in bound.arguments.items():
+        if asked.parameters[key].kind is Parameter.VAR_KEYWORD:
+            given.update(value)
+        else:
+            given[key] = value
+    return {key: _scalar(name, key, value) for key, value in given.items() if value is not None}
+
+
+def _scalar(name: str, key: str, value: object) -> Scalar:
+    if isinstance(value, Link | Service | Backing):
+        return value.name
+    if isinstance(value, str | int | float | bool):
+        return value
+    raise TypeError(f"metrics.{name}: {key} is {value!r}; it takes text, a number, a link or a service")
+
+
+def name_of(thing: Link | Service | Backing | str) -> str:
+    """The name of a link or a service; scenarios give the object, records its name."""
+    return thing if isinstance(thing, str) else thing.name
+
+
+def names() -> tuple[str, ...]:
+    """Every metric there is."""
+    return tuple(sorted(_METRICS))
+
+
+def measure(spec: MetricSpec, window: Window) -> Measured:
+    """Take a metric of one variant, phase and trial.
+
+    Gives None with a reason where there is nothing to measure, where this lab does not know the metric or its
+    arguments, and where the number would not be finite; never raises for what a record holds.
+    """
+    if window.missing:
+        return Measured(None, why=window.missing)
+    function = _METRICS.get(spec.name)
+    if function is None:
+        return Measured(None, why=f'this lab has no metric "{spec.name}"')
+    try:
+        signature(function).bind(window, **spec.args)
+    except TypeError as error:
+        return Measured(None, why=f"{spec.name} does not take the recorded arguments: {error}")
+    answer = function(window, **spec.args)
+    measured = answer if isinstance(answer, Measured) else Measured(answer)
+    if measured.value is None:
+        return measured if measured.why else replace(measured, why=f"{spec.name} had nothing to measure")
+    if not math.isfinite(measured.value):
+        return Measured(None, why=f"{spec.name} came out as {measured.value}")
+    return measured

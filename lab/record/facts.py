@@ -1,0 +1,193 @@
+"""What happened in a run, and what was judged of it, as plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from lab.model import Scalar
+from lab.record.spec import ClaimSpec, FaultSpec, InvariantSpec, Spec
+
+Verdict = Literal["PASS", "FAIL", "UNKNOWN"]
+Outcome = Literal["ok", "fail", "info"]
+ProbeOutcome = Literal["answered", "refused", "reset", "timeout", "error"]
+
+
+@dataclass(frozen=True)
+class PhaseWindow:
+    """When a phase really was, from the start of the load, and how many operations the schedule had due in it.
+
+    `asked` is None in the closed model, where nothing is due, and in records that did not count.
+    """
+
+    name: str
+    start_s: float
+    end_s: float
+    asked: int | None = None
+
+
+@dataclass(frozen=True)
+class Probe:
+    """One canary probe: `through` the link's proxy or `beside` it. latency_ms is None unless it was answered."""
+
+    target: str
+    path: Literal["through", "beside"]
+    at_s: float
+    outcome: ProbeOutcome
+    latency_ms: float | None = None
+
+
+@dataclass(frozen=True)
+class Dose:
+    """What was asked of a fault and what arrived, in words with units, and whether that counts as in force."""
+
+    asked: str
+    observed: str
+    in_force: bool
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Proof of one fault in one episode: what was read back, when, and the dose the canary saw."""
+
+    fault: FaultSpec
+    phase: str
+    injected_s: float
+    removed_s: float | None
+    read_back: dict[str, Scalar]
+    dose: Dose
+
+
+@dataclass(frozen=True)
+class LoadFacts:
+    """What the load generator reports of itself for one episode.
+
+    `asked` and `started` count operations; lateness is start minus due; `cpu_s` is its own CPU time.
+    """
+
+    asked: int
+    started: int
+    finished: int
+    late_p99_ms: float
+    late_max_ms: float
+    cpu_s: float
+
+
+@dataclass(frozen=True)
+class Episode:
+    """One variant in one trial. `overhead_s` says how long starting, stopping and
+    collecting took; `deaths` name services that ended though no fault asked them to."""
+
+    trial: int
+    variant: str
+    seed: int
+    t0_epoch_s: float
+    phases: list[PhaseWindow]
+    load: LoadFacts
+    receipts: list[Receipt]
+    overhead_s: dict[str, float] = field(default_factory=dict)
+    deaths: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Machine:
+    """The machine the numbers were taken on."""
+
+    system: str
+    kernel: str
+    cpu: str
+    cores: int
+    memory_bytes: int
+    python: str
+    load_average_1min: float | None = None
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A bootstrap confidence interval of a median over trials."""
+
+    low: float
+    high: float
+    confidence: float
+    trials: int
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim judged. `value` is None where nothing could be measured; `censored`: at least that much."""
+
+    claim: ClaimSpec
+    verdict: Verdict
+    value: float | None
+    why: str
+    censored: bool = False
+    interval: Interval | None = None
+    per_trial: list[float | None] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Anomaly:
+    """One thing a checker found, and the operations (by `n`, in that trial) that show it."""
+
+    text: str
+    operations: list[int] = field(default_factory=list)
+    trial: int = 1
+
+
+@dataclass(frozen=True)
+class InvariantResult:
+    """An invariant judged in one variant over all trials."""
+
+    invariant: InvariantSpec
+    variant: str
+    verdict: Verdict
+    why: str
+    checked: int = 0
+    anomalies: list[Anomaly] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """Something that must be so for the run to prove anything: samples, load reached, fault in force."""
+
+    name: str
+    met: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Everything judged, and the verdict with its reasons (the shortest that explain it)."""
+
+    verdict: Verdict
+    reasons: list[str]
+    conditions: list[Condition]
+    claims: list[ClaimResult]
+    invariants: list[InvariantResult]
+
+
+@dataclass(frozen=True)
+class Record:
+    """One run. `judgement` is None only while a run is being written."""
+
+    version: int
+    run: str
+    spec: Spec
+    runtime: str
+    seed: int
+    trials: int
+    scale: float
+    command: str
+    started_epoch_s: float
+    finished_epoch_s: float
+    machine: Machine
+    versions: dict[str, str]
+    proxy: str
+    git_commit: str | None
+    git_dirty: bool
+    episodes: list[Episode]
+    overhead_s: float
+    notes: list[str] = field(default_factory=list)
+    judgement: Judgement | None = None

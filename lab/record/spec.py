@@ -1,0 +1,160 @@
+"""What was asked: a scenario as plain data, enough to judge and draw a run without the file that asked for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from lab.model import Scalar
+
+
+@dataclass(frozen=True)
+class MemberSpec:
+    """A service (`kind` is `service`) or a backing server (`kind` is postgres, redis, ...)."""
+
+    name: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class LinkSpec:
+    """An edge of the topology."""
+
+    name: str
+    caller: str
+    callee: str
+
+
+@dataclass(frozen=True)
+class FaultSpec:
+    """A fault as the report names it; `kind` is the file below lab/faults, `target` a link's or member's name."""
+
+    kind: str
+    target: str
+    text: str
+    args: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class PhaseSpec:
+    """A phase with its length after `--scale`."""
+
+    name: str
+    lasts_s: float
+    faults: list[FaultSpec] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class VariantSpec:
+    """A variant; `env` is per service what it changes."""
+
+    name: str
+    env: dict[str, dict[str, Scalar]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class LoadSpec:
+    """The load; `per_s` for an open model, `users` and `think_s` for a closed one."""
+
+    operations: list[str]
+    to: str
+    per_s: float | None
+    arrivals: str
+    users: int | None
+    think_s: float
+    timeout_s: float
+
+    @property
+    def text(self) -> str:
+        """The load in a few words."""
+        what = ", ".join(self.operations)
+        if self.per_s is not None:
+            return f"{what} to {self.to}: {self.per_s:g}/s, {self.arrivals} arrivals (open model)"
+        return f"{what} to {self.to}: {self.users} users, {self.think_s:g} s think time (closed model)"
+
+
+@dataclass(frozen=True)
+class MetricSpec:
+    """A metric of lab.metrics by name, with its arguments."""
+
+    name: str
+    unit: str
+    args: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ClaimSpec:
+    """A claim as the scenario states it."""
+
+    text: str
+    variant: str
+    phase: str
+    metric: MetricSpec
+    at_least: float | None = None
+    at_most: float | None = None
+    of: str | None = None
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class InvariantSpec:
+    """An invariant: a checker of lab.checkers by name, with its arguments."""
+
+    text: str
+    check: str
+    args: dict[str, Scalar] = field(default_factory=dict)
+    variants: list[str] = field(default_factory=list)
+    broken_in: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class PanelSpec:
+    """A panel: PromQL, title, Grafana unit, legend template, names of numbers that stand for states."""
+
+    title: str
+    expr: str
+    unit: str
+    legend: str
+    values: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ExerciseSpec:
+    """Something to try."""
+
+    text: str
+    knob: str
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A scenario as plain data: enough to judge and draw a run without the file that asked for it."""
+
+    name: str
+    file: str
+    title: str
+    summary: str
+    sections: list[str]
+    question: str
+    idea: str
+    predict: list[str]
+    look_at: list[str]
+    exercises: list[ExerciseSpec]
+    members: list[MemberSpec]
+    links: list[LinkSpec]
+    load: LoadSpec
+    phases: list[PhaseSpec]
+    variants: list[VariantSpec]
+    claims: list[ClaimSpec]
+    invariants: list[InvariantSpec]
+    panels: list[PanelSpec]
+    profile: list[str]
+
+    @property
+    def control(self) -> str:
+        """The first variant: the one that must hurt."""
+        return self.variants[0].name
+
+    @property
+    def lasts_s(self) -> float:
+        """Length of all phases of one variant."""
+        return sum(phase.lasts_s for phase in self.phases)
