@@ -1,0 +1,1 @@
+"""What is watched while a run goes: Prometheus, snapshots, profiles, logs, traces and the canary."""

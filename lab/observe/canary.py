@@ -1,0 +1,146 @@
+"""
+Probes at 10 Hz through a link and beside it: what really arrived of a fault, whatever the fault says of itself.
+
+Each probe is a fresh connection, so that it meets what a new caller would meet, and a task of its own, so that one
+that hangs delays no other. Services are asked `GET /healthz`; servers the cheapest thing that makes them speak.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+from lab.model import BackingKind, Fault, Link, Member, ProbeShape, Service
+from lab.observe.ping import ping
+from lab.record import Probe, ProbeOutcome
+from lab.runtime.base import Address, Running
+
+EVERY_S = 0.1
+DRAIN_S = 1.0  # how long probes under way are awaited at the end
+
+
+@dataclass(frozen=True)
+class CanaryTarget:
+    """What is probed: a link (through its proxy and beside it) or, with no `through`, a member itself."""
+
+    name: str
+    kind: Literal["service"] | BackingKind
+    beside: Address
+    through: Address | None = None
+    shape: ProbeShape = field(default_factory=ProbeShape)
+
+
+def watch(faults: Iterable[Fault], running: Running) -> list[CanaryTarget]:
+    """One target for each link and member that any of the faults touches, with probes that can show them all."""
+    targets: dict[Link | Member, CanaryTarget] = {}
+    for fault in faults:
+        for target in fault.targets:
+            known = targets.get(target) or _target(target, running)
+            targets[target] = replace(known, shape=_both(known.shape, fault.probe))
+    return list(targets.values())
+
+
+def _target(target: Link | Member, running: Running) -> CanaryTarget:
+    member = target.callee if isinstance(target, Link) else target
+    kind: Literal["service"] | BackingKind = "service" if isinstance(member, Service) else member.kind
+    through = running.link_address(target) if isinstance(target, Link) else None
+    return CanaryTarget(target.name, kind, running.address(member), through)
+
+
+_UNTIL = ("answer", "whole", "close")  # each includes the one before
+
+
+def _both(one: ProbeShape, other: ProbeShape) -> ProbeShape:
+    return ProbeShape(
+        timeout_s=max(one.timeout_s, other.timeout_s),
+        sends_bytes=max(one.sends_bytes, other.sends_bytes),
+        until=max(one.until, other.until, key=_UNTIL.index),
+    )
+
+
+class Canary:
+    """Probes its targets from entry to exit; `probes` are those that have ended, `at_s` seconds after `t0_epoch_s`."""
+
+    def __init__(
+        self,
+        targets: Iterable[CanaryTarget],
+        t0_epoch_s: float,
+        *,
+        every_s: float = EVERY_S,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        self.probes: list[Probe] = []
+        self._targets = list(targets)
+        self._t0_epoch_s = t0_epoch_s
+        self._every_s = every_s
+        self._clock = clock
+        self._beats: list[asyncio.Task[None]] = []
+        self._under_way: set[asyncio.Task[None]] = set()
+
+    async def __aenter__(self) -> Canary:
+        asks = _asks(self._targets)
+        for number, (ask, names) in enumerate(asks.items()):
+            offset_s = self._every_s * number / len(asks)  # so that they do not compete
+            self._beats.append(asyncio.create_task(self._beat(ask, names, offset_s)))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Stop probing; probes under way have `DRAIN_S` to end, those that do not are timeouts."""
+        await _cancel(self._beats)
+        if self._under_way:
+            await asyncio.wait(self._under_way, timeout=DRAIN_S)
+        await _cancel(list(self._under_way))
+        self.probes.sort(key=lambda probe: probe.at_s)
+
+    def between(self, start_s: float, end_s: float) -> list[Probe]:
+        """Probes begun in that window."""
+        return [probe for probe in self.probes if start_s <= probe.at_s <= end_s]
+
+    async def _beat(self, ask: _Ask, names: Sequence[str], offset_s: float) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + offset_s
+        while True:
+            await asyncio.sleep(due - loop.time())
+            task = asyncio.create_task(self._probe(ask, names))
+            self._under_way.add(task)
+            task.add_done_callback(self._under_way.discard)
+            missed = max(0, int((loop.time() - due) / self._every_s))  # not made up for: a burst would be load
+            due += (missed + 1) * self._every_s
+
+    async def _probe(self, ask: _Ask, names: Sequence[str]) -> None:
+        at_s = self._clock() - self._t0_epoch_s
+        outcome: ProbeOutcome = "timeout"
+        latency_ms = None
+        try:
+            outcome, latency_ms = await ping(ask.address, ask.kind, ask.shape)
+        finally:  # also when the drain gives up on it
+            self.probes.extend(Probe(name, ask.path, at_s, outcome, latency_ms) for name in names)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    """One thing to ask at 10 Hz. Beside the links to one callee it is asked once for all of them."""
+
+    path: Literal["through", "beside"]
+    address: Address
+    kind: str
+    shape: ProbeShape
+
+
+def _asks(targets: Iterable[CanaryTarget]) -> dict[_Ask, list[str]]:
+    """What to ask, and the names of the targets that each answer serves."""
+    asks: dict[_Ask, list[str]] = {}
+    for target in targets:
+        if target.through:
+            asks.setdefault(_Ask("through", target.through, target.kind, target.shape), []).append(target.name)
+        asks.setdefault(_Ask("beside", target.beside, target.kind, target.shape), []).append(target.name)
+    return asks
+
+
+async def _cancel(tasks: list[asyncio.Task[None]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

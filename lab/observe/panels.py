@@ -1,0 +1,113 @@
+"""Asks Prometheus for panels: over the time of an episode, or for this moment."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import aiohttp
+
+from lab.observe.promql import legends, restrict
+
+STEP_S = 1
+QUERY_TIMEOUT_S = 5.0
+LIVE_TIMEOUT_S = 0.5
+OURS = frozenset({"job", "instance", "scenario", "run", "trial", "variant"})
+
+
+class AnyPanel(Protocol):
+    """What is asked of a panel: `lab.model.Panel` and `lab.record.PanelSpec` both have it."""
+
+    @property
+    def title(self) -> str: ...  # noqa: D102
+    @property
+    def expr(self) -> str: ...  # noqa: D102
+    @property
+    def legend(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Server:
+    """Where Prometheus is, and the session to ask it with."""
+
+    url: str
+    session: aiohttp.ClientSession
+
+
+@dataclass(frozen=True)
+class Collected:
+    """Rows shaped as `lab.record.tables.SERIES` without trial and variant, and what there is to say."""
+
+    rows: list[dict[str, Any]]
+    notes: list[str]
+
+
+class QueryError(Exception):
+    """Prometheus refused an expression or did not answer; in its own words where it had any."""
+
+
+async def over_time(
+    server: Server, panel: AnyPanel, labels: Mapping[str, str], t0_epoch_s: float, lasts_s: float
+) -> Collected:
+    """Evaluate a panel once a second from `t0_epoch_s` on, over series with these labels; trouble becomes a note."""
+    window = {"start": f"{t0_epoch_s:.3f}", "end": f"{t0_epoch_s + lasts_s:.3f}", "step": str(STEP_S)}
+    try:
+        found = await _ask(server, "query_range", restrict(panel.expr, labels), QUERY_TIMEOUT_S, **window)
+    except QueryError as error:
+        return Collected([], [f'panel "{panel.title}" ({panel.expr}): {error}'])
+    rows = [
+        {"panel": panel.title, "series": name, "at_s": max(0.0, round(at - t0_epoch_s, 3)), "value": value}
+        for name, series in _named(panel, found)
+        for at, text in series["values"]
+        if (value := _number(text)) is not None
+    ]
+    return Collected(rows, [])
+
+
+async def newest(server: Server, panel: AnyPanel, labels: Mapping[str, str]) -> list[tuple[str, float]]:
+    """The newest value of each series of a panel, by legend; nothing where it cannot be had quickly."""
+    try:
+        found = await _ask(server, "query", restrict(panel.expr, labels), LIVE_TIMEOUT_S)
+    except QueryError:
+        return []
+    values = [(name, _number(series["value"][1])) for name, series in _named(panel, found)]
+    return [("" if name == panel.title else name, value) for name, value in values if value is not None]
+
+
+async def _ask(server: Server, what: str, query: str, timeout_s: float, **more: str) -> list[dict[str, Any]]:
+    """POST a query; gives the series of the answer. Raises QueryError."""
+    form = {"query": query, "timeout": f"{timeout_s:g}", **more}
+    timeout = aiohttp.ClientTimeout(total=timeout_s)
+    try:
+        async with server.session.post(f"{server.url}/api/v1/{what}", data=form, timeout=timeout) as response:
+            answer: dict[str, Any] = await response.json(content_type=None)
+    except TimeoutError as error:
+        raise QueryError(f"Prometheus did not answer within {timeout_s:g} s") from error
+    except (aiohttp.ClientError, ValueError) as error:
+        raise QueryError(f"Prometheus gave no answer ({error})") from error
+    if answer.get("status") != "success":
+        raise QueryError(f"Prometheus says: {answer.get('error', 'nothing')}")
+    return _series(answer["data"])
+
+
+def _series(data: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The series of an answer; a scalar is a series without labels."""
+    if data["resultType"] in ("vector", "matrix"):
+        return list(data["result"])
+    return [{"metric": {}, "value": data["result"]}]
+
+
+def _named(panel: AnyPanel, found: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
+    names = legends(panel.legend, panel.title, [series["metric"] for series in found], OURS)
+    return list(zip(names, found, strict=True))
+
+
+def _number(text: str) -> float | None:
+    """A sample's value; None for NaN and the infinities, which nothing can draw, and for text."""
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if math.isfinite(value) else None

@@ -1,0 +1,104 @@
+"""
+PromQL, as far as the lab has to understand it: which words of an expression choose series. Pure.
+
+Labels are added to every selector, because a range such as `[15s]` at the start of a variant would otherwise reach
+back into the variant before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+
+_TOKEN = re.compile(
+    r"""(?P<space>\s+|\#[^\n]*)
+      | (?P<text>"(?:\\.|[^"\\])*"|'(?:\\.|[^'\\])*'|`[^`]*`)
+      | (?P<number>(?:\d|\.\d)[\w.]*(?:(?<=[eE])[+-]\d+)?)
+      | (?P<word>[a-zA-Z_:][\w:]*)
+      | (?P<sign>.)""",
+    re.VERBOSE | re.DOTALL,
+)
+_LABELS_FOLLOW = {"by", "without", "on", "ignoring", "group_left", "group_right"}
+_OPERATORS = {"and", "or", "unless", "atan2", "bool", "offset", "inf", "nan"} | _LABELS_FOLLOW
+_CLOSES = {"(": ")", "[": "]", "{": "}"}
+
+Token = tuple[str, str]
+
+
+def restrict(expr: str, labels: Mapping[str, str]) -> str:
+    """Add matchers for these labels to every selector of an expression that Prometheus accepts."""
+    matchers = ",".join(f'{name}="{_quoted(value)}"' for name, value in labels.items())
+    tokens = [(str(match.lastgroup), match.group()) for match in _TOKEN.finditer(expr)]
+    return "".join(_rewritten(tokens, matchers))
+
+
+def _rewritten(tokens: list[Token], matchers: str) -> Iterator[str]:
+    k = 0
+    while k < len(tokens):
+        kind, text = tokens[k]
+        k += 1
+        yield text
+        end = _end_of_names(tokens, k - 1)
+        inside = "".join(t for _, t in tokens[k:end])
+        if (kind, text) == ("sign", "{"):
+            yield matchers + ("," if inside.strip() != "}" else "")
+        elif kind == "word" and end == k and _is_metric(text, _next(tokens, k)):
+            yield f"{{{matchers}}}"
+        yield inside
+        k = end
+
+
+def _end_of_names(tokens: list[Token], k: int) -> int:
+    """The index after what the token at k opens, where that holds labels or a duration and no metric; else k + 1."""
+    kind, text = tokens[k]
+    if kind == "sign" and text in "[{":
+        return _end_of_group(tokens, k + 1, text)
+    if kind == "word" and text.lower() in _LABELS_FOLLOW and _next(tokens, k + 1) == "(":
+        return _end_of_group(tokens, tokens.index(("sign", "("), k) + 1, "(")
+    return k + 1
+
+
+def _is_metric(word: str, following: str) -> bool:
+    """Whether a word is a metric without braces of its own; aggregations and functions are followed by `(` or by."""
+    return word.lower() not in _OPERATORS and following not in ("(", "{") and following.lower() not in ("by", "without")
+
+
+def _next(tokens: list[Token], k: int) -> str:
+    return next((text for kind, text in tokens[k:] if kind != "space"), "")
+
+
+def _end_of_group(tokens: list[Token], k: int, opened: str) -> int:
+    """The index after the sign that closes a group whose first inner token is at k."""
+    depth = 1
+    while k < len(tokens) and depth:
+        kind, text = tokens[k]
+        if kind == "sign":
+            depth += (text == opened) - (text == _CLOSES[opened])
+        k += 1
+    return k
+
+
+def _quoted(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+
+
+def legends(template: str, title: str, series: list[dict[str, str]], ours: frozenset[str]) -> list[str]:
+    """Name each series of a panel: by the legend's template, else by its labels, else by the panel's title.
+
+    `ours` are labels that the lab added and that no reader needs. Series that a template would call the same have
+    their labels added, so that no two have one name.
+    """
+    plain = [
+        ", ".join(f"{k}={v}" for k, v in sorted(labels.items()) if k not in ours and k != "__name__")
+        for labels in series
+    ]
+    if not template:
+        return [text or labels.get("__name__", title) for text, labels in zip(plain, series, strict=True)]
+    named = [_filled(template, labels) for labels in series]
+    return [
+        f"{name} ({text})" if named.count(name) > 1 and text else name for name, text in zip(named, plain, strict=True)
+    ]
+
+
+def _filled(template: str, labels: Mapping[str, str]) -> str:
+    return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: labels.get(match[1], ""), template)

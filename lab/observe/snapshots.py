@@ -1,0 +1,59 @@
+"""What every service counts at one moment, asked of the services themselves: exact, whatever Prometheus caught."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+
+TIMEOUT_S = 1.0
+
+
+async def snapshot(services: Mapping[str, str], at_s: float) -> tuple[list[dict[str, Any]], list[str]]:
+    """Ask all services (name to base URL) for their metrics, at the same time.
+
+    Gives rows shaped as `lab.record.tables.SNAPSHOTS`, without trial, variant, phase and edge, and a note for each
+    service that did not answer within TIMEOUT_S; such a service has no rows, since nothing is known of it.
+    """
+    timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
+    async with aiohttp.ClientSession(timeout=timeout) as session:
+        texts = await asyncio.gather(*(_ask(session, url) for url in services.values()))
+    rows: list[dict[str, Any]] = []
+    notes: list[str] = []
+    for service, answer in zip(services, texts, strict=True):
+        try:
+            if isinstance(answer, Exception):
+                raise answer
+            found = [{"at_s": at_s, "service": service, **sample} for sample in _samples(answer)]
+        except TimeoutError:
+            notes.append(f"{service} did not give its metrics within {TIMEOUT_S:g} s")
+        except (aiohttp.ClientError, ValueError, OSError) as error:
+            notes.append(f"{service} gave no metrics ({error})")
+        else:
+            rows += found
+    return rows, notes
+
+
+async def _ask(session: aiohttp.ClientSession, url: str) -> str | Exception:
+    try:
+        async with session.get(f"{url}/metrics", raise_for_status=True) as response:
+            return await response.text()
+    except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
+        return error
+
+
+def _samples(text: str) -> Iterator[dict[str, Any]]:
+    """Every sample that has a finite value; raises ValueError for what is not in Prometheus' text format."""
+    for family in text_string_to_metric_families(text):
+        for sample in family.samples:
+            if math.isfinite(sample.value) and not sample.name.endswith("_created"):
+                yield {
+                    "metric": sample.name,
+                    "labels": json.dumps(sample.labels, sort_keys=True),
+                    "value": float(sample.value),
+                }
