@@ -1,0 +1,88 @@
+"""Anomalies that the checkers found, with the operations that show them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.record import Anomaly, InvariantResult
+from lab.report.numbers import at, duration
+from lab.report.view import View
+
+TITLE = "Anomalies"
+MAX_OPERATIONS = 12
+
+
+@dataclass(frozen=True)
+class OperationRow:
+    """An operation as a reader needs it to follow an anomaly."""
+
+    n: int
+    due: str
+    waited: str
+    operation: str
+    outcome: str
+    status: str
+    key: str
+    value: str
+    response: str
+
+
+@dataclass(frozen=True)
+class Found:
+    """One anomaly with its operations, and how many more of those there are."""
+
+    anomaly: Anomaly
+    operations: Sequence[OperationRow]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Broken:
+    """An invariant with anomalies in one variant."""
+
+    result: InvariantResult
+    expected: bool
+    found: Sequence[Found]
+
+
+@dataclass(frozen=True)
+class Data:
+    """Every invariant that has something to show."""
+
+    broken: Sequence[Broken]
+    trials: int
+
+
+def build(view: View) -> Data | None:
+    """None where no checker found anything."""
+    results = view.judgement.invariants if view.judgement else []
+    broken = [
+        Broken(r, r.variant in r.invariant.broken_in, [_found(view, r.variant, a) for a in r.anomalies])
+        for r in results
+        if r.anomalies
+    ]
+    return Data(broken, view.record.trials) if broken else None
+
+
+def _found(view: View, variant: str, anomaly: Anomaly) -> Found:
+    wanted = anomaly.operations[:MAX_OPERATIONS]
+    ops = view.run.operations(variant, anomaly.trial)
+    ops = ops.where(np.isin(ops.n, wanted))
+    rows = [
+        OperationRow(
+            n=int(ops.n[k]),
+            due=at(float(ops.due_s[k])),
+            waited="no answer" if np.isnan(ops.end_s[k]) else duration(float(ops.end_s[k] - ops.due_s[k])),
+            operation=str(ops.operation[k]),
+            outcome=str(ops.outcome[k]),
+            status=str(ops.status[k] or ops.error[k] or "–"),
+            key=ops.key[k] or "–",
+            value=ops.value[k] or "–",
+            response=(ops.response[k] or "–")[:120],
+        )
+        for k in range(len(ops))
+    ]
+    return Found(anomaly, rows, len(anomaly.operations) - len(wanted))

@@ -1,0 +1,63 @@
+"""The scenario's Prometheus panels, every variant on the same axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.record import PanelSpec
+from lab.report.charts.panels import MAX_SERIES, Samples, charts
+from lab.report.charts.render import Chart
+from lab.report.view import View
+
+TITLE = "Prometheus panels"
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One panel: its charts, the series drawn in order of colour, and how many more there were."""
+
+    spec: PanelSpec
+    charts: Sequence[Chart]
+    series: Sequence[str]
+    left_out: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """Panels with samples, the titles of those without, and the notes that say why."""
+
+    panels: Sequence[Panel]
+    empty: Sequence[str]
+    notes: Sequence[str]
+
+    @property
+    def charts(self) -> list[Chart]:
+        """All charts of the section."""
+        return [chart for panel in self.panels for chart in panel.charts]
+
+
+def build(view: View) -> Data | None:
+    """None where the scenario has no panels."""
+    if not view.spec.panels:
+        return None
+    samples = _samples(view)
+    panels, empty = [], []
+    for k, spec in enumerate(view.spec.panels):
+        found = {variant: samples.get((spec.title, variant), {}) for variant in view.variants}
+        names = sorted({name for by_name in found.values() for name in by_name})
+        if not names:
+            empty.append(spec.title)
+            continue
+        drawn = names[:MAX_SERIES]
+        panels.append(Panel(spec, charts(view, k + 1, spec, found, drawn), drawn, len(names) - len(drawn)))
+    return Data(panels, empty, view.notes_on("Prometheus", "panel"))
+
+
+def _samples(view: View) -> dict[tuple[str, str], Samples]:
+    found: dict[tuple[str, str], dict[str, list[tuple[float, float]]]] = {}
+    for row in view.run.table("series").sort_by("at_s").to_pylist():
+        if row["trial"] == view.trial and row["value"] is not None and row["value"] == row["value"]:
+            by_name = found.setdefault((row["panel"], row["variant"]), {})
+            by_name.setdefault(row["series"] or "", []).append((row["at_s"], row["value"]))
+    return dict(found)

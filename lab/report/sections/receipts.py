@@ -1,0 +1,78 @@
+"""Receipts: that each fault was asked, was read back, and arrived."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from lab.record import Receipt
+from lab.report.aggregate import bin_s, probe_bins
+from lab.report.charts.canary import chart
+from lab.report.charts.render import Chart
+from lab.report.view import View
+
+TITLE = "Receipts"
+
+
+@dataclass(frozen=True)
+class Row:
+    """A receipt in one pass."""
+
+    variant: str
+    trial: int
+    receipt: Receipt
+
+
+@dataclass(frozen=True)
+class Canary:
+    """The probes at one target, a chart a variant."""
+
+    target: str
+    charts: Sequence[Chart]
+
+
+@dataclass(frozen=True)
+class Data:
+    """`never` names faults that were asked and have no receipt at all."""
+
+    rows: Sequence[Row]
+    never: Sequence[str]
+    canaries: Sequence[Canary]
+    trials: int
+
+    @property
+    def charts(self) -> list[Chart]:
+        """All charts of the section."""
+        return [chart for canary in self.canaries for chart in canary.charts]
+
+
+def build(view: View) -> Data | None:
+    """None where the scenario breaks nothing."""
+    if not any(phase.faults for phase in view.spec.phases):
+        return None
+    rows = [Row(e.variant, e.trial, receipt) for e in view.record.episodes for receipt in e.receipts]
+    never = [
+        f"{fault.text} in {phase.name} of {variant}"
+        for variant in view.variants
+        for phase in view.spec.phases
+        for fault in phase.faults
+        if any(window.name == phase.name for window in view.phases(variant))
+        and not any(r.fault == fault and r.phase == phase.name for r in view.episode(variant).receipts)
+    ]
+    return Data(rows, never, _canaries(view), view.record.trials)
+
+
+def _canaries(view: View) -> list[Canary]:
+    probes = {variant: view.run.probes(variant, view.trial) for variant in view.variants}
+    width_s = bin_s(view.end_s) / 2
+    canaries = []
+    for k, target in enumerate(sorted({p.target for found in probes.values() for p in found})):
+        bins = {
+            variant: probe_bins([p for p in found if p.target == target], view.end_s, width_s)
+            for variant, found in probes.items()
+        }
+        seen = [b.p50_ms for found in bins.values() for b in found if b.p50_ms is not None]
+        domain = (min(seen, default=1.0) / 1.5, max(seen, default=10.0) * 1.5)
+        charts = [chart(view, variant, k + 1, target, bins[variant], domain) for variant in view.variants]
+        canaries.append(Canary(target, charts))
+    return canaries

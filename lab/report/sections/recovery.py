@@ -1,0 +1,79 @@
+"""Recovery physics: how soon the fault was noticed, how soon it was over, what it cost meanwhile."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from lab.record import MetricSpec
+from lab.report.numbers import link_text, metric_value
+from lab.report.view import View
+
+TITLE = "Recovery physics"
+MAX_LINKS = 4
+
+
+@dataclass(frozen=True)
+class Cell:
+    """A measured value in words; `why` says what stands behind a dash."""
+
+    text: str
+    why: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measure in one phase, a cell a variant."""
+
+    name: str
+    meaning: str
+    phase: str
+    cells: Sequence[Cell]
+
+
+@dataclass(frozen=True)
+class Data:
+    """The table; cells are medians over `trials`."""
+
+    variants: Sequence[str]
+    rows: Sequence[Row]
+    trials: int
+
+
+def build(view: View) -> Data | None:
+    """None where nothing was broken."""
+    rows = [
+        Row(name, meaning, phase, [_cell(view, spec, variant, phase) for variant in view.variants])
+        for name, meaning, phase, spec in _wanted(view)
+    ]
+    return Data(view.variants, rows, view.record.trials) if rows else None
+
+
+def _wanted(view: View) -> Iterator[tuple[str, str, str, MetricSpec]]:
+    phases = view.spec.phases
+    for k, phase in enumerate(phases):
+        if not phase.faults:
+            continue
+        yield "Time to detect", "fault in to first bad answer", phase.name, MetricSpec("detect_s", "s")
+        for link in view.spec.links[:MAX_LINKS]:
+            spec = MetricSpec("attempts_per_request", "", {"link": link.name})
+            yield f"Attempts per request, {link_text(link.name)}", "calls begun on the link", phase.name, spec
+        yield "Goodput", "answers that were ok", phase.name, MetricSpec("goodput_per_s", "/s")
+        yield "Requests lost", "arrivals that did not end ok", phase.name, MetricSpec("requests_lost", "")
+        if k + 1 < len(phases) and not phases[k + 1].faults:
+            after = phases[k + 1].name
+            yield "Time to recover", "until well for good (99 % ok)", after, MetricSpec("recovery_s", "s")
+            yield "Requests lost", "arrivals that did not end ok", after, MetricSpec("requests_lost", "")
+
+
+def _cell(view: View, spec: MetricSpec, variant: str, phase: str) -> Cell:
+    taken = [view.measure(spec, variant, phase, trial) for trial in range(1, view.record.trials + 1)]
+    known = [m.value for m in taken if m.value is not None]
+    if not known:
+        return Cell("–", taken[0].why)
+    text = ("≥ " if any(m.censored for m in taken) else "") + metric_value(float(np.median(known)), spec)
+    if len(known) > 1 and min(known) != max(known):
+        text += f" ({metric_value(min(known), spec)} to {metric_value(max(known), spec)})"
+    return Cell(text)

@@ -1,0 +1,39 @@
+"""How to repeat the run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from lab.report.view import View
+
+TITLE = "Repeat this run"
+
+
+@dataclass(frozen=True)
+class Data:
+    """The command that was given, one that gives the same schedule again, and those that work on the saved run."""
+
+    command: str
+    again: str
+    commit: str
+    dirty: bool
+    folder: str
+    arrivals: str
+
+
+def build(view: View) -> Data:
+    """Always there."""
+    record = view.record
+    again = f"make scenario NAME={record.spec.name} SEED={record.seed}"
+    if record.trials > 1:
+        again += f" TRIALS={record.trials}"
+    if record.scale != 1.0:
+        again += f" SCALE={record.scale:g}"
+    return Data(
+        command=record.command,
+        again=again,
+        commit=(record.git_commit or "")[:12],
+        dirty=record.git_dirty,
+        folder=f"reports/{record.spec.name}/{record.run}",
+        arrivals=record.spec.load.arrivals,
+    )

@@ -1,0 +1,103 @@
+"""The verdict, large, with the reasons in plain sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from lab.record import Condition, MetricSpec
+from lab.report.numbers import clock, duration, link_text, metric_value
+from lab.report.view import View
+
+TITLE = "Verdict"
+
+MAX_CONTRASTS = 4
+MEANING = {
+    "PASS": "The pattern off hurt, the pattern on helped, by the numbers asked for.",
+    "FAIL": "The experiment was sound, and a claim or an invariant did not hold.",
+    "UNKNOWN": "Nothing is proved either way: the experiment itself did not come off as asked.",
+    "NOT JUDGED": "This run was recorded and never judged; `lab judge` does that.",
+}
+
+
+@dataclass(frozen=True)
+class Contrast:
+    """A claim's metric in the control and in the claim's variant."""
+
+    text: str
+    metric: str
+    control: str
+    control_value: str
+    variant: str
+    value: str
+
+
+@dataclass(frozen=True)
+class Data:
+    """Shown in the head of the page."""
+
+    verdict: str
+    meaning: str
+    reasons: Sequence[str]
+    unmet: Sequence[Condition]
+    met: Sequence[Condition]
+    facts: Sequence[tuple[str, str]]
+    warnings: Sequence[str]
+    contrasts: Sequence[Contrast]
+
+
+def build(view: View) -> Data:
+    """Always there."""
+    record, judged = view.record, view.judgement
+    verdict = judged.verdict if judged else "NOT JUDGED"
+    conditions = judged.conditions if judged else []
+    facts = [
+        ("Run", record.run),
+        ("When", clock(record.started_epoch_s)),
+        ("Took", duration(record.finished_epoch_s - record.started_epoch_s)),
+        ("Runtime", record.runtime),
+        ("Seed", str(record.seed)),
+        ("Trials", str(record.trials) if record.trials == 1 else f"{record.trials}; charts draw trial {view.trial}"),
+    ]
+    return Data(
+        verdict=verdict,
+        meaning=MEANING[verdict],
+        reasons=judged.reasons if judged else [],
+        unmet=[c for c in conditions if not c.met],
+        met=[c for c in conditions if c.met],
+        facts=facts,
+        warnings=_warnings(view),
+        contrasts=list(_contrasts(view))[:MAX_CONTRASTS],
+    )
+
+
+def _contrasts(view: View) -> Iterator[Contrast]:
+    """Claims on another variant than the control, where both were measured; shown as the numbers of one trial."""
+    control = view.spec.control
+    for claim in view.spec.claims:
+        if claim.variant == control or claim.control:
+            continue
+        before, after = (view.measure(claim.metric, variant, claim.phase) for variant in (control, claim.variant))
+        if before.value is None or after.value is None or before.value == after.value:
+            continue
+        worse = after.value > before.value if claim.at_most is not None else after.value < before.value
+        if worse:  # such as time to recover: a control that never refused has nothing to let back in
+            continue
+        texts = [("≥ " if m.censored else "") + metric_value(m.value or 0.0, claim.metric) for m in (before, after)]
+        words = _words(claim.metric)
+        where = words if words == claim.phase else f"{words} in {claim.phase}"
+        yield Contrast(claim.text, where, control, texts[0], claim.variant, texts[1])
+
+
+def _words(metric: MetricSpec) -> str:
+    name = metric.name.removesuffix(f"_{metric.unit}").replace("_", " ")
+    return name + (f" on {link_text(str(metric.args['link']))}" if "link" in metric.args else "")
+
+
+def _warnings(view: View) -> list[str]:
+    found = []
+    if view.record.scale != 1.0:
+        found.append(f"A quick look: every phase was {view.record.scale:g} times as long as the scenario asks.")
+    if view.missing:
+        found.append(f"The run ended early: trial {view.trial} has nothing of {', '.join(view.missing)}.")
+    return found
