@@ -1,0 +1,88 @@
+"""What a fault may do to the running system: the one door between `lab.faults` and the runtimes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from lab.model import Link, Member
+
+Stream = Literal["upstream", "downstream"]
+ProcessState = Literal["running", "paused", "gone"]
+
+
+@dataclass(frozen=True)
+class Toxic:
+    """A toxic of Toxiproxy: integer attributes, a stream (`downstream` is callee to caller), toxicity 0..1."""
+
+    name: str
+    type: str
+    stream: Stream = "downstream"
+    toxicity: float = 1.0
+    attributes: Mapping[str, int] = field(default_factory=dict, hash=False)
+
+
+class LinkControl(Protocol):
+    """One link's proxy. Every change is read back; anything but the state asked for raises ProxyError."""
+
+    async def add(self, toxic: Toxic) -> Toxic:
+        """Add a toxic and give it back as the proxy now reports it."""
+        ...
+
+    async def update(self, toxic: Toxic) -> Toxic:
+        """Change attributes or toxicity of a toxic that is there, and give it back as reported."""
+        ...
+
+    async def remove(self, name: str) -> None:
+        """Remove a toxic; one that is not there is no error, since undoing must always work."""
+        ...
+
+    async def set_enabled(self, enabled: bool) -> None:
+        """Refuse connections and close those open (False), or listen again (True)."""
+        ...
+
+    async def toxics(self) -> Sequence[Toxic]:
+        """The toxics now on the link."""
+        ...
+
+
+class ProcessControl(Protocol):
+    """The process (or container) of one service or backing server."""
+
+    async def kill(self) -> None:
+        """Kill at once (SIGKILL); returns when it is gone."""
+        ...
+
+    async def pause(self) -> None:
+        """Stop it in its tracks (SIGSTOP); it keeps its sockets."""
+        ...
+
+    async def resume(self) -> None:
+        """Let it go on (SIGCONT)."""
+        ...
+
+    async def restart(self) -> None:
+        """Start it again with the same environment, port and data, and wait until it is ready."""
+        ...
+
+    async def state(self) -> ProcessState:
+        """What the operating system says of it."""
+        ...
+
+
+class Bench(Protocol):
+    """Hands for faults."""
+
+    def link(self, link: Link) -> LinkControl:
+        """The proxy of a link."""
+        ...
+
+    def process(self, member: Member) -> ProcessControl:
+        """The process of a service or backing server."""
+        ...
+
+    def journal(self, what: str, **facts: str | int | float | bool) -> AbstractContextManager[None]:
+        """Write down a fault before it goes in (on disk, synced), and on exit that it is out again."""
+        ...

@@ -1,0 +1,139 @@
+"""Finds, checks and lists the experiments: `scenarios/**/*.py`, one a file."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import re
+import sys
+import traceback
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from types import ModuleType
+
+from lab.errors import LabError, ScenarioError
+from lab.model import Scenario
+from lab.places import ROOT, SCENARIOS, TARGETS
+from lab.record import Spec
+from lab.spec import to_spec
+from lab.validate import problems
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An experiment that has been read and found sound."""
+
+    name: str
+    file: Path
+    summary: str
+    scenario: Scenario
+
+    def spec(self, scale: float = 1.0) -> Spec:
+        """The experiment as plain data, its phases `scale` times as long."""
+        return to_spec(self.scenario, self.name, Path(shown(self.file)), self.summary, scale)
+
+
+def shown(file: Path) -> str:
+    """A path as the user would type it: relative where it is below the current folder or the project."""
+    for base in (Path.cwd(), ROOT):
+        if file.is_relative_to(base):
+            return str(file.relative_to(base))
+    return str(file)
+
+
+def name_of(file: Path) -> str:
+    """`circuit_breaker.py` is called `circuit-breaker`."""
+    return file.stem.replace("_", "-")
+
+
+def files(folder: Path = SCENARIOS) -> list[Path]:
+    """Every scenario file, in order of chapter and name."""
+    return sorted(p for p in folder.rglob("*.py") if not p.name.startswith("_"))
+
+
+def find(name: str, folder: Path = SCENARIOS) -> Entry:
+    """Read one experiment, by name or by the path of its file. Raises LabError or ScenarioError."""
+    if name.endswith(".py") or "/" in name:
+        return read(_file(Path(name)))
+    by_name: dict[str, list[Path]] = {}
+    for file in files(folder):
+        by_name.setdefault(name_of(file), []).append(file)
+    if name not in by_name:
+        if name and Path(name).is_dir():
+            _file(Path(name))  # which says so
+        close = get_close_matches(name.replace("_", "-"), by_name, n=1)
+        hint = f'did you mean "{close[0]}"?' if close else "`make list` shows them all."
+        raise LabError(f'no experiment is called "{name}"; {hint}')
+    found = by_name[name]
+    if len(found) > 1:
+        raise ScenarioError([f'{shown(file)}: another file is called "{name}" too; rename one' for file in found])
+    return read(found[0])
+
+
+def _file(path: Path) -> Path:
+    if path.is_dir():
+        raise LabError(f"{path}: is a folder; name an experiment (make list shows them) or the path of its .py file")
+    if path.suffix != ".py":
+        raise LabError(f"{path}: is not a .py file; name an experiment (make list shows them) or its file")
+    if not path.is_file():
+        raise LabError(f"{path}: there is no such file; give the path of a scenario file, or an experiment's name")
+    return path.resolve()
+
+
+def read(file: Path) -> Entry:
+    """Read and check one scenario file. Raises ScenarioError with every mistake, each naming the file."""
+    module = _import(file)
+    where = shown(file)
+    scenario = getattr(module, "scenario", None)
+    if not isinstance(scenario, Scenario):
+        what = "has no `scenario`" if scenario is None else f"has scenario = {scenario!r}"
+        raise ScenarioError([f"{where}: {what}; it needs `scenario = Scenario(...)`"])
+    found = problems(scenario, TARGETS)
+    if not re.fullmatch(r"[a-z][a-z0-9-]*", name_of(file)):
+        found.insert(0, f'the file is called "{file.name}"; use a-z, 0-9 and _, a letter first.')
+    summary = inspect.cleandoc(module.__doc__ or "").strip()
+    if not summary:
+        found.append("it has no docstring; say in a paragraph what breaks and what the reader will see.")
+    if found:
+        raise ScenarioError([f"{where}: {problem}" for problem in found])
+    return Entry(name_of(file), file, summary, scenario)
+
+
+def _import(file: Path) -> ModuleType:
+    name = f"lab_scenario_{name_of(file).replace('-', '_')}"
+    loader = importlib.util.spec_from_file_location(name, file)
+    if loader is None or loader.loader is None:
+        raise ScenarioError([f"{shown(file)}: is not a Python file"])
+    module = importlib.util.module_from_spec(loader)
+    sys.modules[name] = module  # dataclasses in a scenario file look their module up
+    try:
+        loader.loader.exec_module(module)
+    except ScenarioError:
+        raise
+    except SyntaxError as error:
+        line = f":{error.lineno}" if error.lineno else ""
+        raise ScenarioError([f"{shown(file)}{line}: {error.msg}; mend the Python of this file"]) from error
+    except (Exception, SystemExit) as error:  # whatever a scenario file raises is a mistake in it, and is told as one
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+        line = f":{lines[-1]}" if lines else ""
+        raise ScenarioError([f"{shown(file)}{line}: {type(error).__name__}: {error}"]) from error
+    finally:
+        sys.modules.pop(name, None)
+    return module
+
+
+def read_all(folder: Path = SCENARIOS) -> tuple[list[Entry], list[str]]:
+    """Every sound experiment in the handbook's order, and every mistake found in the others."""
+    entries: list[Entry] = []
+    mistakes: list[str] = []
+    for file in files(folder):
+        try:
+            entries.append(read(file))
+        except ScenarioError as error:
+            mistakes.extend(error.problems)
+    return sorted(entries, key=_place), mistakes
+
+
+def _place(entry: Entry) -> tuple[list[int], str]:
+    return [int(part) for part in entry.scenario.sections[0].split(".")], entry.name

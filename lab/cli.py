@@ -1,0 +1,410 @@
+"""Arguments and exit codes of `lab`, nothing else: 0 pass, 1 fail, 2 unknown, 3 the lab itself could not do it."""
+
+from __future__ import annotations
+
+import errno
+import json
+import math
+import os
+import sys
+import traceback
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+from click.core import ParameterSource
+
+from lab.errors import Interrupted, LabError
+from lab.places import HOME, REPORTS, ROOT
+
+# What a command needs beyond this it imports itself: `lab --help` must not wait for numpy, Arrow and the charts.
+if TYPE_CHECKING:
+    from lab.record import Run, Verdict
+    from lab.run import Options
+
+EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "UNKNOWN": 2}
+BROKEN = 3
+NOT_OURS = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS}
+INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
+
+
+def _own_name() -> str:
+    """What to type before a command: the environment's own Python unless it is active, or the name of a script."""
+    if Path(sys.argv[0]).name != "__main__.py":
+        return Path(sys.argv[0]).name
+    own = Path(sys.prefix)
+    active = os.environ.get("VIRTUAL_ENV") == str(own) or not own.is_relative_to(ROOT)
+    return "python -m lab" if active else f"{own.relative_to(ROOT) / 'bin' / 'python'} -m lab"
+
+
+class _Lab(click.Group):
+    """A group whose every error is one sentence and exit code 3: 2 means UNKNOWN here, not wrong usage."""
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        for stream in (sys.stdout, sys.stderr):
+            if hasattr(stream, "reconfigure"):  # a terminal that knows no ✓ shows something else; it breaks nothing
+                stream.reconfigure(errors="replace")
+        code: Any = 0
+        try:
+            kwargs["standalone_mode"] = False
+            kwargs.setdefault("prog_name", _own_name())
+            code = super().main(*args, **kwargs)
+            sys.stdout.flush()
+        except click.exceptions.NoArgsIsHelpError as error:
+            click.echo(error.format_message())
+            code = 0
+        except click.ClickException as error:
+            click.echo(f"lab: {_in_a_sentence(error)}", err=True)
+            code = BROKEN
+        except (click.Abort, KeyboardInterrupt):
+            click.echo("lab: interrupted", err=True)
+            code = INTERRUPTED
+        except Interrupted as error:
+            click.echo("lab: interrupted; everything was stopped", err=True)
+            code = 128 + error.number
+        except LabError as error:
+            click.echo(f"lab: {error}", err=True)
+            code = BROKEN
+        except BrokenPipeError:
+            _nobody_reads()
+        except Exception as error:
+            click.echo(f"lab: {_unforeseen(error)}", err=True)
+            code = BROKEN
+        sys.exit(code if isinstance(code, int) else 0)
+
+    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
+        try:
+            return super().make_context(*args, **kwargs)
+        except BrokenPipeError:  # `lab --help | head -1`
+            _nobody_reads()
+            raise click.exceptions.Exit(0) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:  # `lab list | head -1`; click would exit with 1, which means FAIL here
+            _nobody_reads()
+            return 0
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        if args and args[0] not in self.commands and not args[0].startswith("-"):
+            close = get_close_matches(args[0], self.commands, n=1)
+            hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(sorted(self.commands))}."
+            raise LabError(f'"{args[0]}" is no command; {hint}')
+        return super().resolve_command(ctx, args)
+
+
+def _in_a_sentence(error: click.ClickException) -> str:
+    """What was wrong, where it came from if not from the command line, and where to look."""
+    text = " ".join(error.format_message().split()).rstrip(".")
+    context = getattr(error, "ctx", None)
+    if isinstance(error, click.BadParameter) and error.param and context:
+        source = context.get_parameter_source(error.param.name or "")
+        if source is ParameterSource.ENVIRONMENT and error.param.envvar:
+            text += f" (it comes from {error.param.envvar})"
+    ending = "" if text.endswith("?") else "."
+    return f"{text}{ending} See {context.command_path} --help" if context else f"{text}{ending}"
+
+
+def _nobody_reads() -> None:
+    """Let what is still to be written to standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unforeseen(error: Exception) -> str:
+    """A sentence for what the machine does not allow; for anything else, a mistake of ours, where its details are."""
+    if isinstance(error, OSError) and error.errno in NOT_OURS:
+        where = f"{error.filename}: " if error.filename else ""
+        return f"{where}{error.strerror}; mend that, or name another folder with --reports"
+    return f"broke in an unforeseen way ({type(error).__name__}: {error}); {_keep(error)}"
+
+
+def _keep(error: Exception) -> str:
+    """Write the traceback where it can be found and sent; says where."""
+    file = HOME / "crash.log"
+    text = "".join(traceback.format_exception(error))
+    try:
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(text)
+    except OSError:
+        return text
+    shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
+    return f"the details are in {shown}, please report them"
+
+
+class _Whole(click.IntRange):
+    name = "whole number"
+
+
+class _Number(click.FloatRange):
+    name = "number"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a valid number.", param, ctx)
+        return number
+
+
+def _folder(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
+    if value.exists() and not value.is_dir():
+        raise click.BadParameter(f"{value} is a file; name a folder.", context, parameter)
+    return value.absolute()
+
+
+def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from lab.machine import package_versions
+
+        click.echo(f"lab {package_versions()['lab']}")
+        context.exit()
+
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a machine to read.")
+reports_option = click.option(
+    "--reports",
+    type=click.Path(path_type=Path),
+    default=REPORTS,
+    envvar="LAB_REPORTS",
+    callback=_folder,
+    metavar="FOLDER",
+    help="Folder of the runs.  [default: reports]",
+)
+
+EPILOG = """
+\b
+RUN is a run's folder, or an experiment's name for its last run.
+Exit codes: 0 PASS, 1 FAIL, 2 UNKNOWN, 3 the lab could not do it.
+Begin with: make scenario NAME=circuit-breaker
+"""
+
+
+@click.group(
+    cls=_Lab, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG
+)
+@click.option(
+    "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
+)
+def main() -> None:
+    """Learn what distributed systems really do, by breaking small real ones."""
+
+
+@main.command(short_help="Run an experiment and write its report.")
+@click.argument("name", required=False)
+@click.option("--all", "everything", is_flag=True, help="Run the whole catalogue, one after another.")
+@click.option("--seed", type=_Whole(0, 2**31 - 1), default=1, metavar="N", help="Seed of the arrivals.  [default: 1]")
+@click.option("--trials", type=_Whole(1, 100), default=1, metavar="N", help="Repeats, up to 100.  [default: 1]")
+@click.option(
+    "--scale",
+    type=_Number(0.05, 10),
+    default=1.0,
+    metavar="X",
+    help="Length of the phases, 0.05 to 10: 0.5 for a quick look. The report says so.  [default: 1]",
+)
+@click.option(
+    "--runtime",
+    type=click.Choice(["local", "compose"]),
+    default=None,
+    envvar="LAB_RUNTIME",
+    help="Where the services run.",
+)
+@reports_option
+@as_json
+def run(
+    name: str | None,
+    everything: bool,
+    seed: int,
+    trials: int,
+    scale: float,
+    runtime: str | None,
+    reports: Path,
+    as_json: bool,
+) -> int:
+    """Run an experiment, by NAME or by the path of its file, and write its report."""
+    if everything and name:
+        raise LabError(f"run takes either {name} or --all, not both")
+    if not everything and not name:
+        raise LabError("name an experiment, such as circuit-breaker (make list shows them), or say --all")
+
+    from lab import catalogue
+    from lab.run import Options, run_one
+
+    options = Options(seed, trials, scale, runtime or "local", reports, quiet=as_json)
+    if name:
+        done = run_one(catalogue.find(name), options)
+        _show_run(done, as_json)
+        return _code(done)
+    return _run_all(options, as_json)
+
+
+def _run_all(options: Options, as_json: bool) -> int:
+    from lab import catalogue, console
+    from lab.run import run_one
+
+    entries, mistakes = catalogue.read_all()
+    results: list[tuple[str, str, str]] = [("(unreadable)", "BROKEN", mistake) for mistake in mistakes]
+    codes = [BROKEN for _ in mistakes]
+    for entry in entries:
+        try:
+            done = run_one(entry, options)
+        except LabError as error:
+            results.append((entry.name, "BROKEN", str(error)))
+            codes.append(BROKEN)
+            continue
+        judgement = done.record.judgement
+        results.append((entry.name, judgement.verdict if judgement else "UNKNOWN", catalogue.shown(done.path)))
+        codes.append(_code(done))
+    if as_json:
+        click.echo(json.dumps([{"name": n, "verdict": v, "about": a} for n, v, a in results], indent=2))
+    else:
+        console.summary(results)
+    return max(codes, default=0)
+
+
+def _code(run: Run) -> int:
+    return EXIT_CODES[run.record.judgement.verdict] if run.record.judgement else EXIT_CODES["UNKNOWN"]
+
+
+def _show_run(run: Run, as_json: bool, *notes: str) -> None:
+    from lab import console
+
+    try:
+        if as_json:
+            click.echo(json.dumps(console.run_data(run), indent=2))
+        else:
+            console.verdict(run, *notes)
+    except BrokenPipeError:  # the verdict is in the exit code too
+        _nobody_reads()
+
+
+@main.command(name="list")
+@click.option("--runs", is_flag=True, help="Show the runs on disk as well.")
+@reports_option
+@as_json
+def list_(runs: bool, reports: Path, as_json: bool) -> int:
+    """The catalogue: chapter, name, question, last verdict."""
+    from lab import catalogue, console
+
+    entries, mistakes = catalogue.read_all()
+    if as_json:
+        click.echo(json.dumps(console.catalogue_data(entries, reports, runs), indent=2))
+    else:
+        console.catalogue(entries, reports, runs)
+    for mistake in mistakes:
+        click.echo(f"lab: {mistake}", err=True)
+    return BROKEN if mistakes else 0
+
+
+@main.command()
+@click.argument("name")
+@as_json
+def show(name: str, as_json: bool) -> None:
+    """One experiment before it runs: topology, timeline, claims."""
+    from lab import catalogue, console
+
+    entry = catalogue.find(name)
+    if as_json:
+        click.echo(console.spec_json(entry.spec()))
+    else:
+        console.show(entry.spec())
+
+
+@main.command(short_help="Judge a saved RUN again.")
+@click.argument("run", type=str)
+@reports_option
+@as_json
+def judge(run: str, reports: Path, as_json: bool) -> int:
+    """Judge a saved RUN again (its folder, or an experiment's name for its last run)."""
+    from lab.run import rejudge
+
+    before = open_run(run, reports)
+    done = rejudge(before)
+    changed = before.record.judgement != done.record.judgement
+    note = f"the report is older than this judgement; `make report RUN={run}` writes it again"
+    _show_run(done, as_json, *([note] if changed else []))
+    return _code(done)
+
+
+@main.command(short_help="Write the report of a saved RUN again.")
+@click.argument("run", type=str)
+@reports_option
+def report(run: str, reports: Path) -> None:
+    """Write the report of a saved RUN again (its folder, or an experiment's name for its last run)."""
+    from lab import catalogue
+    from lab.run import write_reports
+
+    click.echo(catalogue.shown(write_reports(open_run(run, reports), reports)))
+
+
+@main.command(short_help="Set two or more saved RUNS side by side.")
+@click.argument("runs", nargs=-1, required=True)
+@reports_option
+@as_json
+def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
+    """Set the claims of two or more saved RUNS side by side."""
+    from lab import console
+
+    if len(runs) < 2:
+        raise LabError(f"compare takes two runs or more; name another beside {runs[0]} (make list RUNS=1 shows them)")
+    opened = [open_run(run, reports) for run in runs]
+    names = {run.record.spec.name for run in opened}
+    if len(names) > 1:
+        raise LabError(f"these are runs of different experiments ({', '.join(sorted(names))}); compare runs of one")
+    if as_json:
+        click.echo(json.dumps([console.run_data(run) for run in opened], indent=2))
+    else:
+        console.compare(opened)
+    return 0
+
+
+@main.command()
+@as_json
+def doctor(as_json: bool) -> int:
+    """What is installed, what is missing, and how to get it."""
+    from lab import console
+    from lab.doctor import examine
+
+    findings = examine()
+    if as_json:
+        click.echo(json.dumps(console.findings_data(findings), indent=2))
+    else:
+        console.findings(findings)
+    return BROKEN if any(finding.needed and not finding.ok for finding in findings) else 0
+
+
+@main.command(short_help="Remove whatever crashed runs left.")
+@as_json
+def heal(as_json: bool) -> None:
+    """Remove whatever crashed runs left: processes, faults, scratch data."""
+    from lab.places import STATE
+    from lab.runtime.heal import heal as heal_state
+
+    done = heal_state(STATE)
+    if as_json:
+        click.echo(json.dumps(done))
+    else:
+        click.echo("\n".join(done) if done else "Nothing to heal: no run left anything.")
+
+
+def open_run(text: str, reports: Path) -> Run:
+    """Open a run by its folder, by `experiment/run`, or by an experiment's name for its last run. Raises LabError."""
+    from lab import catalogue
+    from lab.record import read_run, runs_of
+
+    for folder in (Path(text), reports / text):
+        if (folder / "record.json").exists():
+            return read_run(folder)
+    runs = runs_of(reports, text)
+    if runs:
+        return read_run(runs[-1])
+    if Path(text).is_dir():
+        return read_run(Path(text))  # which says what is wrong with it
+    names = [catalogue.name_of(file) for file in catalogue.files()]
+    if text in names:
+        raise LabError(f"{text} has not run yet; run it: make scenario NAME={text}")
+    close = get_close_matches(text, names, n=1)
+    hint = f'did you mean "{close[0]}"?' if close else "give a run's folder (make list RUNS=1 shows them)"
+    raise LabError(f'there is no run "{text}"; {hint}')

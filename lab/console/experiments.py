@@ -1,0 +1,101 @@
+"""Experiments in the terminal: all of them in the handbook's order, or one before it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import groupby
+from pathlib import Path
+
+from rich.text import Text
+
+from lab import handbook
+from lab.catalogue import Entry
+from lab.console.data import last_verdict
+from lab.console.plan import plan
+from lab.console.shapes import NARROW, Cell, console, dim, lines, list_of, mark, put, table
+from lab.errors import RecordError
+from lab.record import LinkSpec, Spec, read_run, runs_of
+from lab.record.words import bounds
+
+
+def catalogue(entries: Sequence[Entry], reports: Path, runs: bool) -> None:
+    """Print the catalogue, chapter by chapter."""
+    to = console()
+    rows: list[list[Cell]] = []
+    for chapter, group in groupby(entries, key=lambda entry: entry.scenario.sections[0].split(".")[0]):
+        if to.width >= NARROW:
+            rows.append([Text(chapter, "bold"), "", Text(handbook.sections()[chapter].title, "bold"), ""])
+        for entry in group:
+            last = last_verdict(reports, entry.name)
+            made = [_run(path) for path in runs_of(reports, entry.name)] if runs else []
+            question = lines(entry.scenario.question, *made)
+            rows.append([entry.scenario.sections[0], entry.name, question, mark(last) if last else dim("not run yet")])
+    put(to, table(to, ["section", "name", "question", "last verdict"], rows, fixed=(0, 1, 3)))
+    if entries:
+        name = entries[0].name
+        hints = [("see one", f"make show NAME={name}"), ("run it", f"make scenario NAME={name}")]
+        hints += [("compare", f'make compare RUNS="{name}/<run> {name}/<run>"')] if runs else []
+        put(to, "", list_of([(dim(what), dim(how)) for what, how in hints]))
+
+
+def _run(path: Path) -> Text:
+    try:
+        record = read_run(path).record
+    except RecordError:
+        return dim(f"{path.name} (damaged)")
+    verdict = mark(record.judgement.verdict) if record.judgement else dim("not judged")
+    return Text.assemble((f"{path.name}  ", "dim"), verdict)
+
+
+def show(spec: Spec) -> None:
+    """Print one experiment before it runs: summary, topology, timeline, claims, how long it takes."""
+    to = console()
+    titles = handbook.sections()
+    put(to, Text.assemble((spec.title, "bold"), (f"  {spec.name}", "dim")), dim(spec.file))
+    put(to, *(dim(f"handbook {number} {titles[number].title}") for number in spec.sections if number in titles))
+    put(to, "", Text(spec.question), "")
+    for paragraph in spec.summary.split("\n\n"):
+        put(to, Text(" ".join(paragraph.split())), "")
+    load = spec.load.text.replace(f" to {spec.load.to}:", ",")
+    edges: list[tuple[Cell, Cell]] = [(f"load -> {spec.load.to}", load), *(_edge(spec, link) for link in spec.links)]
+    put(to, Text("Topology", "bold"), list_of(edges, 2), "")
+    put(to, Text("Timeline of each variant", "bold"), list_of(_timeline(spec), 2), "")
+    put(to, Text("Variants", "bold"), list_of(_variants(spec), 2), "")
+    put(to, table(to, ["claim", "metric", "asked"], _claims(spec), fixed=(1,)), "")
+    put(to, list_of([("takes", plan(spec)), ("run it", f"make scenario NAME={spec.name}")]))
+
+
+def _edge(spec: Spec, link: LinkSpec) -> tuple[Cell, Cell]:
+    broken = [phase.name for phase in spec.phases for fault in phase.faults if link.name in fault.target.split(", ")]
+    return f"{link.caller} -> (link) -> {link.callee}", f"broken in {', '.join(broken)}" if broken else ""
+
+
+def _timeline(spec: Spec) -> list[tuple[Cell, Cell]]:
+    rows: list[tuple[Cell, Cell]] = []
+    at_s, width = 0.0, max(len(phase.name) for phase in spec.phases)
+    for phase in spec.phases:
+        what = ", ".join(fault.text for fault in phase.faults)
+        head = f"{at_s:4g} s  {phase.name:<{width}}  {phase.lasts_s:4g} s"
+        rows.append((head, Text(what, "bold red") if what else "nothing broken"))
+        at_s += phase.lasts_s
+    return rows
+
+
+def _variants(spec: Spec) -> list[tuple[Cell, Cell]]:
+    rows: list[tuple[Cell, Cell]] = []
+    for variant in spec.variants:
+        env = "; ".join(f"{m}: " + " ".join(f"{k}={v}" for k, v in e.items()) for m, e in variant.env.items())
+        rows.append((variant.name + (" (control)" if variant.name == spec.control else ""), env or "as it is"))
+    return rows
+
+
+def _claims(spec: Spec) -> list[list[Cell]]:
+    rows: list[list[Cell]] = []
+    for claim in spec.claims:
+        where = dim(f"{claim.variant}, {claim.phase}{' (control: must hurt)' if claim.control else ''}")
+        rows.append([lines(claim.text, where), claim.metric.name, bounds(claim)])
+    for invariant in spec.invariants:
+        where = dim(f"{', '.join(invariant.variants) or 'all variants'}, whole run")
+        broken = f"no violation, but to be broken in {', '.join(invariant.broken_in)}"
+        rows.append([lines(invariant.text, where), invariant.check, broken if invariant.broken_in else "no violation"])
+    return rows

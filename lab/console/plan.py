@@ -1,0 +1,69 @@
+"""What a run is going to do and how long that takes, before it does it; and what to do after it."""
+
+from __future__ import annotations
+
+import math
+import shlex
+
+from lab.console.shapes import lasting
+from lab.record import ClaimResult, Record, Spec
+
+AROUND_S = 6  # what starting, draining, collecting and stopping one variant takes
+MIN_TRIALS_FOR_INTERVAL = 3
+
+
+def plan(spec: Spec, trials: int = 1) -> str:
+    """The arithmetic of a run: phases, times variants, times trials, and what comes on top."""
+    phases = ", ".join(f"{phase.name} {lasting(phase.lasts_s)}" for phase in spec.phases)
+    variants = ", ".join(variant.name for variant in spec.variants)
+    passes = len(spec.variants) * trials
+    repeated = f" x {trials} trials" if trials > 1 else ""
+    return (
+        f"{len(spec.variants)} variants ({variants}) x {lasting(spec.lasts_s)} ({phases}){repeated} "
+        f"= {lasting(spec.lasts_s * passes)}, and about {lasting(AROUND_S * passes)} to start and stop"
+    )
+
+
+def try_next(record: Record) -> str:
+    """One line: what a reader of this verdict would do next."""
+    judgement, make = record.judgement, f"make scenario NAME={shlex.quote(_name(record))}"
+    if judgement is None:
+        return record.command
+    trials = max(5, 2 * record.trials)
+    if judgement.verdict == "PASS" and record.scale >= 1:
+        if record.trials < MIN_TRIALS_FOR_INTERVAL:
+            return f"{make} TRIALS={trials}, to see how far chance moves the numbers"
+        return _exercise(record) or f"make show NAME={_name(record)}, and change what it shows"
+    unmet = {condition.name for condition in judgement.conditions if not condition.met}
+    if {"load reached", "load on time"} & unmet:
+        return f"make doctor, end what else keeps this machine busy, then {record.command}"
+    if unmet - {"enough samples"}:
+        return f"{record.command}, once what the reason names is mended"
+    if record.scale < 1:
+        return f"{make}, at full length: its bounds were set for that"
+    if any(_inconclusive(result) for result in judgement.claims):
+        return f"{make} TRIALS={trials}: more trials make the interval narrower"
+    if record.trials < MIN_TRIALS_FOR_INTERVAL:
+        return f"{make} TRIALS={trials}, to see whether it was chance"
+    return f"make show NAME={_name(record)}, and hold what the report shows against each claim"
+
+
+def _name(record: Record) -> str:
+    """What NAME= takes: as the run was asked for."""
+    found = [word for word in shlex.split(record.command) if word.startswith("NAME=")]
+    return found[0].removeprefix("NAME=") if found else record.spec.name
+
+
+def _inconclusive(result: ClaimResult) -> bool:
+    bounds = [bound for bound in (result.claim.at_least, result.claim.at_most) if bound is not None]
+    interval = result.interval
+    return interval is not None and any(interval.low < bound < interval.high for bound in bounds)
+
+
+def _exercise(record: Record) -> str | None:
+    """One of the exercises, another after each run, so that all have their turn."""
+    exercises = record.spec.exercises
+    if not exercises:
+        return None
+    chosen = exercises[math.floor(record.started_epoch_s) % len(exercises)]
+    return f"{chosen.text} ({chosen.knob})"

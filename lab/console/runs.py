@@ -1,0 +1,156 @@
+"""Runs in the terminal: the verdict of one, several side by side, a line for each of many."""
+
+from __future__ import annotations
+
+import string
+from collections.abc import Sequence
+from itertools import groupby
+
+from rich.text import Text
+
+from lab.catalogue import shown
+from lab.console.data import notes_of
+from lab.console.plan import try_next
+from lab.console.shapes import (
+    MARKS,
+    STYLES,
+    Cell,
+    console,
+    dim,
+    lasting,
+    lines,
+    link,
+    list_of,
+    mark,
+    put,
+    table,
+)
+from lab.record import ClaimResult, InvariantResult, Run
+from lab.record.words import bounds, quantity
+
+MOST_REASONS = 5
+CLAIM_NEEDS, CELL_NEEDS = 28, 17  # columns, side by side
+
+
+def verdict(run: Run, *notes: str) -> None:
+    """Print the claims of a run, its verdict with the reasons, where its report is, and what to try next."""
+    to = console()
+    record, judgement = run.record, run.record.judgement
+    if judgement is None:
+        put(to, Text(f"{shown(run.path)} was not judged: it is still being written, or the lab died"))
+        return
+    rows = [_claim_row(claim) for claim in judgement.claims]
+    for _, group in groupby(judgement.invariants, key=lambda result: result.invariant):
+        rows += _invariant_rows(list(group))
+    put(to, "", table(to, ["verdict", "claim", "measured", "asked"], rows, fixed=(0,)), "")
+    reasons = judgement.reasons[:MOST_REASONS]
+    if len(judgement.reasons) > MOST_REASONS:
+        reasons.append(f"and {len(judgement.reasons) - MOST_REASONS} more")
+    title = Text(record.spec.title, "bold")
+    put(to, list_of([(mark(judgement.verdict), lines(title, *reasons))]))
+    told = [("  note  ", Text(note, "yellow")) for note in [*notes_of(record), *notes]]
+    put(to, list_of([("  time  ", _time(run)), *told]))
+    page = run.path / "index.html"
+    if page.exists():
+        put(to, Text("  report  ").append_text(link(page, shown(page))), whole_lines=True)
+    put(to, list_of([("  next  ", try_next(record))]))
+
+
+def _time(run: Run) -> str:
+    record = run.record
+    phases_s = sum(episode.phases[-1].end_s for episode in record.episodes if episode.phases)
+    scale = f", scale {record.scale:g}" if record.scale != 1 else ""
+    trials = f", {record.trials} trials" if record.trials > 1 else ""
+    return f"{lasting(phases_s)} of phases, {record.overhead_s:.1f} s over them; seed {record.seed}{scale}{trials}"
+
+
+def _claim_row(result: ClaimResult) -> tuple[Cell, ...]:
+    claim = result.claim
+    where = f"{claim.variant}, {claim.phase}{' (control: must hurt)' if claim.control else ''}"
+    why = dim(result.why) if result.value is None else None
+    return mark(result.verdict), lines(claim.text, dim(where), _interval(result), why), _value(result), bounds(claim)
+
+
+def _value(result: ClaimResult) -> str:
+    if result.value is None:
+        return "-"
+    return ("≥ " if result.censored else "") + quantity(result.value, result.claim)
+
+
+def _interval(result: ClaimResult) -> Text | None:
+    if result.interval is None:
+        return None
+    low, high = quantity(result.interval.low, result.claim), quantity(result.interval.high, result.claim)
+    return dim(f"{result.interval.confidence:.0%} interval {low} to {high}, {result.interval.trials} trials")
+
+
+def _invariant_rows(results: Sequence[InvariantResult]) -> list[tuple[Cell, ...]]:
+    """An invariant once, and below it a row for each variant."""
+    first, *others = results
+    return [
+        (mark(first.verdict), lines(first.invariant.text, _of_variant(first)), *_counted(first)),
+        *((mark(other.verdict), _of_variant(other), *_counted(other)) for other in others),
+    ]
+
+
+def _of_variant(result: InvariantResult) -> Text:
+    why = f": {result.why}" if result.verdict == "UNKNOWN" else ""
+    return dim(f"{result.variant}, whole run{why}")
+
+
+def _counted(result: InvariantResult) -> tuple[str, str]:
+    measured = f"{len(result.anomalies):,} of {result.checked:,}" if result.checked else "-"
+    return measured, "to be broken" if result.variant in result.invariant.broken_in else "no violation"
+
+
+def summary(results: Sequence[tuple[str, str, str]]) -> None:
+    """Print one line an experiment: name, verdict, report or reason."""
+    to = console()
+    rows = [(mark(outcome), name, about) for name, outcome, about in results]
+    put(to, "", table(to, ["verdict", "experiment", "report, or what went wrong"], rows, fixed=(0,)))
+
+
+def compare(runs: Sequence[Run]) -> None:
+    """Print the claims and invariants of several runs of one experiment side by side, each run under a letter."""
+    to = console()
+    letters = [string.ascii_uppercase[at] if at < 26 else str(at + 1) for at in range(len(runs))]
+    put(
+        to,
+        Text(runs[0].record.spec.title, "bold"),
+        list_of([(k, _header(run)) for k, run in zip(letters, runs, strict=True)]),
+    )
+    judged = [run.record.judgement for run in runs]
+    rows: list[list[Cell]] = []
+    claims = [{result.claim.text: result for result in one.claims} if one else {} for one in judged]
+    for text in dict.fromkeys(text for results in claims for text in results):
+        first = next(results[text] for results in claims if text in results)
+        where = dim(f"{first.claim.variant}, {first.claim.phase}; {bounds(first.claim)}")
+        cells = [_compared(results.get(text), bounds(first.claim)) for results in claims]
+        rows.append([lines(text, where), *cells])
+    kept = [{(r.invariant.text, r.variant): r for r in one.invariants} if one else {} for one in judged]
+    for text, variant in dict.fromkeys(key for found in kept for key in found):
+        cells = [_kept(found.get((text, variant))) for found in kept]
+        rows.append([lines(text, dim(f"{variant}, whole run")), *cells])
+    fixed = range(1, 1 + len(runs))
+    put(to, "", table(to, ["claim", *letters], rows, fixed, needs=CLAIM_NEEDS + CELL_NEEDS * len(runs)))
+
+
+def _header(run: Run) -> Text:
+    record = run.record
+    verdict = mark(record.judgement.verdict) if record.judgement else dim("not judged")
+    facts = f"  seed {record.seed}, scale {record.scale:g}, trials {record.trials}, {record.proxy.split(' (')[0]}"
+    return Text.assemble(verdict, f"  {record.run}", (facts, "dim"))
+
+
+def _compared(result: ClaimResult | None, asked: str) -> Text:
+    if result is None:
+        return dim("not claimed")
+    mine = bounds(result.claim)
+    cell = Text.assemble((MARKS[result.verdict], STYLES[result.verdict]), f" {_value(result)}")
+    return cell if mine == asked else lines(cell, dim(mine))
+
+
+def _kept(result: InvariantResult | None) -> Text:
+    if result is None:
+        return dim("not claimed")
+    return Text.assemble((MARKS[result.verdict], STYLES[result.verdict]), f" {_counted(result)[0]}")

@@ -1,0 +1,342 @@
+"""The words a scenario is written in: frozen, typed, and without any input or output."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
+    from lab.bench import Bench
+    from lab.record import Dose, Probe
+
+Scalar = str | int | float | bool
+Env = Mapping[str, Scalar]
+
+
+@dataclass(frozen=True)
+class Service:
+    """A process of ours: `targets/<module>.py`, reached over HTTP.
+
+    `module` defaults to the name with `-` turned into `_`, so that `Service("raft-1", module="raft")` can
+    run one target several times. `env` is what it always gets; variants add to it.
+    """
+
+    name: str
+    env: Env = field(default_factory=dict, hash=False)
+    module: str = ""
+
+    @property
+    def target(self) -> str:
+        """The module below `targets` that this service runs."""
+        return self.module or self.name.replace("-", "_")
+
+
+BackingKind = Literal["postgres", "redis", "nats", "nginx", "haproxy", "etcd", "mariadb"]
+
+
+@dataclass(frozen=True)
+class Backing:
+    """A server we did not write, started fresh for each variant with `settings` of its own kind."""
+
+    kind: BackingKind
+    name: str = ""
+    settings: Env = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            object.__setattr__(self, "name", self.kind)
+
+
+Member = Service | Backing
+
+
+@dataclass(frozen=True)
+class Link:
+    """One caller's way to one callee: a fault proxy of its own, so that this edge can be broken alone.
+
+    The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`).
+    """
+
+    caller: Service
+    callee: Member
+
+    @property
+    def name(self) -> str:
+        """`caller->callee`, as the proxy, the receipts and the report call it."""
+        return f"{self.caller.name}->{self.callee.name}"
+
+    @property
+    def env_name(self) -> str:
+        """The variable that tells the caller where the callee is."""
+        return self.callee.name.upper().replace("-", "_") + "_URL"
+
+
+@dataclass(frozen=True)
+class Request:
+    """One operation to send: what goes over HTTP, and what a checker needs to know about it.
+
+    `body` is sent as JSON. `key` and `value` name what the operation touches and writes; `keep_response` keeps
+    the first 4 kB of the answer's body in the record for checkers that must know what was read.
+    """
+
+    method: str
+    path: str
+    body: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default_factory=dict, hash=False)
+    key: str | None = None
+    value: str | None = None
+    keep_response: bool = False
+
+
+MakeRequest = Callable[[Random, int], Request]
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One kind of operation in a mix: `make(rng, n)` gives the request of the n-th arrival (n from 0)."""
+
+    name: str
+    make: MakeRequest
+    weight: float = 1.0
+
+
+Mix = str | Operation | Sequence[str | Operation]
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked of a service, and when.
+
+    Open model: `per_s` arrivals a second, `uniform` or `poisson`, each started when due whatever happened to
+    those before. Closed model: `users`, each waiting for its answer and then `think_s`. A mix is one `"VERB /path"`,
+    an `Operation`, or several of either.
+    """
+
+    mix: Mix
+    to: Service
+    per_s: float | None = None
+    arrivals: Literal["uniform", "poisson"] = "uniform"
+    users: int | None = None
+    think_s: float = 0.0
+    timeout_s: float = 10.0
+
+    @property
+    def is_open(self) -> bool:
+        """Whether arrivals are scheduled (open model) rather than waiting for answers (closed)."""
+        return self.per_s is not None
+
+    @property
+    def operations(self) -> tuple[Operation, ...]:
+        """The mix, spelled out."""
+        parts = [self.mix] if isinstance(self.mix, str | Operation) else list(self.mix)
+        return tuple(part if isinstance(part, Operation) else _plain_operation(part) for part in parts)
+
+
+def _plain_operation(text: str) -> Operation:
+    method, _, path = text.partition(" ")
+
+    def make(rng: Random, n: int) -> Request:
+        return Request(method, path)
+
+    return Operation(text, make)
+
+
+@dataclass(frozen=True)
+class ProbeShape:
+    """What the canary's probes must be like to show a fault, where the usual ones could not.
+
+    Each asks with at least `sends_bytes` and waits `timeout_s` for the first of the answer, for the `whole` of it, or
+    for the `close` that follows.
+    """
+
+    timeout_s: float = 1.0
+    sends_bytes: int = 0
+    until: Literal["answer", "whole", "close"] = "answer"
+
+
+class Fault:
+    """Something that breaks, and unbreaks itself. One file below `lab/faults/` each; `noop.py` is the model.
+
+    Subclasses are frozen dataclasses with units in their field names.
+    """
+
+    @property
+    def targets(self) -> tuple[Link | Member, ...]:
+        """What it attaches to; a canary runs at each. Empty where nothing is touched."""
+        raise NotImplementedError
+
+    @property
+    def probe(self) -> ProbeShape:
+        """The probes that can show it."""
+        return ProbeShape()
+
+    @property
+    def text(self) -> str:
+        """The fault in a few words, as it stands on a chart: `payments silent`."""
+        raise NotImplementedError
+
+    def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
+        """Break it on entry and mend it on exit, always; gives what was read back as proof."""
+        raise NotImplementedError
+
+    def dose(self, probes: Sequence[Probe]) -> Dose:
+        """Judge whether it was in force from the probes begun while it was: after it was in, before undoing; pure."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A stretch of the run, in seconds, and the faults in force for all of it."""
+
+    name: str
+    lasts_s: float
+    faults: Sequence[Fault] = ()
+
+
+@dataclass(frozen=True)
+class Variant:
+    """The same system with a pattern off or on: environment per service. The first variant is the control."""
+
+    name: str
+    env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Metric:
+    """A number to be taken of one variant in one phase, named so that a record can take it again later.
+
+    Made by the functions of `lab.metrics`; `args` are plain values (a link is its name).
+    """
+
+    name: str
+    unit: str
+    args: Mapping[str, Scalar] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A metric of one variant in one phase, held against a bound.
+
+    With `of`, the value is divided by the same metric of that other variant first. A `control` claim says that
+    the system *hurts* without the pattern: where it does not, the experiment proved nothing (UNKNOWN).
+    """
+
+    text: str
+    variant: str
+    phase: str
+    metric: Metric
+    at_least: float | None = None
+    at_most: float | None = None
+    of: str | None = None
+    control: bool = False
+
+
+@dataclass(frozen=True)
+class Readback:
+    """A GET sent to a service after the load has drained; its JSON answer is kept for the checkers."""
+
+    name: str
+    service: Service
+    path: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """A checker of `lab.checkers` by name, with plain arguments, so that a record can be checked again later."""
+
+    name: str
+    args: Mapping[str, Scalar] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True)
+class Invariant:
+    """Something that must hold over the whole operation history of the named variants (all where empty).
+
+    An invariant that the control is meant to break names it in `broken_in`: if it holds there, the experiment
+    proved nothing.
+    """
+
+    text: str
+    check: Check
+    variants: Sequence[str] = ()
+    broken_in: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Panel:
+    """One PromQL expression with title and Grafana unit, drawn in Grafana and in the report alike.
+
+    `legend` is a template such as `{{service}}`. `values` names numbers that stand for states (0: closed). A `live`
+    panel is also shown in the terminal while the run goes.
+    """
+
+    title: str
+    expr: str
+    unit: str = "short"
+    legend: str = ""
+    values: Mapping[int, str] = field(default_factory=dict, hash=False)
+    live: bool = False
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """Something to try: the knob, and what to think about."""
+
+    text: str
+    knob: str = ""
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One experiment. The file's docstring is its summary; the file's name is its name."""
+
+    title: str
+    handbook: str | Sequence[str]
+    question: str
+    load: Load
+    phases: Sequence[Phase]
+    variants: Sequence[Variant]
+    claims: Sequence[Claim]
+    links: Sequence[Link] = ()
+    services: Sequence[Service] = ()
+    panels: Sequence[Panel] = ()
+    invariants: Sequence[Invariant] = ()
+    readbacks: Sequence[Readback] = ()
+    profile: Sequence[Service] = ()
+    idea: str = ""
+    predict: Sequence[str] = ()
+    look_at: Sequence[str] = ()
+    exercises: Sequence[Exercise] = ()
+
+    @property
+    def sections(self) -> tuple[str, ...]:
+        """The handbook sections it serves, the main one first."""
+        return (self.handbook,) if isinstance(self.handbook, str) else tuple(self.handbook)
+
+    @property
+    def members(self) -> tuple[Member, ...]:
+        """Every service and backing server named anywhere, callees before their callers, each once."""
+        callees: dict[Member, list[Member]] = {}
+        for link in self.links:
+            callees.setdefault(link.caller, []).append(link.callee)
+        ordered: dict[Member, None] = {}
+
+        def visit(member: Member, path: tuple[Member, ...]) -> None:
+            if member in ordered or member in path:
+                return
+            for callee in callees.get(member, []):
+                visit(callee, (*path, member))
+            ordered[member] = None
+
+        for member in [*(link.caller for link in self.links), self.load.to, *self.services]:
+            visit(member, ())
+        return tuple(ordered)
+
+    @property
+    def lasts_s(self) -> float:
+        """Length of all phases of one variant."""
+        return sum(phase.lasts_s for phase in self.phases)

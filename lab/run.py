@@ -1,0 +1,318 @@
+"""The steps of a run, in the order in which they happen, and what can be done with a run afterwards."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import shlex
+import shutil
+import signal
+import sys
+import time
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Thread
+from typing import TYPE_CHECKING, Any, Self
+
+from rich.console import Console
+
+from lab import handbook
+from lab.catalogue import Entry, read_all, shown
+from lab.console.plan import plan
+from lab.episode import Pass, Setting, episode_of, play, tables_of
+from lab.errors import Interrupted, LabError
+from lab.judge import judge
+from lab.machine import git_state, machine, package_versions
+from lab.model import Service, Variant
+from lab.observe.prometheus import Prometheus, Watch
+from lab.places import HOME, ROOT, SCENARIOS, STATE
+from lab.progress import Progress
+from lab.record import (
+    RECORD_VERSION,
+    TABLES,
+    Record,
+    Run,
+    point_to_latest,
+    read_run,
+    runs_of,
+    with_judgement,
+    write_record,
+    write_table,
+)
+from lab.runtime.base import Runtime
+from lab.runtime.heal import heal
+from lab.runtime.local import LocalRuntime, parts_of
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Tools
+
+if TYPE_CHECKING:
+    from lab.report import Neighbour
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an experiment is run. `quiet` sends the progress to standard error, so that standard output is data."""
+
+    seed: int
+    trials: int
+    scale: float
+    runtime: str
+    reports: Path
+    quiet: bool = False
+
+
+@dataclass
+class Work:
+    """A run in progress: what it has so far."""
+
+    entry: Entry
+    options: Options
+    run_id: str
+    folder: Path
+    started_epoch_s: float
+    passes: list[Pass] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    versions: dict[str, str] = field(default_factory=dict)
+    proxy: str = ""
+
+
+def run_one(entry: Entry, options: Options) -> Run:
+    """Run an experiment from check to report. Raises LabError where the lab could not do it.
+
+    On Ctrl-C and SIGTERM it stops everything, keeps what was finished, and raises Interrupted.
+    """
+    return asyncio.run(_run(entry, options))
+
+
+async def _run(entry: Entry, options: Options) -> Run:
+    tools = _check(entry, options)
+    work = _open(entry, options)
+    began = time.monotonic()
+    run: Run | None = None
+    with _Signals() as signals:
+        try:
+            with Progress(entry.scenario.title, Console(stderr=options.quiet, highlight=False)) as progress:
+                async with AsyncExitStack() as stack:
+                    await _play_all(work, await _prepare(work, tools, progress, stack))
+        except asyncio.CancelledError:
+            if signals.caught is None:
+                raise
+            work.notes.append("interrupted: what was finished by then is kept")
+        finally:
+            if work.passes:
+                run = _finish(work, began)
+            else:
+                shutil.rmtree(work.folder, ignore_errors=True)
+    if signals.caught is not None or run is None:
+        raise Interrupted(signals.caught or signal.SIGINT)
+    return run
+
+
+class _Signals:
+    """Lets Ctrl-C and SIGTERM cancel the run, once, so that it stops everything in order."""
+
+    def __init__(self) -> None:
+        self.caught: int | None = None
+
+    def __enter__(self) -> Self:
+        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.add_signal_handler(number, self._catch, number)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            self._loop.remove_signal_handler(number)
+
+    def _catch(self, number: int) -> None:
+        if self.caught is None and self._task is not None:
+            self.caught = number
+            self._task.cancel()
+
+
+# --- the steps --------------------------------------------------------------------------------------------------
+
+
+def _check(entry: Entry, options: Options) -> Tools:
+    """Name everything that is missing, before anything starts; clean up after labs that died."""
+    if options.runtime != "local":
+        raise LabError(f'the runtime "{options.runtime}" is not there yet; leave --runtime and LAB_RUNTIME away')
+    for sentence in heal(STATE):
+        print(sentence, file=sys.stderr)
+    tools = Tools(HOME)
+    tools.need("prometheus", *parts_of(entry.scenario.members))
+    tools.fault_proxy()
+    return tools
+
+
+def _open(entry: Entry, options: Options) -> Work:
+    now = time.time()
+    run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + f"-{secrets.token_hex(2)}"
+    folder = options.reports / entry.name / run_id
+    try:
+        folder.mkdir(parents=True)
+    except OSError as error:
+        raise LabError(f"{folder}: cannot be made ({error.strerror}); name another folder with --reports") from error
+    return Work(entry, options, run_id, folder, now)
+
+
+async def _prepare(work: Work, tools: Tools, progress: Progress, stack: AsyncExitStack) -> Setting:
+    """Open the supervisor, choose the runtime, start Prometheus."""
+    supervisor = await stack.enter_async_context(Supervisor.open(STATE / work.run_id, work.run_id))
+    runtime: Runtime = LocalRuntime(supervisor, tools)
+    stack.push_async_callback(runtime.close)
+    Thread(target=_warm_up, daemon=True).start()
+    progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
+    progress.say(plan(work.entry.spec(work.options.scale), work.options.trials))
+    scenario = work.entry.scenario
+    prometheus = await Prometheus.start(
+        supervisor.spawn,
+        tools.need("prometheus")["prometheus"],
+        supervisor.scratch / "prometheus",
+        work.folder / "logs",
+        Watch(
+            services=[member.name for member in scenario.members if isinstance(member, Service)],
+            episodes=[(trial, variant.name) for trial, variant in _order(work)],
+            labels={"scenario": work.entry.name, "run": work.run_id},
+        ),
+    )
+    stack.push_async_callback(prometheus.stop)
+    work.proxy = runtime.proxy
+    work.versions = {**package_versions(), **runtime.versions()}
+    return Setting(
+        scenario=work.entry.scenario,
+        name=work.entry.name,
+        scale=work.options.scale,
+        run_id=work.run_id,
+        folder=work.folder,
+        supervisor=supervisor,
+        runtime=runtime,
+        prometheus=prometheus,
+        progress=progress,
+    )
+
+
+def _warm_up() -> None:
+    """Import the charts, which takes a second, while the first stack starts and there is nothing else to do."""
+    from lab.report.charts import render
+
+    render.warm_up()
+
+
+def _order(work: Work) -> list[tuple[int, Variant]]:
+    """Every variant in every trial. Odd trials begin with the control, even ones end with it (interleaving)."""
+    order: list[tuple[int, Variant]] = []
+    for trial in range(1, work.options.trials + 1):
+        variants = list(work.entry.scenario.variants)
+        order += [(trial, variant) for variant in (variants if trial % 2 else reversed(variants))]
+    return order
+
+
+async def _play_all(work: Work, setting: Setting) -> None:
+    """Play the episodes in their order; a trial's seed is the same for all its variants."""
+    try:
+        for trial, variant in _order(work):
+            work.passes.append(await play(setting, trial, variant, work.options.seed + trial - 1))
+    finally:
+        work.proxy = setting.runtime.proxy
+        work.versions = {**package_versions(), **setting.runtime.versions()}
+
+
+def _finish(work: Work, began: float) -> Run:
+    """Write the record, judge it, write the reports."""
+    tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
+    for done in work.passes:
+        for name, rows in tables_of(done).items():
+            tables[name].extend(rows)
+    for name, rows in tables.items():
+        write_table(work.folder, name, rows)
+    record = _record(work)
+    write_record(work.folder, record)
+    run = read_run(work.folder)
+    phases_s = sum(w.end_s - w.start_s for done in work.passes for w in done.windows)
+    record = with_judgement(run.record, judge(run))
+    record = replace(record, overhead_s=round(time.monotonic() - began - phases_s, 2))  # the report says this
+    write_record(work.folder, record)
+    write_reports(replace(run, record=record), work.options.reports)
+    record = replace(record, overhead_s=round(time.monotonic() - began - phases_s, 2))  # and this is with the report
+    write_record(work.folder, record)
+    point_to_latest(work.folder)
+    return replace(run, record=record)
+
+
+def _record(work: Work) -> Record:
+    commit, dirty = git_state(ROOT)
+    options = work.options
+    return Record(
+        version=RECORD_VERSION,
+        run=work.run_id,
+        spec=work.entry.spec(options.scale),
+        runtime=options.runtime,
+        seed=options.seed,
+        trials=options.trials,
+        scale=options.scale,
+        command=_command(work),
+        started_epoch_s=work.started_epoch_s,
+        finished_epoch_s=time.time(),
+        machine=machine(),
+        versions=work.versions,
+        proxy=work.proxy,
+        git_commit=commit,
+        git_dirty=dirty,
+        episodes=[episode_of(done) for done in work.passes],
+        overhead_s=0.0,
+        notes=work.notes,
+    )
+
+
+def _command(work: Work) -> str:
+    """What repeats the run."""
+    options, file = work.options, work.entry.file
+    name = work.entry.name if file.is_relative_to(SCENARIOS) else shown(file)
+    words = ["make", "scenario", f"NAME={shlex.quote(name)}", f"SEED={options.seed}"]
+    words += [f"TRIALS={options.trials}"] if options.trials > 1 else []
+    words += [f"SCALE={options.scale:g}"] if options.scale != 1 else []
+    return " ".join(words)
+
+
+# --- afterwards -------------------------------------------------------------------------------------------------
+
+
+def rejudge(run: Run) -> Run:
+    """Judge a saved run again, with this lab's metrics and checkers, and write the judgement down."""
+    record = with_judgement(run.record, judge(run))
+    write_record(run.path, record)
+    return replace(run, record=record)
+
+
+def write_reports(run: Run, reports: Path) -> Path:
+    """Write a run's report and the index of all; gives the path of the report."""
+    from lab import report
+
+    entries, _ = read_all()
+    page = report.write_report(run, _neighbours(run, entries))
+    report.write_index(
+        reports,
+        list(handbook.sections().values()),
+        [report.Entry(e.name, e.scenario.title, e.scenario.question, e.scenario.sections) for e in entries],
+    )
+    return page
+
+
+def _neighbours(run: Run, entries: list[Entry]) -> list[Neighbour]:
+    """The run before, and the experiments before and after in the handbook's order."""
+    from lab.report import Neighbour
+
+    found: list[Neighbour] = []
+    earlier = [path for path in runs_of(run.path.parent.parent, run.record.spec.name) if path.name < run.path.name]
+    if earlier:
+        found.append(Neighbour("the run before", earlier[-1].name, f"../{earlier[-1].name}/index.html"))
+    names = [entry.name for entry in entries]
+    if run.record.spec.name in names:
+        at = names.index(run.record.spec.name)
+        for label, other in (("the experiment before", at - 1), ("the next experiment", at + 1)):
+            if 0 <= other < len(entries) and (run.path.parent.parent / names[other] / "latest").exists():
+                page = f"../../{names[other]}/latest/index.html"
+                found.append(Neighbour(label, entries[other].scenario.title, page))
+    return found
