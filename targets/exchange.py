@@ -1,0 +1,190 @@
+"""
+Exchange: a buyer and a seller agree on a trade, and payments moves the money.
+
+    client -> exchange -> (link) -> payments
+              ^^^^^^^^ here; trades are kept in memory
+
+POST /trades        201 with trade and charge; 502, 503 or 504 where payments fails, is spared or stays silent
+GET /trades/{id}    what the exchange knows of a trade
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+from aiohttp import web
+from msgspec import Meta, Struct
+
+from targets.kit import (
+    Answer,
+    Count,
+    NoAnswer,
+    Peer,
+    Problem,
+    Ratio,
+    Seconds,
+    Service,
+    Settings,
+    Url,
+    answer,
+    read_json,
+    serve,
+)
+from targets.patterns.breaker import Breaker, Call, Policy, Refused
+
+Outcome = Literal["charged", "not-charged", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExchangeSettings(Settings):
+    """What the exchange can be told; BREAKER_* are the numbers of the breaker's policy."""
+
+    payments_url: Url
+    payments_timeout_s: Seconds = 2.0
+    breaker: bool = False
+    breaker_open_s: Seconds = 5.0
+    breaker_window: Count = 20
+    breaker_window_s: Seconds = 10.0
+    breaker_failure_ratio: Ratio = 0.5
+    breaker_min_calls: Count = 10
+    breaker_probes: Count = 1
+
+    def __post_init__(self) -> None:
+        if self.breaker_min_calls > self.breaker_window:
+            asked = f"BREAKER_MIN_CALLS={self.breaker_min_calls} cannot be with BREAKER_WINDOW={self.breaker_window}"
+            raise ValueError(f"{asked}: give fewer calls or a larger window")
+
+
+class NewTrade(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for; every field has a default, so that a load generator need not send a body."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")] | None = None
+    amount_cents: Annotated[int, Meta(ge=1, le=10**12)] = 1_000
+    buyer: Annotated[str, Meta(min_length=1, max_length=64)] = "alice"
+    seller: Annotated[str, Meta(min_length=1, max_length=64)] = "bob"
+
+
+class Failed(Exception):
+    """Payments answered, but with no charge."""
+
+    def __init__(self, got: Answer) -> None:
+        super().__init__(f"Payments answered {got.status} and no charge.")
+        self.status = got.status
+
+
+@dataclass
+class Deal:
+    """A trade, its charge once there is one, and how many attempts may have been heard without an answer."""
+
+    id: str
+    asked: NewTrade
+    charge: dict[str, object] | None = None
+    doubts: int = 0
+
+    @property
+    def outcome(self) -> Outcome:
+        """Whether money has moved, as far as the exchange can know."""
+        if self.charge is not None:
+            return "charged"
+        return "unknown" if self.doubts else "not-charged"
+
+    def view(self) -> dict[str, object]:
+        """As clients see it."""
+        terms = {"amount_cents": self.asked.amount_cents, "buyer": self.asked.buyer, "seller": self.asked.seller}
+        return {"trade": {"id": self.id, **terms, "outcome": self.outcome}, "charge": self.charge}
+
+
+@dataclass(frozen=True)
+class Exchange:
+    """Answers the two routes. `guard` is the breaker's, or lets everything pass."""
+
+    payments: Peer
+    guard: Callable[[], AbstractContextManager[Call | None]]
+    deals: dict[str, Deal] = field(default_factory=dict)
+
+    async def post_trade(self, request: web.Request) -> web.Response:
+        """Settle a trade; asked again under its id, it is charged only if it was not yet."""
+        asked = await read_json(request, NewTrade)
+        trade_id = asked.id or os.urandom(16).hex()
+        deal = self.deals.setdefault(trade_id, Deal(trade_id, asked))
+        if asked != deal.asked:
+            raise Problem(409, "trade-exists", "This id belongs to a trade with other terms; take a new one.")
+        replay = deal.charge is not None
+        if not replay:
+            try:
+                await self.charge(deal)
+            except (Refused, NoAnswer, Failed) as error:
+                raise problem_with(deal, error) from error
+        location = {"Location": f"/trades/{trade_id}"}
+        return answer(deal.view(), 201, {**location, "Idempotent-Replay": "true"} if replay else location)
+
+    async def get_trade(self, request: web.Request) -> web.Response:
+        """One trade, settled or not."""
+        deal = self.deals.get(request.match_info["id"])
+        if deal is None:
+            raise Problem(404, "no-such-trade", "No trade has this id.")
+        return answer(deal.view())
+
+    async def charge(self, deal: Deal) -> None:
+        """One attempt at the charge, under the trade's id as key. Raises Refused, NoAnswer or Failed."""
+        body = {"amount_cents": deal.asked.amount_cents, "buyer": deal.asked.buyer, "seller": deal.asked.seller}
+        with self.guard():
+            deal.doubts += 1
+            try:
+                got = await self.payments.post("/charges", body, {"Idempotency-Key": deal.id})
+            except NoAnswer as none:
+                deal.doubts -= none.never_sent
+                raise
+            if got.status >= 500:  # only this is a sign of ill health: a 4xx is a quarrel about one request
+                raise Failed(got)
+        if got.status != 201:
+            raise Failed(got)
+        deal.charge = got.read(dict[str, object])
+
+
+def problem_with(deal: Deal, error: Refused | NoAnswer | Failed) -> Problem:
+    """The answer for a trade that was not settled; its `outcome` tells a checker whether money may have moved."""
+    trade = {"trade": deal.id, "outcome": deal.outcome}
+    match error:
+        case Refused():
+            wait = {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
+            return Problem(503, "payments-spared", f"Payments is not called now: {error}.", wait, trade)
+        case NoAnswer(failure="timeout"):
+            return Problem(504, "payments-silent", f"{error}.", more=trade)
+        case NoAnswer():
+            return Problem(502, "payments-out-of-reach", f"{error}.", more={**trade, "failure": error.failure})
+        case Failed():
+            return Problem(502, "payments-failed", str(error), more={**trade, "payments_status": error.status})
+
+
+def build(settings: ExchangeSettings, service: Service) -> web.Application:
+    """The application."""
+    payments = service.peer("payments", settings.payments_url, settings.payments_timeout_s)
+    guard = guard_of(settings, service) if settings.breaker else nullcontext
+    exchange = Exchange(payments, guard)
+    app = web.Application()
+    app.add_routes([web.post("/trades", exchange.post_trade), web.get("/trades/{id}", exchange.get_trade)])
+    return app
+
+
+def guard_of(settings: ExchangeSettings, service: Service) -> Callable[[], AbstractContextManager[Call | None]]:
+    """A breaker's `call`, as the settings ask for."""
+    policy = Policy(
+        open_s=settings.breaker_open_s,
+        window=settings.breaker_window,
+        window_s=settings.breaker_window_s,
+        failure_ratio=settings.breaker_failure_ratio,
+        min_calls=settings.breaker_min_calls,
+        probes=settings.breaker_probes,
+        probe_s=2 * settings.payments_timeout_s,  # by then its own time-out has surely ended it
+    )
+    return Breaker(policy, listeners=[service.metrics.breaker("payments")]).call
+
+
+if __name__ == "__main__":
+    serve("exchange", ExchangeSettings, build)

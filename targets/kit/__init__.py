@@ -1,0 +1,40 @@
+"""What every target shares, and all that a target's file needs to import."""
+
+from targets.kit.bodies import answer, read_json
+from targets.kit.peers import Answer, NoAnswer, Peer
+from targets.kit.problems import Problem
+from targets.kit.serve import serve
+from targets.kit.service import Running, Service, running
+from targets.kit.settings import (
+    Between,
+    Count,
+    Millis,
+    Port,
+    Ratio,
+    Seconds,
+    Settings,
+    SettingsError,
+    Url,
+)
+
+__all__ = [
+    "Answer",
+    "Between",
+    "Count",
+    "Millis",
+    "NoAnswer",
+    "Peer",
+    "Port",
+    "Problem",
+    "Ratio",
+    "Running",
+    "Seconds",
+    "Service",
+    "Settings",
+    "SettingsError",
+    "Url",
+    "answer",
+    "read_json",
+    "running",
+    "serve",
+]

@@ -1,0 +1,98 @@
+"""Around every request: its trace, its metrics, its line in the log, and an answer even where the handler fails."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import traceback
+
+from aiohttp import hdrs, web
+from aiohttp.typedefs import Handler, Middleware
+
+from targets.kit import health, tracing
+from targets.kit.logs import Log
+from targets.kit.metrics import Metrics
+from targets.kit.problems import Problem, from_http_exception
+
+
+class Flights:
+    """How many requests are being worked on, and a way to wait until none is."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._none = asyncio.Event()
+        self._none.set()
+
+    def begin(self) -> None:
+        """One more."""
+        self.count += 1
+        self._none.clear()
+
+    def end(self) -> None:
+        """One less."""
+        self.count -= 1
+        if not self.count:
+            self._none.set()
+
+    async def none(self) -> None:
+        """Wait until there is none."""
+        await self._none.wait()
+
+
+def observer(log: Log, metrics: Metrics, flights: Flights) -> Middleware:
+    """The outermost middleware of a target."""
+
+    @web.middleware
+    async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
+        if request.path in health.PATHS:
+            return await handler(request)
+        route = route_of(request)
+        method = request.method if request.method in hdrs.METH_ALL else "_OTHER"
+        span = tracing.begin(tracing.caller(request.headers.get("traceparent"), request.headers.get("tracestate", "")))
+        tracing.current.set(span)  # aiohttp gives each request a task, so nobody else sees this
+        active = metrics.server_active.labels(method, route)
+        status = ""  # stays empty only where the handler is cancelled
+        began, began_s = time.time(), time.perf_counter()
+        flights.begin()
+        active.inc()
+        try:
+            response = await answered(request, handler, log)
+            status = str(response.status)
+            return response
+        finally:
+            flights.end()
+            active.dec()
+            took_s = time.perf_counter() - began_s
+            metrics.server_duration.labels(method, route, status).observe(took_s)
+            log.info(
+                "span",
+                kind="server",
+                name=f"{method} {route}".rstrip(),
+                parent_id=span.parent_id,
+                start=began,
+                duration_ms=round(took_s * 1000, 3),
+                status=int(status or 0),
+            )
+
+    return observe
+
+
+async def answered(request: web.Request, handler: Handler, log: Log) -> web.StreamResponse:
+    """The handler's answer, or its failure as a problem; an error that nobody foresaw is logged and says nothing."""
+    try:
+        return await handler(request)
+    except Problem as problem:
+        return problem.response()
+    except web.HTTPException as error:
+        if error.status < 400:
+            raise
+        return from_http_exception(error).response()
+    except Exception as error:
+        log.error("unhandled error", error=repr(error), traceback=traceback.format_exc())
+        return Problem(500, "internal-error", "The service failed; its log says why, under this trace.").response()
+
+
+def route_of(request: web.Request) -> str:
+    """The route's pattern, such as /trades/{id}; empty where none matched, so that strangers make no series."""
+    resource = request.match_info.route.resource
+    return resource.canonical if resource is not None else ""

@@ -1,0 +1,120 @@
+"""A running target: its parts, its listening socket, and the way it stops without dropping what it has begun."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from aiohttp import ClientSession, web
+
+from targets.kit import health
+from targets.kit.health import Readiness
+from targets.kit.logs import Log
+from targets.kit.metrics import Metrics, new_metrics, watch_loop
+from targets.kit.observe import Flights, observer
+from targets.kit.peers import Peer, open_session
+from targets.kit.settings import Settings
+
+S = TypeVar("S", bound=Settings)
+LAST_BYTES_S = 0.1  # for answers already made to leave, once the grace is over
+
+
+@dataclass(frozen=True)
+class Service:
+    """What the kit hands to a target: its name, its log, its metrics, its readiness, and its way to others."""
+
+    name: str
+    log: Log
+    session: ClientSession
+    metrics: Metrics = field(default_factory=new_metrics)
+    readiness: Readiness = field(default_factory=Readiness)
+    flights: Flights = field(default_factory=Flights)
+
+    def peer(self, name: str, url: str, timeout_s: float) -> Peer:
+        """The way to the service `name`, which answers at `url`, or through a proxy there, within `timeout_s`."""
+        return Peer(name, url, timeout_s, self.session, self.log, self.metrics)
+
+
+@dataclass(frozen=True)
+class Running:
+    """A target that listens."""
+
+    service: Service
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As an HTTP base URL, without a slash at the end."""
+        return f"http://{self.host}:{self.port}"
+
+
+Build = Callable[[S, Service], web.Application]
+
+
+@asynccontextmanager
+async def running(settings: S, build: Build[S], log: Log | None = None) -> AsyncIterator[Running]:
+    """
+    The target that `build` makes, ready on its own port while the block runs; then drained.
+
+    Raises OSError where the address cannot be listened on. Tests use it as it stands; `serve` adds the process.
+    """
+    own_log = log or Log(settings.service_name, settings.log_level)
+    async with open_session() as session:
+        service = Service(settings.service_name, own_log, session)
+        service.readiness.hold("starting")
+        app = build(settings, service)
+        app.middlewares.insert(0, observer(own_log, service.metrics, service.flights))
+        app.add_routes(health.routes(service.readiness, service.metrics.registry))
+        app.cleanup_ctx.append(_watched_loop(service))
+        draining = asyncio.Event()
+        app.on_response_prepare.append(_close_when(draining))
+        runner = web.AppRunner(app, access_log=None, shutdown_timeout=LAST_BYTES_S)
+        await runner.setup()
+        try:
+            site = web.TCPSite(runner, settings.host, settings.port, backlog=1024)
+            await site.start()
+            host, port = runner.addresses[0][:2]
+            service.readiness.release("starting")
+            yield Running(service, host, port)
+            service.readiness.hold("stopping")
+            draining.set()
+            await site.stop()
+            await drain(service, settings.shutdown_grace_s)
+        finally:
+            await runner.cleanup()
+            if log is None:
+                own_log.close()
+
+
+async def drain(service: Service, grace_s: float) -> None:
+    """Wait until no request is being worked on, for `grace_s` at most; says in the log how many were given up."""
+    try:
+        async with asyncio.timeout(grace_s):
+            await service.flights.none()
+    except TimeoutError:
+        service.log.warning("requests given up", requests=service.flights.count, grace_s=grace_s)
+
+
+def _close_when(draining: asyncio.Event) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:
+    async def close(request: web.Request, response: web.StreamResponse) -> None:
+        if draining.is_set():  # so that the client opens its next connection elsewhere
+            response.headers["Connection"] = "close"
+            response.force_close()
+
+    return close
+
+
+def _watched_loop(service: Service) -> Callable[[web.Application], AsyncIterator[None]]:
+    async def watched(app: web.Application) -> AsyncIterator[None]:
+        watch = asyncio.create_task(watch_loop(service.metrics))
+        yield
+        watch.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watch
+
+    return watched

@@ -1,0 +1,163 @@
+"""What the environment may say to a target: a frozen dataclass, read with every problem named at once."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, fields
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from urllib.parse import urlsplit
+
+
+@dataclass(frozen=True)
+class Between:
+    """Both ends of a number's range belong to it."""
+
+    low: float
+    high: float
+    unit: str = ""
+
+
+@dataclass(frozen=True)
+class HttpUrl:
+    """A text that is the base URL of an HTTP server."""
+
+
+Seconds = Annotated[float, Between(0.001, 3_600, "seconds")]
+Millis = Annotated[float, Between(0, 3_600_000, "milliseconds")]
+Ratio = Annotated[float, Between(0.001, 1)]
+Count = Annotated[int, Between(1, 1_000_000)]
+Port = Annotated[int, Between(0, 65_535)]
+Url = Annotated[str, HttpUrl()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """
+    The settings that every target has; a target's own inherit from it.
+
+    A field `open_s` is read from the variable OPEN_S. Its type says what is right: int, float, bool (on or off), str or
+    Literal, or one of the Annotated types above. A field without a default must be given.
+    """
+
+    service_name: str
+    host: str = "127.0.0.1"
+    port: Port = 0  # 0: a free one, told by the log's first line
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    shutdown_grace_s: Annotated[float, Between(0, 600, "seconds")] = 5.0
+    allow_ptrace: bool = False  # lets py-spy attach without root where Yama forbids it
+
+
+S = TypeVar("S", bound=Settings)
+
+
+class SettingsError(Exception):
+    """The environment cannot be used. `problems` holds a line for each mistake: what, where, what would be right."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+def read(kind: type[S], env: Mapping[str, str]) -> S:
+    """Settings of `kind` from `env`. Raises SettingsError with all that is wrong, names that look mistyped included."""
+    hints = get_type_hints(kind, include_extras=True)
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for field in fields(kind):
+        name, hint = field.name.upper(), hints[field.name]
+        text = env.get(name)
+        if text is None:
+            if field.default is MISSING:
+                problems.append(f"{name} is missing: give {wanted(hint)}")
+            continue
+        try:
+            values[field.name] = parse(hint, text)
+        except ValueError:
+            problems.append(f"{name}={text!r} cannot be: give {wanted(hint)}{_or_default(field)}")
+    problems += mistyped(kind, env)
+    if not problems:
+        try:
+            return kind(**values)
+        except ValueError as wrong:  # numbers that do not fit together, found by the target's own __post_init__
+            problems.append(str(wrong))
+    raise SettingsError(problems)
+
+
+def parse(hint: Any, text: str) -> object:
+    """The value of type `hint` that `text` stands for. Raises ValueError where it stands for none."""
+    if get_origin(hint) is Annotated:
+        base, rule = get_args(hint)
+        value = parse(base, text)
+        return base_url(text) if isinstance(rule, HttpUrl) else _within(rule, value)
+    if get_origin(hint) is Literal:
+        return _one_of(get_args(hint), text.lower())
+    if hint is bool:
+        return {"on": True, "true": True, "1": True, "off": False, "false": False, "0": False}[_known(text)]
+    if hint is str:
+        return _one_of((text.strip(),), text.strip())
+    number: int | float = hint(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    return number
+
+
+def wanted(hint: Any) -> str:
+    """What a value of type `hint` looks like, in words."""
+    if get_origin(hint) is Annotated:
+        base, rule = get_args(hint)
+        if isinstance(rule, HttpUrl):
+            return "a base URL such as http://127.0.0.1:8080"
+        return f"{wanted(base)} from {rule.low:,} to {rule.high:,} {rule.unit}".rstrip()
+    if get_origin(hint) is Literal:
+        return " or ".join(get_args(hint))
+    return {bool: "on or off", int: "a whole number", float: "a number"}.get(hint, "a text")
+
+
+def mistyped(kind: type[Settings], env: Mapping[str, str]) -> list[str]:
+    """
+    A line for each variable that nobody reads but that is all but the name of one of the target's own settings.
+
+    Worth refusing to start: a mistyped switch makes an experiment compare a variant with itself.
+    """
+    everyone = {field.name.upper() for field in fields(Settings)}
+    names = {field.name.upper() for field in fields(kind)}
+    own = sorted(names - everyone)
+    near = {variable: difflib.get_close_matches(variable.upper(), own, n=1, cutoff=0.85) for variable in env}
+    return [
+        f"{variable} is set but no setting is called that: is {match[0]} meant?"
+        for variable, match in sorted(near.items())
+        if match and variable not in names
+    ]
+
+
+def base_url(text: str) -> str:
+    """`text` without a slash at its end. Raises ValueError where it is not the URL of an HTTP server."""
+    parts = urlsplit(text)
+    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
+        raise ValueError(text)
+    return text.rstrip("/")
+
+
+def _within(rule: Between, value: object) -> object:
+    if not isinstance(value, int | float) or not rule.low <= value <= rule.high:
+        raise ValueError(value)
+    return value
+
+
+def _known(text: str) -> str:
+    return str(_one_of(("on", "true", "1", "off", "false", "0"), text.lower()))
+
+
+def _one_of(choices: tuple[str, ...], text: str) -> str:
+    if not text or text not in choices:
+        raise ValueError(text)
+    return text
+
+
+def _or_default(field: Field[Any]) -> str:
+    if field.default is MISSING:
+        return ""
+    default = {True: "on", False: "off"}[field.default] if isinstance(field.default, bool) else field.default
+    return f", or leave it out for {default}"

@@ -1,0 +1,198 @@
+"""The client's part (section 8; thesis 6): find the leader, ask again where that is safe, admit what is not known."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import msgspec
+from msgspec import Struct
+
+from targets.kit import Answer, NoAnswer, Peer
+from targets.raft.messages import Cas, Command, Done, Expired, Put, Register, Result
+from targets.raft.node import Node
+from targets.raft.outcomes import Doubtful, Found, Refused
+
+PAUSE_S = 0.03  # before asking again: an election lasts some hundred milliseconds
+_REDIRECTS = 2  # followed also by those who do not retry: a server that refuses has surely done nothing
+
+
+class Read(Struct, frozen=True, tag="read"):
+    """A linearizable read of one key."""
+
+    key: str
+
+
+class Held(Struct, frozen=True, tag="found"):
+    """A read's answer, as it travels."""
+
+    index: int
+    value: str | None
+
+
+class Sent(Struct, frozen=True, tag="refused"):
+    """A server that does not lead; `leader_id` may."""
+
+    leader_id: str | None
+
+
+class Unsure(Struct, frozen=True, tag="doubtful"):
+    """A server that stopped leading meanwhile."""
+
+
+Ask = Command | Read
+Outcome = Result | Found | Refused | Doubtful
+_decode_ask = msgspec.msgpack.Decoder(Ask).decode
+_decode_told = msgspec.msgpack.Decoder(Result | Held | Sent | Unsure).decode
+encode = msgspec.msgpack.encode
+
+
+async def answer_ask(node: Node, body: bytes) -> bytes:
+    """What a member answers to `POST /raft/ask`: it never asks another on somebody's behalf."""
+    outcome = await ask_node(node, _decode_ask(body))
+    match outcome:
+        case Found():
+            return encode(Held(outcome.index, outcome.value))
+        case Refused():
+            return encode(Sent(outcome.leader_id))
+        case Doubtful():
+            return encode(Unsure())
+    return encode(outcome)
+
+
+async def ask_node(node: Node, ask: Ask) -> Outcome:
+    """Ask the member in this process."""
+    return await (node.read(ask.key) if isinstance(ask, Read) else node.propose(ask))
+
+
+def told(answer: Answer) -> Outcome:
+    """What a member answered."""
+    if answer.status != 200:
+        return Doubtful()
+    said: Result | Held | Sent | Unsure = _decode_told(answer.body)
+    match said:
+        case Held():
+            return Found(said.index, said.value)
+        case Sent():
+            return Refused(said.leader_id)
+        case Unsure():
+            return Doubtful()
+    return said
+
+
+@dataclass
+class Session:
+    """This process's session with the state machine: many writes at once, each with a sequence of its own."""
+
+    number: int
+    last: int = 0
+    under_way: set[int] = field(default_factory=set)
+
+    def begin(self) -> int:
+        """The next sequence."""
+        self.last += 1
+        self.under_way.add(self.last)
+        return self.last
+
+    @property
+    def settled(self) -> int:
+        """Below this, nobody will ask again."""
+        return min(self.under_way, default=self.last)
+
+
+class Forwarder:
+    """Asks the cluster on behalf of clients; `node` is the member in this process, if it is one."""
+
+    def __init__(self, node: Node | None, peers: Mapping[str, Peer], retry: bool, try_s: float, all_s: float) -> None:
+        self.node = node
+        self.peers = peers
+        self.retry = retry
+        self.try_s = try_s
+        self.all_s = all_s
+        self._hint: str | None = None
+        self._turns = itertools.cycle(peers) if peers else itertools.repeat("")
+        self._session: Session | None = None
+        self._opening = asyncio.Lock()
+
+    async def read(self, key: str) -> Outcome:
+        """Read; asked again without harm."""
+        return await self.ask(Read(key))
+
+    async def write(self, make: Callable[[int, int, int], Put | Cas]) -> Outcome:
+        """
+        Write once, under this process's session: `make` gets session, sequence and settled.
+
+        Doubtful where the write may or may not happen, even later; Refused where it surely did not.
+        """
+        for _ in range(2):  # a session that is not known any more is opened anew
+            session = await self._open()
+            if isinstance(session, Refused | Doubtful):
+                return Refused(None)  # whatever became of the session, nothing was written
+            sequence = session.begin()
+            try:
+                outcome = await self.ask(make(session.number, sequence, session.settled))
+            finally:
+                session.under_way.discard(sequence)
+            if not isinstance(outcome, Expired):
+                return outcome
+            self._session = None if self._session is session else self._session
+        return Refused(None)
+
+    async def register(self) -> Outcome:
+        """Open a session for a client that numbers its writes itself."""
+        return await self.ask(Register(os.urandom(8).hex()))
+
+    async def _open(self) -> Session | Refused | Doubtful:
+        async with self._opening:
+            if self._session is None:
+                outcome = await self.register()
+                if not isinstance(outcome, Done):
+                    return Refused(None)
+                self._session = Session(outcome.index)
+            return self._session
+
+    async def ask(self, ask: Ask) -> Outcome:
+        """
+        Ask until there is an answer, `all_s` at most; without `retry`, once, but for redirects.
+
+        Expired only where no try before can have been applied.
+        """
+        doubtful, trying, tries = False, False, 0
+        try:
+            async with asyncio.timeout(self.all_s):
+                while True:
+                    trying = True
+                    outcome = await self._try(ask)
+                    trying, tries = False, tries + 1
+                    if isinstance(outcome, Done | Found):
+                        return outcome
+                    if isinstance(outcome, Expired):
+                        return Doubtful() if doubtful else outcome
+                    doubtful |= isinstance(outcome, Doubtful)
+                    self._hint = outcome.leader_id if isinstance(outcome, Refused) else None
+                    if not self.retry and (doubtful or self._hint is None or tries > _REDIRECTS):
+                        return outcome
+                    if self._hint is None:
+                        await asyncio.sleep(PAUSE_S)
+        except TimeoutError:
+            return Doubtful() if doubtful or trying else Refused(None)  # a try cut short may have been heard
+
+    async def _try(self, ask: Ask) -> Outcome:
+        """One try at the likeliest leader."""
+        name = self._hint or (self.node.core.leader_id if self.node else None)
+        if self.node is not None and name in (None, self.node.core.id):
+            try:
+                async with asyncio.timeout(self.try_s):
+                    return await ask_node(self.node, ask)
+            except TimeoutError:
+                return Doubtful()
+        try:
+            return told(await self.peers[name or next(self._turns)].attempt("POST", "/raft/ask", encode(ask), _TYPE))
+        except NoAnswer as none:
+            return Refused(None) if none.never_sent else Doubtful()
+
+
+_TYPE = {"Content-Type": "application/msgpack"}

@@ -1,0 +1,133 @@
+"""Drives one core: time, disk and peers around it, one step at a time."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import time
+from collections.abc import Callable, Mapping
+from random import Random
+
+from targets.kit import NoAnswer, Peer
+from targets.kit.logs import Log
+from targets.raft import messages
+from targets.raft.core import Raft, Role
+from targets.raft.messages import AppendEntries, Command, Reply, Request, RequestVote, Result
+from targets.raft.outcomes import Doubtful, Found, Refused, Timing
+from targets.raft.storage import Storage
+
+PATHS: Mapping[type[Request], str] = {
+    RequestVote: "/raft/request-vote",
+    AppendEntries: "/raft/append-entries",
+    messages.InstallSnapshot: "/raft/install-snapshot",
+}
+Outcome = Result | Found | Refused | Doubtful
+
+
+class Node:
+    """
+    A member of the cluster, alive while `run` runs.
+
+    Whatever comes in waits in line; each turn takes all of it into the core, saves in a thread, and only then lets
+    messages and answers go, so that a busy disk makes for larger turns and not for more of them.
+    """
+
+    def __init__(
+        self, name: str, peers: Mapping[str, Peer], storage: Storage, timing: Timing, rng: Random, log: Log
+    ) -> None:
+        self.peers = peers
+        self.storage = storage
+        self.log = log
+        self.core = Raft(name, (name, *peers), storage.stored, timing, rng, time.monotonic())
+        self.led: list[int] = []  # terms that this server has led since its start
+        self._inputs: list[Callable[[], None]] = []
+        self._replies: list[tuple[asyncio.Future[Reply], Reply]] = []
+        self._awake = asyncio.Event()
+        self._waiting: dict[int, asyncio.Future[Outcome]] = {}
+        self._tokens = itertools.count(1)
+        self._sending: set[asyncio.Task[None]] = set()
+        self._seen: tuple[Role, int, str | None] = (self.core.role, self.core.current_term, None)
+
+    async def run(self) -> None:
+        """Take turns until cancelled. Raises what the disk raises: without it there is nothing more to promise."""
+        while True:
+            await self._next()
+            self.core.tick(time.monotonic())
+            inputs, self._inputs = self._inputs, []
+            for take in inputs:
+                take()
+            replies, self._replies = self._replies, []
+            ready = self.core.take()
+            if ready.save is not None:
+                await asyncio.to_thread(self.storage.save, ready.save)
+            for peer, request in ready.messages:
+                self._spawn(peer, request)
+            for future, reply in replies:
+                if not future.done():
+                    future.set_result(reply)
+            for answer in ready.answers:
+                waiting = self._waiting.pop(answer.token, None)
+                if waiting is not None and not waiting.done():
+                    waiting.set_result(answer.outcome)
+            self._say_what_changed()
+
+    async def on_request(self, request: Request) -> Reply:
+        """A peer's request, answered once what the answer promises is on disk."""
+        future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        self._give(lambda: self._replies.append((future, self.core.receive(request))))
+        return await future
+
+    async def propose(self, command: Command) -> Outcome:
+        """Replicate a command; waits until its fate is known or this task is cancelled."""
+        return await self._ask(lambda token: self.core.propose(token, command))
+
+    async def read(self, key: str) -> Outcome:
+        """Read a key linearizably."""
+        return await self._ask(lambda token: self.core.read(token, key))
+
+    async def _ask(self, ask: Callable[[int], None]) -> Outcome:
+        token = next(self._tokens)
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        self._waiting[token] = future
+        self._give(lambda: ask(token))
+        try:
+            return await future
+        finally:
+            self._waiting.pop(token, None)
+
+    def _give(self, take: Callable[[], None]) -> None:
+        self._inputs.append(take)
+        self._awake.set()
+
+    async def _next(self) -> None:
+        """Wait for something to come in, or for the core's next time."""
+        if not self._inputs:
+            self._awake.clear()
+            try:
+                async with asyncio.timeout(max(0.0, self.core.due_s - time.monotonic())):
+                    await self._awake.wait()
+            except TimeoutError:
+                pass
+
+    def _spawn(self, peer: str, request: Request) -> None:
+        task = asyncio.create_task(self._send(peer, request))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
+
+    async def _send(self, peer: str, request: Request) -> None:
+        headers = {"Content-Type": "application/msgpack"}
+        try:
+            answer = await self.peers[peer].attempt("POST", PATHS[type(request)], messages.encode(request), headers)
+        except NoAnswer:
+            return  # the protocol asks again by itself
+        if answer.status == 200:
+            reply = messages.decode_reply(answer.body)
+            self._give(lambda: self.core.receive_reply(peer, reply))
+
+    def _say_what_changed(self) -> None:
+        now = (self.core.role, self.core.current_term, self.core.leader_id)
+        if now != self._seen:
+            if now[0] is Role.LEADER and now[1] not in self.led:
+                self.led.append(now[1])
+            self._seen = now
+            self.log.info("role", role=now[0].value, term=now[1], leader=now[2])
