@@ -1,0 +1,50 @@
+"""exactly_once: rejects each planted violation, and accepts its mended twin."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from lab.checkers.exactly_once import exactly_once
+from lab.checkers.history import History
+from lab.record import Operations
+
+
+def history(outcomes: dict[str, str], effects: object) -> History:
+    """Operations by key and outcome, and what the service counted."""
+    size = len(outcomes)
+    columns: dict[str, object] = {name: np.full(size, None, dtype=object) for name in Operations.__dataclass_fields__}
+    columns |= {name: np.zeros(size) for name in ("due_s", "start_s", "end_s")}
+    columns |= {"n": np.arange(size), "status": np.zeros(size, dtype=np.int64)}
+    columns |= {
+        "key": np.array(list(outcomes), dtype=object),
+        "outcome": np.array(list(outcomes.values()), dtype=object),
+    }
+    return History(Operations(**columns), {"charges": {"effects": effects}})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("outcomes", "bad", "mended", "words"),
+    [
+        ({"a": "ok", "b": "ok"}, ["a", "b", "b"], ["a", "b"], "b took effect 2 times"),
+        ({"a": "ok", "b": "ok"}, ["a"], ["b", "a"], "b was acknowledged, and has no effect"),
+        ({"a": "ok", "b": "fail"}, ["a", "b"], ["a"], "b was refused, and took effect"),
+        ({"a": "ok", "b": "info"}, ["a", "b", "b"], ["a", "b"], "b took effect 2 times"),
+        ({"a": "ok", "b": "info"}, ["a", "z"], ["a"], "z took effect, and nobody asked for it"),
+    ],
+)
+def test_a_violation_is_told_and_its_mended_twin_passes(
+    outcomes: dict[str, str], bad: list[str], mended: list[str], words: str
+) -> None:
+    """The anomaly says which operation broke what; without it the history is sound."""
+    found = exactly_once(history(outcomes, bad), readback="charges")
+    assert found.verdict == "FAIL"
+    assert words in [anomaly.text for anomaly in found.anomalies]
+    assert exactly_once(history(outcomes, mended), readback="charges").verdict == "PASS"
+
+
+def test_without_keys_or_a_list_nothing_is_checked() -> None:
+    """An empty check is UNKNOWN, never a pass."""
+    assert exactly_once(history({}, []), readback="charges").verdict == "UNKNOWN"
+    assert exactly_once(history({"a": "ok"}, {"a": 1}), readback="charges").verdict == "UNKNOWN"
+    assert exactly_once(history({"a": "ok"}, ["a"]), readback="elsewhere").verdict == "UNKNOWN"

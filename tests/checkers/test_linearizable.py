@@ -1,0 +1,208 @@
+"""The linearizability checker: planted violations, their mended twins, bounds, and what it says of them."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from registers import history, lost, read, simulated, swap, unlike, write
+
+from lab import checkers
+from lab.checkers._wing_gong import Op
+from lab.checkers.history import History
+from lab.checkers.linearizable import linearizable
+
+# name: (a history without an order, its twin that has one)
+TWINS: dict[str, tuple[list[Op], list[Op]]] = {
+    "stale read": (
+        [write(0, 0, 1, "a"), write(1, 2, 3, "b"), read(2, 4, 5, "a")],
+        [write(0, 0, 1, "a"), write(1, 2, 4.5, "b"), read(2, 4, 5, "a")],
+    ),
+    "lost write": (
+        [write(0, 0, 1, "a"), read(1, 2, 3, None)],
+        [lost(0, 0, "a"), read(1, 2, 3, None)],
+    ),
+    "read of what nobody wrote": (
+        [write(0, 0, 1, "a"), read(1, 2, 3, "z")],
+        [write(0, 0, 1, "a"), lost(2, 0, "z"), read(1, 2, 3, "z")],
+    ),
+    "reads that go back": (
+        [write(0, 0, 9, "a"), read(1, 1, 2, "a"), read(2, 3, 4, None)],
+        [write(0, 0, 9, "a"), read(1, 1, 3.5, "a"), read(2, 3, 4, None)],
+    ),
+    "a read before its write began": (
+        [read(0, 0, 1, "a"), write(1, 2, 3, "a")],
+        [read(0, 0, 2, "a"), write(1, 2, 3, "a")],
+    ),
+    "a write nobody answered that came, went and came again": (
+        [write(0, 0, 1, "a"), lost(1, 0, "b"), read(2, 2, 3, "b"), read(3, 4, 5, "a"), read(4, 6, 7, "b")],
+        [write(0, 0, 1, "a"), lost(1, 0, "b"), read(2, 2, 3, "a"), read(3, 4, 5, "b"), read(4, 6, 7, "b")],
+    ),
+    "two swaps that both saw the same value": (
+        [write(0, 0, 1, "a"), swap(1, 2, 4, "a", "b"), swap(2, 2, 4, "a", "c")],
+        [write(0, 0, 1, "a"), swap(1, 2, 4, "a", "b"), swap(2, 2, 4, "b", "c")],
+    ),
+    "a swap refused though its value was there": (
+        [write(0, 0, 1, "a"), unlike(1, 2, 3, "a"), read(2, 4, 5, "a")],
+        [write(0, 0, 1, "a"), unlike(1, 2, 3, "b"), read(2, 4, 5, "a")],
+    ),
+}
+
+
+@pytest.mark.parametrize("name", TWINS)
+def test_planted_violations(name: str) -> None:
+    """A planted violation is rejected, and its mended twin accepted."""
+    bad, mended = TWINS[name]
+    assert linearizable(history(bad)).verdict == "FAIL"
+    assert linearizable(history(mended)).verdict == "PASS"
+
+
+def test_outcomes() -> None:
+    """What surely failed has no effect, and a failed or unanswered read says nothing."""
+    ops = [write(0, 0, 1, "a"), write(1, 2, 3, "b"), read(2, 4, 5, "a"), read(3, 6, 7, "z")]
+    recorded = history(ops).operations
+    recorded.outcome[1], recorded.outcome[3] = "fail", "info"
+    assert linearizable(History(recorded)).verdict == "PASS"
+    recorded.outcome[1] = "ok"
+    assert linearizable(History(recorded)).verdict == "FAIL"
+
+
+def test_unanswered_swap() -> None:
+    """A swap that nobody answered explains a value, where what it expects was there."""
+    maybe = Op(1, 2, float("inf"), "swap", "a", "b", certain=False)
+    assert linearizable(history([write(0, 0, 1, "a"), maybe, read(2, 3, 4, "b")])).verdict == "PASS"
+    assert linearizable(history([write(0, 0, 1, "c"), maybe, read(2, 3, 4, "b")])).verdict == "FAIL"
+
+
+def test_initial_value() -> None:
+    """A key holds what `initial` says until the first write."""
+    assert linearizable(history([read(0, 0, 1, "7")]), initial="7").verdict == "PASS"
+    assert linearizable(history([read(0, 0, 1, "7")])).verdict == "FAIL"
+
+
+def test_window() -> None:
+    """Of a long history, the anomaly names the few operations that have no order, and one key of two."""
+    good = simulated(1, 600)
+    late = max(op.end_s for op in good)
+    planted = [
+        write(9000, late + 1, late + 2, "p"),
+        write(9001, late + 3, late + 4, "q"),
+        read(9002, late + 5, late + 6, "p"),
+    ]
+    tail = [write(9100 + n, late + 10 + n, late + 10.5 + n, f"t{n}") for n in range(50)]
+    finding = linearizable(history([*good, *planted, *tail]))
+    assert finding.verdict == "FAIL"
+    assert [anomaly.operations for anomaly in finding.anomalies] == [[9000, 9001, 9002]]
+    assert "#9002 read 'p'" in finding.why
+
+
+def test_window_keeps_what_a_swap_needs() -> None:
+    """The write that a swap saw stays in the window, so that the rest is not wrong for want of it."""
+    ops = [write(0, 0, 1, "a"), swap(1, 2, 3, "a", "b"), write(2, 4, 5, "c"), read(3, 6, 7, "b")]
+    (anomaly,) = linearizable(history(ops)).anomalies
+    assert anomaly.operations == [0, 1, 2, 3]
+
+
+def test_window_shows_some_and_names_all() -> None:
+    """A window of many operations is cut in the text, not in the numbers."""
+    swaps = [swap(n, 2 * n, 2 * n + 1, None if n == 0 else str(n - 1), str(n)) for n in range(20)]
+    (anomaly,) = linearizable(history([*swaps, read(20, 50, 51, "17"), read(21, 52, 53, "19")])).anomalies
+    assert anomaly.operations == [*range(19), 20]
+    assert anomaly.text.endswith("and 8 more")
+
+
+def test_keys_apart() -> None:
+    """Keys are registers of their own: what is wrong with one is said of it alone."""
+    good, bad = history(TWINS["stale read"][1], "fine").operations, history(TWINS["stale read"][0], "broken").operations
+    both = type(good)(
+        **{name: np.concatenate([getattr(good, name), getattr(bad, name)]) for name in good.__dataclass_fields__}
+    )
+    finding = linearizable(History(both))
+    assert finding.verdict == "FAIL"
+    assert finding.why.startswith("1 of 2 keys: broken")
+
+
+def hard(width: int) -> list[Op]:
+    """Writes of few values all at once and reads that no order explains: there is no short way to see it."""
+    writes = [write(n, 0, 100, str(n % 3)) for n in range(width)]
+    reads = [read(width + n, 1 + 2 * n, 2 + 2 * n, str(n % 3)) for n in range(width)]
+    return [*writes, *reads, read(2 * width, 98, 99, "0"), read(2 * width + 1, 101, 102, "none")]
+
+
+def test_unknown_after_steps() -> None:
+    """A search that reaches its bound says UNKNOWN, and that it was the bound."""
+    finding = linearizable(history(hard(24)), most_steps=2_000)
+    assert finding.verdict == "UNKNOWN"
+    assert "2,000 steps" in finding.why
+
+
+def test_unknown_after_seconds() -> None:
+    """A search that runs out of time says UNKNOWN, long before it would run out of steps."""
+    began_s = time.monotonic()
+    assert linearizable(history(hard(24)), most_steps=10**12, within_s=0.2).verdict == "UNKNOWN"
+    assert time.monotonic() - began_s < 20
+
+
+@pytest.mark.parametrize(
+    ("column", "value", "said"),
+    [
+        ("response", "no json", "no JSON"),
+        ("response", "{}", 'no field "value"'),
+        ("response", None, "keep_response"),
+        ("operation", "delete", "its first word is none of"),
+    ],
+)
+def test_unreadable(column: str, value: object, said: str) -> None:
+    """An operation that cannot be told makes the verdict UNKNOWN, and says which and why."""
+    recorded = history([read(4, 0, 1, None)]).operations
+    getattr(recorded, column)[0] = value
+    finding = linearizable(History(recorded))
+    assert finding.verdict == "UNKNOWN"
+    assert said in finding.why
+
+
+def test_unreadable_values() -> None:
+    """A write without a value and a swap without a pair are named."""
+    recorded = history([write(0, 0, 1, "a")]).operations
+    recorded.value[0] = None
+    assert "must say what it writes" in linearizable(History(recorded)).why
+    recorded = history([swap(0, 0, 1, None, "a")]).operations
+    recorded.value[0] = "a"
+    assert '["expected", "new"]' in linearizable(History(recorded)).why
+
+
+def test_nothing_to_check() -> None:
+    """No operation with a key, or none that is known to have happened: UNKNOWN, for nothing was checked."""
+    recorded = history([read(0, 0, 1, None)])
+    recorded.operations.key[0] = None
+    assert linearizable(recorded).verdict == "UNKNOWN"
+    recorded = history([read(0, 0, 1, None)])
+    recorded.operations.outcome[0] = "fail"
+    assert linearizable(recorded).verdict == "UNKNOWN"
+
+
+def test_by_name() -> None:
+    """A scenario asks for it by name, in its own words for the operations; its parts are no checkers."""
+    assert "linearizable" in checkers.names()
+    assert not [name for name in checkers.names() if name.startswith("_")]
+    recorded = history(TWINS["stale read"][0])
+    recorded.operations.operation[:] = ["PUT /kv/x", "PUT /kv/x", "GET /kv/x"]
+    assert checkers.run("linearizable", recorded, {"read": "get", "write": "put"}).verdict == "FAIL"
+
+
+@pytest.mark.parametrize("lost_share", [0.0, 0.1])
+def test_long_history(lost_share: float) -> None:
+    """10,000 operations on one key by 5 clients are decided either way, with and without unanswered writes."""
+    ops = simulated(7, 10_000, lost_share=lost_share)
+    assert linearizable(history(ops)).verdict == "PASS"
+    at = max(n for n, op in enumerate(ops[:9_000]) if op.kind == "read")
+    ops[at] = replace(ops[at], sees=next(op.sets for op in ops if op.kind == "write" and op.certain))
+    assert linearizable(history(ops)).verdict == "FAIL"
+
+
+def test_few_values() -> None:
+    """Values written again and again, and writes nobody answered, are decided too."""
+    assert linearizable(history(simulated(3, 2_000, values=3))).verdict == "PASS"
+    assert linearizable(history(simulated(3, 300, values=3, lost_share=0.05))).verdict == "PASS"

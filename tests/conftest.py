@@ -1,0 +1,44 @@
+"""
+Puts this folder on the import path, for helpers that several rooms share (`waits`), and tells the quick tests apart.
+
+`make unit` runs what needs nothing but Python. Tests that open real sockets, start processes, draw whole reports or run
+long simulations are marked `e2e` as those of tests/e2e are, wherever they stand beside what they test.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+REAL = (
+    "e2e",
+    "conformance",
+    "scripts",
+    "report",
+    "docs/test_writing_a_scenario.py",
+    "docs/test_writing_a_fault.py",
+    "docs/test_writing_a_target.py",
+    "observe/test_canary.py",
+    "observe/test_snapshots.py",
+    "observe/test_prometheus.py",
+    "proxy/test_proxy_leaks.py",
+    "proxy/test_proxy_process.py",
+    "proxy/test_proxy_properties.py",
+    "proxy/test_proxy_relay.py",
+    "runtime",
+    "targets/raft",
+    "targets/test_exchange.py",
+    "targets/test_payments.py",
+    "targets/test_target_kit.py",
+    "test_doctor.py",
+)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of those files and folders."""
+    for item in items:
+        place = item.path.relative_to(TESTS)
+        if any(place.is_relative_to(real) for real in REAL):
+            item.add_marker(pytest.mark.e2e)

@@ -1,0 +1,83 @@
+"""docs/writing-a-scenario.md does what it says: its file grows step by step, and its experiment runs for real."""
+
+from __future__ import annotations
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+from doc_pages import DOCS, ROOT, blocks, changed, copied, execute, run, untidy, write
+
+from lab import metrics
+from lab.catalogue import read
+from lab.errors import ScenarioError
+
+PAGE = DOCS / "writing-a-scenario.md"
+STEPS = [block for block in blocks(PAGE) if block.kind in ("python", "diff")]
+WHEREABOUTS = {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.e2e
+def test_the_page_works_from_top_to_bottom(tmp_path: Path) -> None:
+    """Every command says what the page shows: what is planned, each mistake, and the verdict of the real run."""
+    assert execute(PAGE, tmp_path, WHEREABOUTS) == 6
+
+
+def test_every_step_is_a_sound_scenario(tmp_path: Path) -> None:
+    """After each step the catalogue reads the file; each mistake on the way is one that it finds, but the last."""
+    claims: list[int] = []
+    refused: list[str] = []
+    for step in STEPS:
+        file = tmp_path / step.name
+        if step.mistake:
+            wrong = file.with_name("wrong.py")
+            wrong.write_text(changed(file.read_text("utf-8"), step.body), "utf-8")
+            try:
+                read(wrong)
+            except ScenarioError as error:
+                refused.append(str(error))
+        else:
+            write(step, tmp_path)
+            claims.append(len(read(file).scenario.claims))
+    assert claims == [2, 4, 6, 6, 6, 6]
+    assert len(refused) == len([step for step in STEPS if step.mistake]) - 1
+
+
+def test_the_experiment_uses_every_word_of_a_scenario(tmp_path: Path) -> None:
+    """What the page ends with leaves out nothing that a scenario can say."""
+    for step in STEPS:
+        if not step.mistake:
+            write(step, tmp_path)
+    scenario = read(tmp_path / STEPS[0].name).scenario
+    said = {field for field in scenario.__dataclass_fields__ if getattr(scenario, field)}
+    assert set(scenario.__dataclass_fields__) - said == {"services"}  # only for those that no link names
+
+
+def test_the_page_is_as_tidy_as_the_code(tmp_path: Path) -> None:
+    """What the page shows passes the project's linter and formatter at every step, and its types are sound."""
+    copied(tmp_path, "pyproject.toml")
+    assert untidy(PAGE, tmp_path) == ""
+    checked = run(f"mypy --strict {STEPS[0].name}", tmp_path, {"MYPYPATH": str(ROOT)})
+    assert checked.startswith("Success"), checked
+
+
+def test_every_bound_is_explained(tmp_path: Path) -> None:
+    """Each claim has a comment above it that says why its bound is where it is."""
+    for step in STEPS:
+        if not step.mistake:
+            write(step, tmp_path)
+    text = (tmp_path / STEPS[0].name).read_text("utf-8")
+    lines = text.splitlines()
+    calls = [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.Call)]
+    claims = [node for node in calls if isinstance(node.func, ast.Name) and node.func.id == "Claim"]
+    assert len(claims) == 6
+    assert all(lines[claim.lineno - 2].strip().startswith("# ") for claim in claims)
+
+
+def test_the_page_lists_every_metric() -> None:
+    """The table of metrics is the whole of lab.metrics, and nothing else."""
+    table = PAGE.read_text("utf-8").partition("## What a claim can measure")[2]
+    cells = re.findall(r"^\| (`.+?) \|", table, re.MULTILINE)
+    named = {name for cell in cells for name in re.findall(r"`(\w+)", cell)}
+    assert named == set(metrics.names())

@@ -1,0 +1,244 @@
+import asyncio
+import json
+import os
+import signal
+import struct
+import time
+from contextlib import asynccontextmanager
+
+import pytest
+from waits import until
+
+from lab.bench import Toxic
+from lab.errors import StartError
+from lab.model import Backing, Link, Service
+from lab.runtime import backing, leash, processes
+from lab.runtime.base import Address, Stack
+from lab.runtime.local import LocalRuntime
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Tools
+
+pytestmark = pytest.mark.e2e
+
+payments = Service("payments")
+
+
+@asynccontextmanager
+async def started(folder, *members, links=()):
+    """A stack that is up."""
+    run = f"backing-{os.getpid()}-{time.monotonic_ns()}"
+    async with Supervisor.open(folder / "runs" / run, run) as supervisor:
+        runtime = LocalRuntime(supervisor, Tools())
+        running = await runtime.start(Stack(members, list(links)), folder / "logs")
+        running.runtime = runtime
+        yield running
+        await running.stop()
+    assert leash.survivors(run, folder / "runs" / run) == []
+
+
+async def exchange(address, *requests, until_said=b"\n"):
+    """Send each line of a text protocol and give what is answered."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    answers = []
+    try:
+        for request in requests:
+            writer.write(request)
+            answers.append(await asyncio.wait_for(reader.readuntil(until_said), 10))
+    finally:
+        writer.close()
+    return answers
+
+
+class Postgres:
+    """Just enough of PostgreSQL's protocol to ask a question."""
+
+    def __init__(self, reader, writer):
+        self.reader, self.writer = reader, writer
+
+    @classmethod
+    async def connect(cls, address):
+        self = cls(*await asyncio.open_connection(address.host, address.port))
+        start = b"user\0lab\0database\0postgres\0\0"
+        self.writer.write(struct.pack("!ii", 8 + len(start), 196_608) + start)
+        await self.answer()
+        return self
+
+    async def ask(self, sql):
+        """Rows of a query, each a list of texts."""
+        self.send(sql)
+        return await self.answer()
+
+    def send(self, sql):
+        """A query whose answer nobody waits for."""
+        self.writer.write(b"Q" + struct.pack("!i", 5 + len(sql)) + sql.encode() + b"\0")
+
+    async def answer(self):
+        rows = []
+        while True:
+            kind, size = struct.unpack("!ci", await asyncio.wait_for(self.reader.readexactly(5), 30))
+            body = await self.reader.readexactly(size - 4)
+            if kind == b"E":
+                raise AssertionError(body)
+            if kind == b"D":
+                rows.append(_row(body))
+            if kind == b"Z":
+                return rows
+
+    def close(self):
+        self.writer.close()
+
+
+def _row(body):
+    values, at = [], 2
+    for _ in range(struct.unpack("!h", body[:2])[0]):
+        size = struct.unpack("!i", body[at : at + 4])[0]
+        values.append(body[at + 4 : at + 4 + size].decode())
+        at += 4 + size
+    return values
+
+
+async def test_postgres_is_durable_and_takes_settings(tmp_path):
+    """PostgreSQL runs with fsync on and the settings given; a committed row outlives `kill -9` and a restart."""
+    server = Backing("postgres", settings={"default_transaction_isolation": "serializable", "autovacuum": False})
+    async with started(tmp_path, server) as running:
+        database = await Postgres.connect(running.address(server))
+        for name, value in {
+            "fsync": "on",
+            "default_transaction_isolation": "serializable",
+            "autovacuum": "off",
+        }.items():
+            assert await database.ask(f"SHOW {name}") == [[value]]
+        await database.ask("CREATE TABLE account (cents int); INSERT INTO account VALUES (42)")
+        pids = running.pids(server)
+        assert len(pids) > 3
+        await running.process(server).kill()
+        assert not any(processes.look(pid) for pid in pids)
+        database.close()
+        await running.process(server).restart()
+        database = await Postgres.connect(running.address(server))
+        assert await database.ask("SELECT cents FROM account") == [["42"]]
+        database.close()
+        assert running.deaths() == []
+        assert running.runtime.versions()["PostgreSQL"][0].isdigit()
+
+
+async def test_each_postgres_is_fresh(tmp_path):
+    """Two servers of one stack share nothing, and both come from one cluster that is made once."""
+    first, second = Backing("postgres", "first"), Backing("postgres", "second")
+    async with started(tmp_path, first, second) as running:
+        for server in (first, second):
+            database = await Postgres.connect(running.address(server))
+            await database.ask("CREATE TABLE mine (n int)")
+            database.close()
+
+
+async def test_a_paused_postgres_answers_nobody(tmp_path):
+    """Pausing stops the processes of open connections as well, and resuming loses nothing."""
+    server = Backing("postgres")
+    async with started(tmp_path, server) as running:
+        database = await Postgres.connect(running.address(server))
+        control = running.process(server)
+        await control.pause()
+        database.send("SELECT 1")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(database.reader.readexactly(1), 0.3)
+        await control.resume()
+        assert await database.answer() == [["1"]]
+        database.close()
+
+
+async def test_a_busy_postgres_ends_with_its_run(tmp_path):
+    """A query in full swing does not outlive the run when its server is killed, though PostgreSQL hides its mark."""
+    run, server = f"busy-{os.getpid()}", Backing("postgres")
+    folder = tmp_path / "runs" / run
+    async with Supervisor.open(folder, run) as supervisor:
+        running = await LocalRuntime(supervisor, Tools()).start(Stack([server], []), tmp_path / "logs")
+        database = await Postgres.connect(running.address(server))
+        await database.ask("SET jit = off")
+        database.send("SELECT sum(n) FROM generate_series(1, 100000000000) n")
+        main = running.pids(server)[0]
+        children = set(running.pids(server)) - {main}
+        os.kill(main, signal.SIGKILL)
+        await until(lambda: running.pids(server) == [])
+        left = set(leash.survivors(run, folder)) & children
+        database.close()
+    assert left, "the busy one was to outlive its server, else this shows nothing"
+    assert not any(processes.look(pid) for pid in children)
+
+
+async def test_postgres_behind_a_link(tmp_path):
+    """A link to PostgreSQL is a proxy like any other: a silent one is silent for the database's clients."""
+    server = Backing("postgres")
+    link = Link(payments, server)
+    async with started(tmp_path, server, payments, links=[link]) as running:
+        database = await Postgres.connect(running.link_address(link))
+        assert await database.ask("SELECT 1") == [["1"]]
+        await running.link(link).add(Toxic("silence", "timeout", attributes={"timeout": 0}))
+        database.send("SELECT 2")
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(database.reader.readexactly(1), 0.3)
+        database.close()
+
+
+async def test_a_wrong_setting_is_shown_in_postgres_own_words(tmp_path):
+    """A setting that PostgreSQL does not know ends the start with its own words."""
+    with pytest.raises(StartError, match=r'(?s)postgres ended before.*unrecognized configuration parameter "no_such"'):
+        async with started(tmp_path, Backing("postgres", settings={"no_such": 1})):
+            pass
+
+
+async def test_redis_keeps_nothing_unless_told(tmp_path):
+    """Redis forgets at a restart by default, and keeps every write with `appendonly` and `appendfsync always`."""
+    plain = Backing("redis", "plain")
+    durable = Backing(
+        "redis", "durable", {"appendonly": True, "appendfsync": "always", "maxmemory-policy": "noeviction"}
+    )
+    async with started(tmp_path, plain, durable) as running:
+        for server in (plain, durable):
+            assert await exchange(running.address(server), b"SET k v\r\n") == [b"+OK\r\n"]
+            await running.process(server).kill()
+            await running.process(server).restart()
+        assert await exchange(running.address(plain), b"GET k\r\n") == [b"$-1\r\n"]
+        assert await exchange(running.address(durable), b"GET k\r\n", until_said=b"v\r\n") == [b"$1\r\nv\r\n"]
+        assert (await exchange(running.address(plain), b"CONFIG GET save\r\n", until_said=b"$0\r\n\r\n"))[0]
+
+
+async def nats(address, subject, body):
+    """Publish to NATS with a reply subject and give the reply."""
+    hello = b'CONNECT {"verbose":false}\r\nSUB inbox 1\r\n'
+    text = json.dumps(body).encode()
+    request = hello + f"PUB {subject} inbox {len(text)}\r\n".encode() + text + b"\r\n"
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        info = await reader.readline()
+        writer.write(request)
+        while not (await asyncio.wait_for(reader.readline(), 10)).startswith(b"MSG inbox"):
+            pass
+        return info, json.loads(await reader.readline())
+    finally:
+        writer.close()
+
+
+async def test_nats_keeps_its_streams(tmp_path):
+    """A message that JetStream has acknowledged outlives `kill -9` and a restart; settings reach the server."""
+    server = Backing("nats", settings={"max_payload": 4096, "max_file_store": 1_000_000_000})
+    async with started(tmp_path, server) as running:
+        address = running.address(server)
+        stream = {"name": "S", "subjects": ["trades"], "storage": "file"}
+        info, made = await nats(address, "$JS.API.STREAM.CREATE.S", stream)
+        assert b'"max_payload":4096' in info
+        assert "error" not in made
+        assert (await nats(address, "trades", {"id": 1}))[1]["seq"] == 1
+        await running.process(server).kill()
+        await running.process(server).restart()
+        assert (await nats(address, "$JS.API.STREAM.INFO.S", {}))[1]["state"]["messages"] == 1
+
+
+def test_callers_are_told_where_in_the_words_of_each_kind():
+    """Each kind gives its URL in the form its clients take."""
+    address = Address("127.0.0.1", 5)
+    assert {kind: backing.kind_of(kind).url(address) for kind in backing.kinds()} == {
+        "nats": "nats://127.0.0.1:5",
+        "postgres": "postgresql://lab@127.0.0.1:5/postgres",
+        "redis": "redis://127.0.0.1:5/0",
+    }

@@ -1,0 +1,168 @@
+import asyncio
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from waits import until
+
+from lab.runtime import journal, leash, processes
+from lab.runtime.heal import heal
+
+pytestmark = pytest.mark.e2e
+
+ROOT = Path(__file__).parents[2]
+DRIVER = Path(__file__).parent / "driver_of_a_stack.py"
+NOTHING_LEFT_S = 3.0
+
+
+@pytest.fixture
+def runs(tmp_path):
+    """Where the runs' state is."""
+    return tmp_path / "runs"
+
+
+def _take_hangups():
+    """Under nohup, as in many a CI, SIGHUP is ignored, and children inherit that."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+
+
+@pytest.fixture
+def driven(tmp_path, runs, request):
+    """A lab in small with a stack that is up: the process, the run's id, its ports."""
+    run = f"death-{os.getpid()}-{time.monotonic_ns()}"
+    more = getattr(request, "param", [])
+    process = subprocess.Popen(
+        [sys.executable, DRIVER, tmp_path, run, *more],
+        stdout=subprocess.PIPE,
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "TOXIPROXY": "builtin"},
+        text=True,
+        preexec_fn=_take_hangups,
+    )
+    line = process.stdout.readline()
+    assert line, "the driver did not come up"
+    yield process, run, [int(port) for port in line.split()]
+    leash.end(run, runs / run)
+    process.kill()
+    process.wait()
+    process.stdout.close()
+
+
+def answers(port):
+    """Whether somebody accepts connections there."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def marked(run):
+    """Everything on the machine that carries the run's mark, by another way than the lab's own."""
+    listing = subprocess.run(
+        ["grep", "-alsz", f"^LAB_RUN={run}$", *Path("/proc").glob("[0-9]*/environ")], capture_output=True
+    )
+    return listing.stdout.decode().split()
+
+
+async def nothing_left(run, folder, ports):
+    """Wait at most three seconds until no process and no open port of the run is left."""
+    await until(lambda: not leash.survivors(run, folder / run), within_s=NOTHING_LEFT_S)
+    assert marked(run) == []
+    assert not [port for port in ports if answers(port)]
+
+
+@pytest.mark.parametrize("driven", [[], ["postgres"]], indirect=True, ids=["services", "with postgres"])
+async def test_kill_9_of_the_lab_leaves_nothing(driven, runs):
+    """Three seconds after `kill -9` of the lab no process of the run is left, not even a paused one, and no port."""
+    process, run, ports = driven
+    assert len(leash.survivors(run, runs / run)) >= len(marked(run)) >= 4
+    assert all(answers(port) for port in ports)
+    process.kill()
+    await nothing_left(run, runs, ports)
+    said = heal(runs)
+    assert said == [
+        f'run {run}: the fault "silence" was in force; it went with its processes',
+        f"run {run}: its lab is gone, its data are removed",
+    ]
+    assert not (runs / run).exists()
+    assert heal(runs) == []
+
+
+async def test_without_the_leash_the_kernel_ends_them(driven, runs):
+    """On Linux the children end with the lab even where the leash was killed first."""
+    if sys.platform != "linux":
+        pytest.skip("PR_SET_PDEATHSIG is Linux's")
+    process, run, ports = driven
+    os.kill(leash_of(run, runs), signal.SIGKILL)
+    process.kill()
+    await nothing_left(run, runs, ports)
+
+
+@pytest.mark.parametrize("number", [signal.SIGHUP, signal.SIGQUIT, signal.SIGSEGV], ids=lambda number: number.name)
+async def test_other_deaths_leave_nothing_either(driven, runs, number):
+    """A lab that dies of a closed terminal, Ctrl-\\ or a crash leaves nothing."""
+    process, run, ports = driven
+    process.send_signal(number)
+    await nothing_left(run, runs, ports)
+
+
+async def test_ctrl_c_stops_the_stack_in_order(driven, runs):
+    """Ctrl-C reaches only the lab, which stops its children itself and removes the folder."""
+    process, run, ports = driven
+    process.send_signal(signal.SIGINT)
+    await nothing_left(run, runs, ports)
+    await asyncio.to_thread(process.wait)
+    assert not (runs / run).exists()
+
+
+@pytest.mark.parametrize("driven", [["block"]], indirect=True)
+async def test_heal_leaves_a_live_run_alone(driven, runs):
+    """A run whose lab is alive is named and left alone, even when that lab hangs."""
+    process, run, ports = driven
+    assert heal(runs) == [f"run {run}: its lab is alive (process {process.pid}), left alone"]
+    assert answers(ports[1])
+
+
+async def test_heal_ends_what_survived_everything(driven, runs):
+    """Processes that outlived lab and leash, paused ones too, are killed by heal and named."""
+    process, run, ports = driven
+    os.kill(leash_of(run, runs), signal.SIGSTOP)
+    orphan = sleeper({"LAB_RUN": run})
+    process.kill()
+    process.wait()
+    await until(lambda: not answers(ports[1]))
+    said = await asyncio.to_thread(heal, runs)
+    assert f"run {run}: killed process {orphan.pid} (started by one of its processes)" in said
+    assert orphan.wait() == -signal.SIGKILL
+    await nothing_left(run, runs, ports)
+
+
+def test_a_reused_id_is_never_harmed(runs):
+    """A stranger that now has the id of a journaled process is left alone: its start is another."""
+    stranger = sleeper({})
+    folder = runs / "old-run"
+    folder.mkdir(parents=True)
+    log = journal.Journal(folder / "journal.jsonl")
+    log.write("run begins", run="old-run", pid=stranger.pid, started="another boot:1")
+    log.write("process started", name="payments", pid=stranger.pid, started="another boot:2")
+    log.close()
+    assert heal(runs) == ["run old-run: its lab is gone, its data are removed"]
+    assert processes.look(stranger.pid)
+    stranger.kill()
+    stranger.wait()
+
+
+def leash_of(run, folder):
+    """The process id of a run's leash."""
+    for pid in leash.survivors(run, folder / run):
+        if b"leash.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return pid
+    raise AssertionError("no leash")
+
+
+def sleeper(env):
+    """A process that nobody supervises."""
+    return subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env=env, start_new_session=True)

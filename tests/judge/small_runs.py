@@ -1,0 +1,119 @@
+"""Runs of two variants and two phases whose every operation takes as long as a test says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import msgspec
+
+from lab.record import (
+    RECORD_VERSION,
+    ClaimSpec,
+    Dose,
+    Episode,
+    FaultSpec,
+    InvariantSpec,
+    LoadFacts,
+    LoadSpec,
+    Machine,
+    MetricSpec,
+    PhaseSpec,
+    PhaseWindow,
+    Receipt,
+    Record,
+    Run,
+    Spec,
+    VariantSpec,
+    read_run,
+    write_record,
+    write_table,
+)
+
+SILENCE = FaultSpec("silence", "exchange->payments", "payments silent")
+ARRIVED = Dose("silence", "no answer", True)
+PER_S = 10.0
+PHASES = (PhaseWindow("baseline", 0, 10), PhaseWindow("fault", 10, 20))
+P50 = MetricSpec("p50_ms", "ms")
+HURTS = ClaimSpec("it hurts", "off", "fault", P50, at_least=900, control=True)
+HELPS = ClaimSpec("it helps", "on", "fault", P50, at_most=50)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What happened: latency in ms during the fault, by variant, one value a trial; everything else is well."""
+
+    off_ms: Sequence[float] = (1000,)
+    on_ms: Sequence[float] = (5,)
+    claims: Sequence[ClaimSpec] = (HURTS, HELPS)
+    invariants: Sequence[InvariantSpec] = ()
+    readbacks: Mapping[str, object] = field(default_factory=dict)
+    skip_every: int = 0  # drop every n-th operation: the load was not reached
+    skip_from: int = 100  # drop the operations of a phase from this one on
+    asked: tuple[int, int] | None = None  # what the schedule had due in each phase
+    dose: Dose | None = ARRIVED
+    deaths: Sequence[str] = ()
+    late_p99_ms: float = 1.0
+    missing_variant: str = ""
+    never_answered: str = ""  # the variant whose operations in the fault were not
+
+
+def tell(path: Path, story: Story) -> Run:
+    """Write the run, and open it."""
+    path.mkdir(parents=True, exist_ok=True)
+    rows, episodes = [], []
+    for variant, latencies in (("off", story.off_ms), ("on", story.on_ms)):
+        if variant == story.missing_variant:
+            continue
+        for trial, latency_ms in enumerate(latencies, 1):
+            rows += _operations(story, variant, trial, latency_ms)
+            episodes.append(_episode(story, variant, trial))
+            readbacks = path / "readbacks"
+            readbacks.mkdir(exist_ok=True)
+            (readbacks / f"{trial}-{variant}.json").write_bytes(msgspec.json.encode(story.readbacks))
+    write_table(path, "operations", rows)
+    write_record(path, _record(story, episodes))
+    return read_run(path)
+
+
+def _operations(story: Story, variant: str, trial: int, latency_ms: float) -> list[dict[str, object]]:
+    rows: list[dict[str, object]] = []
+    for n in range(int(20 * PER_S)):
+        if (story.skip_every and n % story.skip_every == 0) or n % 100 >= story.skip_from:
+            continue
+        due_s = n / PER_S
+        in_fault = due_s >= 10
+        never = in_fault and variant == story.never_answered
+        rows.append(
+            {
+                "trial": trial, "variant": variant, "phase": "fault" if in_fault else "baseline", "n": n,
+                "due_s": due_s, "start_s": due_s,
+                "end_s": None if never else due_s + (latency_ms if in_fault else 2) / 1000,
+                "operation": "POST /trades", "outcome": "info" if never else "ok", "status": None if never else 201,
+                "error": "timeout" if never else None, "key": f"k{n}",
+            }
+        )  # fmt: skip
+    return rows
+
+
+def _episode(story: Story, variant: str, trial: int) -> Episode:
+    receipts = [Receipt(SILENCE, "fault", 10.01, 20.0, {}, story.dose)] if story.dose else []
+    facts = LoadFacts(200, 200, 200, story.late_p99_ms, 2 * story.late_p99_ms, 0.1)
+    phases = [replace(phase, asked=story.asked[n] if story.asked else None) for n, phase in enumerate(PHASES)]
+    return Episode(trial, variant, 7, 1.76e9, phases, facts, receipts, deaths=list(story.deaths))
+
+
+def _record(story: Story, episodes: list[Episode]) -> Record:
+    spec = Spec(
+        name="planted", file="", title="", summary="", sections=[], question="", idea="", predict=[], look_at=[],
+        exercises=[], members=[], links=[], load=LoadSpec(["POST /trades"], "exchange", PER_S, "uniform", None, 0, 4),
+        phases=[PhaseSpec("baseline", 10), PhaseSpec("fault", 10, [SILENCE])],
+        variants=[VariantSpec("off"), VariantSpec("on")], claims=list(story.claims),
+        invariants=list(story.invariants), panels=[], profile=[],
+    )  # fmt: skip
+    return Record(
+        version=RECORD_VERSION, run="planted", spec=spec, runtime="local", seed=7, trials=len(story.off_ms), scale=1,
+        command="", started_epoch_s=0, finished_epoch_s=0, machine=Machine("", "", "", 1, 1, ""), versions={},
+        proxy="", git_commit=None, git_dirty=False, episodes=episodes, overhead_s=0,
+    )  # fmt: skip

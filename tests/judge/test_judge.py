@@ -1,0 +1,162 @@
+"""Judging: three values, UNKNOWN first, and nothing passes unmeasured."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_runs import HELPS, HURTS, P50, Story, tell
+
+from lab.judge import judge
+from lab.record import ClaimSpec, Dose, InvariantSpec, MetricSpec
+from lab.record.words import quantity
+
+SOUND = Story()
+LENIENT = replace(HELPS, at_most=60_000)
+RATIO = ClaimSpec("a tenth", "on", "fault", P50, at_most=0.1, of="off")
+
+
+def verdict(tmp_path: Path, story: Story) -> tuple[str, str]:
+    """The run's verdict and its first reason."""
+    judgement = judge(tell(tmp_path, story))
+    return judgement.verdict, judgement.reasons[0]
+
+
+def test_a_run_whose_claims_hold_passes(tmp_path: Path) -> None:
+    """The control hurts, the pattern helps: PASS, and the reason counts the claims about the pattern."""
+    assert verdict(tmp_path, SOUND) == ("PASS", "1 of 1 claims held")
+
+
+def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
+    """The control hurts and the pattern does not help: FAIL, with the measured value and the bound."""
+    outcome, reason = verdict(tmp_path, replace(SOUND, on_ms=(1000,)))
+    assert outcome == "FAIL"
+    assert reason == '"it helps" is 1,000 ms, asked at most 50 ms'
+
+
+@pytest.mark.parametrize(
+    ("story", "words"),
+    [
+        (replace(SOUND, off_ms=(5,)), 'the control does not hurt: "it hurts" is 5 ms, asked at least 900 ms'),
+        (replace(SOUND, dose=Dose("silence", "198 of 198 answered", False)), "the fault was not in force"),
+        (replace(SOUND, dose=None), "it was never injected"),
+        (replace(SOUND, skip_every=2), "load reached 50% of what was asked"),
+        (replace(SOUND, deaths=["payments ended: exit code 1"]), "a service ended unasked"),
+        (replace(SOUND, late_p99_ms=400), "the load generator fell behind"),
+        (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 passes"),
+        (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
+        (replace(SOUND, claims=[HURTS, replace(RATIO)], never_answered="off"), "off is only known to be at least"),
+        (
+            replace(SOUND, claims=[HURTS, ClaimSpec("x", "on", "fault", MetricSpec("no_such_metric", ""), at_most=1)]),
+            "could not be measured",
+        ),
+    ],
+)  # fmt: skip
+def test_what_proves_nothing_is_unknown(tmp_path: Path, story: Story, words: str) -> None:
+    """Where a condition is not met, or a number cannot be had, the verdict is UNKNOWN and says why."""
+    outcome, reason = verdict(tmp_path, story)
+    assert outcome == "UNKNOWN"
+    assert words in reason
+
+
+def test_load_is_held_against_the_schedule_and_not_the_rate(tmp_path: Path) -> None:
+    """A Poisson schedule may have 80 arrivals where the rate says 100: reached in full, if all 80 started."""
+    run = tell(tmp_path, replace(SOUND, asked=(80, 80), skip_from=80))
+    assert judge(run).verdict == "PASS"
+
+
+def test_unknown_comes_before_fail(tmp_path: Path) -> None:
+    """A claim beyond its bound fails nothing while the fault was not in force."""
+    story = replace(SOUND, on_ms=(1000,), dose=Dose("silence", "answered", False, "the link answered"))
+    assert verdict(tmp_path, story)[0] == "UNKNOWN"
+
+
+def test_a_value_only_known_to_be_at_least_the_bound_still_fails(tmp_path: Path) -> None:
+    """Operations that were never answered count as at least the time-out, which is beyond 50 ms."""
+    outcome, reason = verdict(tmp_path, replace(SOUND, never_answered="on"))
+    assert outcome == "FAIL"
+    assert "at least 4,000 ms" in reason
+
+
+def test_a_claim_of_another_variant_is_a_ratio(tmp_path: Path) -> None:
+    """`of` divides by the other variant's value in the same phase and trial."""
+    result = judge(tell(tmp_path, replace(SOUND, claims=[HURTS, RATIO]))).claims[1]
+    assert result.value == pytest.approx(0.005)
+    assert result.verdict == "PASS"
+
+
+def test_trials_give_a_median_and_an_interval(tmp_path: Path) -> None:
+    """Five trials: the median is judged, and the interval spans the middle of the values."""
+    story = replace(SOUND, off_ms=(1000,) * 5, on_ms=(5, 6, 7, 8, 30))
+    result = judge(tell(tmp_path, story)).claims[1]
+    assert result.value == pytest.approx(7)
+    assert result.interval is not None
+    assert 5 <= result.interval.low <= 7 <= result.interval.high <= 30
+    assert result.per_trial == pytest.approx([5, 6, 7, 8, 30])
+
+
+def test_a_bound_inside_the_interval_is_inconclusive(tmp_path: Path) -> None:
+    """Half of the trials on either side of the bound: the median may be either, so UNKNOWN."""
+    story = replace(SOUND, off_ms=(1000,) * 5, on_ms=(30, 40, 45, 60, 70))
+    outcome, reason = verdict(tmp_path, story)
+    assert outcome == "UNKNOWN"
+    assert "inconclusive" in reason
+
+
+def test_judging_again_gives_the_same(tmp_path: Path) -> None:
+    """The bootstrap is seeded by the run: the same record, the same interval."""
+    run = tell(tmp_path, replace(SOUND, off_ms=(1000,) * 5, on_ms=(5, 6, 7, 8, 30)))
+    assert judge(run) == judge(run)
+
+
+def once(**more: list[str]) -> InvariantSpec:
+    """The invariant of these tests."""
+    return InvariantSpec("once", "exactly_once", {"readback": "charges"}, **more)
+
+
+EFFECTS = [f"k{n}" for n in range(200)]
+
+
+def test_a_violated_invariant_fails_with_the_operations_that_show_it(tmp_path: Path) -> None:
+    """A charge too many: FAIL, and the anomaly names the operation."""
+    story = replace(SOUND, invariants=[once()], readbacks={"charges": {"effects": [*EFFECTS, "k7"]}})
+    judgement = judge(tell(tmp_path, story))
+    assert judgement.verdict == "FAIL"
+    assert judgement.invariants[0].anomalies[0].operations == [7]
+
+
+def test_a_kept_invariant_passes_and_counts_what_was_checked(tmp_path: Path) -> None:
+    """One effect for each acknowledged operation: PASS in both variants."""
+    story = replace(SOUND, invariants=[once()], readbacks={"charges": {"effects": EFFECTS}})
+    judgement = judge(tell(tmp_path, story))
+    assert judgement.verdict == "PASS"
+    assert [result.checked for result in judgement.invariants] == [200, 200]
+
+
+def test_an_invariant_without_its_readback_is_unknown(tmp_path: Path) -> None:
+    """Nothing to hold the history against: UNKNOWN, not PASS."""
+    assert verdict(tmp_path, replace(SOUND, invariants=[once()]))[0] == "UNKNOWN"
+
+
+def test_a_control_that_does_not_break_its_invariant_proves_nothing(tmp_path: Path) -> None:
+    """An invariant that the control is meant to break, and keeps: UNKNOWN."""
+    story = replace(SOUND, invariants=[once(broken_in=["off"])], readbacks={"charges": {"effects": EFFECTS}})
+    outcome, reason = verdict(tmp_path, story)
+    assert outcome == "UNKNOWN"
+    assert "does not break" in reason
+
+
+def test_an_unknown_checker_or_argument_is_unknown(tmp_path: Path) -> None:
+    """A record of another lab may name what this one lacks."""
+    for spec in (InvariantSpec("x", "no_such", {}), InvariantSpec("x", "exactly_once", {"nonsense": 1})):
+        judgement = judge(tell(tmp_path / spec.check, replace(SOUND, invariants=[spec])))
+        assert judgement.verdict == "UNKNOWN"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(1899.5, "1,900 ms"), (50, "50 ms"), (5.125, "5.12 ms"), (0.0312, "0.0312 ms"), (0, "0 ms")]
+)
+def test_quantities_read_well(value: float, text: str) -> None:
+    """Three figures that matter, thousands apart, and the unit."""
+    assert quantity(value, HELPS) == text

@@ -1,0 +1,79 @@
+"""PromQL as far as the lab rewrites it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from lab.observe.prometheus import Prometheus, Watch
+from lab.observe.promql import legends, restrict
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Tools
+
+ON = {"variant": "on"}
+EXPRESSIONS = [
+    ("up", 'up{variant="on"}'),
+    ("up # not down{}", 'up{variant="on"} # not down{}'),
+    ("max by (peer) (breaker_state)", 'max by (peer) (breaker_state{variant="on"})'),
+    ("sum(a) without (b, c)", 'sum(a{variant="on"}) without (b, c)'),
+    ('a{b="}x{"}', 'a{variant="on",b="}x{"}'),
+    ("a{ }", 'a{variant="on" }'),
+    ('{__name__=~"a.*",}', '{variant="on",__name__=~"a.*",}'),
+    ("rate(a[5m:1s] offset -5m)", 'rate(a{variant="on"}[5m:1s] offset -5m)'),
+    ("a / on (b) group_left (c) d", 'a{variant="on"} / on (b) group_left (c) d{variant="on"}'),
+    ("a * on(b) group_right sum by (b) (c)", 'a{variant="on"} * on(b) group_right sum by (b) (c{variant="on"})'),
+    ("a > bool 1e-3 AND b", 'a{variant="on"} > bool 1e-3 AND b{variant="on"}'),
+    ("a unless ignoring() b", 'a{variant="on"} unless ignoring() b{variant="on"}'),
+    ("job:a:rate5m @ end() - NaN + Inf + .5 + 0x1f", 'job:a:rate5m{variant="on"} @ end() - NaN + Inf + .5 + 0x1f'),
+    ("time() - vector(1)", "time() - vector(1)"),
+    ("label_replace(a, 'b', `$1`, \"c\", '(.*)')", "label_replace(a{variant=\"on\"}, 'b', `$1`, \"c\", '(.*)')"),
+    (
+        'histogram_quantile(0.99, sum by (le) (rate(d_bucket{le!="1"}[5s])))',
+        'histogram_quantile(0.99, sum by (le) (rate(d_bucket{variant="on",le!="1"}[5s])))',
+    ),
+    ("avg_over_time(max by(a)(b{})[30s:1s])", 'avg_over_time(max by(a)(b{variant="on"})[30s:1s])'),
+]
+
+
+@pytest.mark.parametrize(("expr", "expected"), EXPRESSIONS)
+def test_every_selector_and_nothing_else_is_restricted(expr: str, expected: str) -> None:
+    """Every selector of an expression gets the labels; label lists, durations, texts and functions are left alone."""
+    assert restrict(expr, ON) == expected
+
+
+@pytest.mark.e2e
+async def test_prometheus_accepts_what_was_restricted(tmp_path: Path) -> None:
+    """A real Prometheus accepts each of these expressions, with the labels and without."""
+    async with Supervisor.open(tmp_path / "run", "promql") as supervisor, aiohttp.ClientSession() as session:
+        program = Tools().need("prometheus")["prometheus"]
+        prometheus = await Prometheus.start(
+            supervisor.spawn, program, tmp_path / "prometheus", tmp_path / "logs", Watch([], [])
+        )
+        for expr, expected in EXPRESSIONS:
+            for query in (expr, expected):
+                async with session.post(f"{prometheus.address.url}/api/v1/query", data={"query": query}) as response:
+                    assert response.status == 200, (query, await response.text())
+        await prometheus.stop()
+
+
+def test_label_values_are_quoted() -> None:
+    """A label's value is text, whatever stands in it."""
+    assert restrict("up", {"a": 'x"y\\z\n'}) == r'up{a="x\"y\\z\n"}'
+
+
+def test_series_are_named_by_template_else_by_labels_else_by_title() -> None:
+    """A legend's template is filled in; without one a series has its labels, and one without labels the title."""
+    both = [{"service": "a", "code": "1", "job": "lab"}, {"service": "b", "code": "1", "job": "lab"}]
+    ours = frozenset({"job"})
+    assert legends("{{service}} of {{ none }}", "T", both, ours) == ["a of ", "b of "]
+    assert legends("", "T", both, ours) == ["code=1, service=a", "code=1, service=b"]
+    assert legends("", "T", [{}], ours) == ["T"]
+    assert legends("", "T", [{"__name__": "up", "job": "lab"}], ours) == ["up"]
+
+
+def test_no_two_series_have_one_name() -> None:
+    """Series that the template would call the same have their labels added."""
+    three = [{"s": "a", "code": "1"}, {"s": "a", "code": "2"}, {"s": "b", "code": "1"}]
+    assert legends("{{s}}", "T", three, frozenset()) == ["a (code=1, s=a)", "a (code=2, s=a)", "b"]

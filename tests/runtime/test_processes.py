@@ -1,0 +1,82 @@
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from waits import until
+
+from lab.runtime import processes
+
+pytestmark = pytest.mark.e2e
+
+FAMILY = """
+import subprocess, sys, time
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], start_new_session=True)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+time.sleep(60)
+"""
+
+
+@pytest.fixture(params=["/proc", "ps"])
+def source(request, monkeypatch):
+    """Where facts come from: /proc, and ps where there is none."""
+    if request.param == "ps":
+        monkeypatch.setattr(processes, "_has_proc", lambda: False)
+    elif not processes._has_proc():
+        pytest.skip("no /proc on this system")
+    return request.param
+
+
+@pytest.fixture
+def sleeper():
+    """A process that leads a group and has a child in it and one that has left."""
+    process = subprocess.Popen([sys.executable, "-c", FAMILY], start_new_session=True)
+    yield process
+    for pid in processes.family(process.pid):
+        os.kill(pid, signal.SIGKILL)
+    process.wait()
+
+
+def test_we_are_alive(source):
+    """A process knows itself: its id, its parent, its group."""
+    me = processes.look(os.getpid())
+    assert (me.pid, me.parent, me.group) == (os.getpid(), os.getppid(), os.getpgrp())
+    assert me in processes.everything() or source == "ps"
+
+
+async def test_a_start_tells_two_processes_apart_and_stays(source, sleeper):
+    """The start of a process is the same at each look, and another process has another."""
+    first = processes.look(sleeper.pid).started
+    assert processes.look(sleeper.pid).started == first
+    if source == "/proc":
+        assert processes.look(os.getpid()).started != first
+
+
+async def test_the_dead_are_not_seen(source, sleeper):
+    """Neither a process that never was nor one that is dead and not yet collected is there."""
+    sleeper.kill()
+    await until(lambda: processes.look(sleeper.pid) is None)
+    assert sleeper.pid not in [each.pid for each in processes.everything()]
+    assert processes.look(2**22 + 1) is None
+
+
+async def test_a_family_is_found_even_in_other_sessions(source, sleeper):
+    """The family of a process is itself first, its group and its descendants, those that left the group too."""
+    await until(lambda: len(processes.family(sleeper.pid)) == 3)
+    assert processes.family(sleeper.pid)[0] == sleeper.pid
+
+
+async def test_a_paused_process_shows(source, sleeper):
+    """A paused process has state T, a running one has not."""
+    assert processes.look(sleeper.pid).state != "T"
+    os.kill(sleeper.pid, signal.SIGSTOP)
+    await until(lambda: processes.look(sleeper.pid).state == "T")
+
+
+async def test_an_orphaned_group_is_still_found(source, sleeper):
+    """What is left of a group whose leader is gone still counts as its family."""
+    await until(lambda: len(processes.family(sleeper.pid)) == 3)
+    sleeper.kill()
+    sleeper.wait()
+    assert len(processes.family(sleeper.pid)) == 1

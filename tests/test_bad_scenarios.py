@@ -1,0 +1,165 @@
+"""Every mistake in a scenario file is found before anything starts, and told in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab.catalogue import find, read
+from lab.errors import LabError, ScenarioError
+
+GOOD = '''"""A sound scenario."""
+
+from lab import (
+    Claim, Invariant, Link, Load, Operation, Panel, Phase, Readback, Scenario, Service, Variant,
+    checkers, faults, metrics,
+)
+
+exchange = Service("exchange")
+payments = Service("payments")
+charge = Link(exchange, payments)
+other = Link(payments, exchange)
+stranger = Service("stranger", module="payments")
+
+scenario = Scenario(
+    title="Sound",
+    handbook="7.6.1.3",
+    question="Is it sound?",
+    links=[charge],
+    load=Load("POST /trades", to=exchange, per_s=50),
+    phases=[Phase("baseline", lasts_s=1), Phase("fault", lasts_s=2, faults=[faults.silence(charge)])],
+    variants=[Variant("off", {exchange: {"BREAKER": "off"}}), Variant("on", {exchange: {"BREAKER": "on"}})],
+    claims=[
+        Claim("it hurts", "off", "fault", metrics.p90_ms(), at_least=900, control=True),
+        Claim("it helps", "on", "fault", metrics.p90_ms(), at_most=50),
+    ],
+    invariants=[Invariant("once", checkers.ask("exactly_once", readback="charges"))],
+    readbacks=[Readback("charges", payments, "/charges")],
+    panels=[Panel("State", "breaker_state")],
+    profile=[exchange],
+)
+'''
+
+HELPS = 'Claim("it helps", "on", "fault", metrics.p90_ms(), at_most=50)'
+
+# what is changed in GOOD, into what, and words that the one error must hold
+MISTAKES = [
+    ('"""A sound scenario."""', "", "has no docstring"),
+    ("scenario = Scenario(", "experiment = Scenario(", "has no `scenario`"),
+    ("scenario = Scenario(", "scenario = dict(", "has scenario = {"),
+    ("from lab import (", "from lab import (Breaker, ", "ImportError"),
+    ('title="Sound",', 'title="Sound"', "invalid syntax"),
+    ('    question="Is it sound?",\n', "", "'question'"),
+    ('title="Sound"', 'title=" "', "title is empty"),
+    ('handbook="7.6.1.3"', 'handbook="7.6.1.9"', 'section "7.6.1.9" does not exist'),
+    ('handbook="7.6.1.3"', "handbook=[]", "handbook names no section"),
+    ("links=[charge]", "links=charge", "links is Link"),
+    ("links=[charge]", "links=[charge, charge]", "is there twice"),
+    ("links=[charge]", "links=[other]", "breaks link exchange->payments, which is not in links"),
+    ("charge = Link(exchange, payments)", "charge = Link(exchange, exchange)", "from a service to itself"),
+    ('Service("payments")', 'Service("Pay ments")', "is no name for a service"),
+    ('Service("payments")', 'Service("paiments")', "targets/paiments.py, which does not exist"),
+    ('Service("payments")', 'Service("payments", env={"work ms": 1})', 'sets "work ms"'),
+    ("per_s=50", "per_s=0", "per_s=0"),
+    ("per_s=50", "per_s=50, users=3", "either per_s (open model) or users"),
+    (", per_s=50", "", "either per_s (open model) or users"),
+    ("per_s=50", "users=0", "users=0"),
+    ("per_s=50", 'per_s=50, arrivals="bursty"', '"uniform" or "poisson"'),
+    ("per_s=50", "per_s=50, timeout_s=-1", "timeout_s=-1"),
+    ('Load("POST /trades"', 'Load("trades"', "it takes a verb and a path"),
+    ('Load("POST /trades"', "Load([]", "empty mix"),
+    ("to=exchange", 'to="exchange"', "load goes to 'exchange'"),
+    ("lasts_s=2", "lasts_s=0", 'phase "fault" has lasts_s=0'),
+    ("lasts_s=2", 'lasts_s="2"', "lasts_s='2'"),
+    ('Phase("baseline"', 'Phase("fault"', 'two phases are called "fault"'),
+    ("faults.silence(charge)", "faults.silence", "write it as a call"),
+    ("faults.silence(charge)", "faults.silense(charge)", "silense"),
+    ("faults.silence(charge)", "faults.kill(stranger)", "breaks stranger, which is not in this scenario"),
+    (', Variant("on", {exchange: {"BREAKER": "on"}})', "", "variants holds 1; it takes two or more"),
+    ('Variant("on", {exchange', 'Variant("off", {exchange', 'two variants are called "off"'),
+    ('Variant("on", {exchange', 'Variant("on", {stranger', "changes stranger, which is not in this scenario"),
+    ('Variant("on", {exchange: {"BREAKER": "on"}', 'Variant("on", {exchange: {"BREAKER": ["on"]}', "BREAKER=['on']"),
+    (HELPS, HELPS.replace('"fault"', '"faults"'), 'names phase "faults"; did you mean "fault"?'),
+    (HELPS, HELPS.replace('"on"', '"protected"'), 'names variant "protected"'),
+    (HELPS, HELPS.replace(", at_most=50", ""), "has no bound"),
+    (HELPS, HELPS.replace("at_most=50", "at_most=50, at_least=60"), "nothing is both"),
+    (HELPS, HELPS.replace("at_most=50", 'at_most="50"'), "at_most='50'"),
+    (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="none"'), 'against variant "none"'),
+    (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="on"'), "the ratio is always 1"),
+    (HELPS, HELPS.replace("at_most=50", "at_most=50, control=True"), "the control is the first variant"),
+    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90_ms"), "write it as a call"),
+    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90()"), "has no attribute 'p90'"),
+    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.attempts(other)"), "measures link payments->exchange"),
+    (HELPS, HELPS.replace("it helps", "it hurts"), 'two claims read "it hurts"'),
+    (", control=True", "", "no claim says that the control"),
+    ('ask("exactly_once"', 'ask("exactly_twice"', 'did you mean "exactly_once"?'),
+    ('Readback("charges"', 'Readback("charge"', 'did you mean "charge"?'),
+    (
+        f'{HELPS},\n    ],\n    invariants=[Invariant("once", checkers.ask("exactly_once", readback="charges"))]',
+        "]",
+        "about the control",
+    ),
+    ('"/charges")', '"charges")', "a path begins with /"),
+    ('Readback("charges", payments', 'Readback("charges", stranger', "asks stranger"),
+    ('Panel("State", "breaker_state")', 'Panel("State", "")', "has no expression"),
+    ("profile=[exchange]", "profile=[stranger]", "profile names stranger"),
+]
+
+
+def write(folder: Path, text: str, name: str = "planted.py") -> Path:
+    """Put a scenario file into a folder."""
+    file = folder / name
+    file.write_text(text)
+    return file
+
+
+def test_the_template_of_these_mistakes_is_sound(tmp_path: Path) -> None:
+    """Without a planted mistake the file is read, so each error below comes from its mistake alone."""
+    entry = read(write(tmp_path, GOOD))
+    assert entry.name == "planted"
+    assert entry.spec(scale=0.5).phases[1].lasts_s == 1
+
+
+@pytest.mark.parametrize(("old", "new", "words"), MISTAKES, ids=[f"{i:02}" for i in range(len(MISTAKES))])
+def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, old: str, new: str, words: str) -> None:
+    """A planted mistake gives an error that names the file and says what is wrong, once."""
+    assert GOOD.count(old) == 1, f"{old!r} must be found once in the template"
+    file = write(tmp_path, GOOD.replace(old, new))
+    with pytest.raises(ScenarioError) as caught:
+        read(file)
+    matching = [problem for problem in caught.value.problems if words in problem]
+    assert len(matching) == 1, caught.value.problems
+    assert len(caught.value.problems) <= 2, caught.value.problems  # one mistake, at most one consequence
+    assert matching[0].startswith(str(file))
+    assert "Traceback" not in str(caught.value)
+
+
+def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
+    """A file with three mistakes gives three sentences, not the first."""
+    text = (
+        GOOD.replace("lasts_s=2", "lasts_s=0")
+        .replace('handbook="7.6.1.3"', 'handbook="99"')
+        .replace("per_s=50", "per_s=-1")
+    )
+    with pytest.raises(ScenarioError) as caught:
+        read(write(tmp_path, text))
+    assert len(caught.value.problems) == 3
+
+
+def test_an_unknown_name_suggests_the_nearest(tmp_path: Path) -> None:
+    """A mistyped experiment is answered with the one that was meant."""
+    write(tmp_path, GOOD, "circuit_breaker.py")
+    with pytest.raises(LabError, match='did you mean "circuit-breaker"'):
+        find("circuit-braker", tmp_path)
+
+
+def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
+    """An experiment's name leads to one file."""
+    (tmp_path / "ch1").mkdir()
+    (tmp_path / "ch2").mkdir()
+    write(tmp_path / "ch1", GOOD)
+    write(tmp_path / "ch2", GOOD)
+    with pytest.raises(ScenarioError) as caught:
+        find("planted", tmp_path)
+    assert len(caught.value.problems) == 2

@@ -1,0 +1,436 @@
+"""What the terminal shows, at any width, with colours and without, and the same as JSON."""
+
+from __future__ import annotations
+
+import io
+import json
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from report.fabricate import Recipe, fabricate
+from rich.cells import cell_len
+from rich.console import Console
+
+from lab import console
+from lab.catalogue import find
+from lab.console import checkup, experiments, runs, shapes
+from lab.console.plan import plan, try_next
+from lab.console.shapes import lasting
+from lab.doctor import Finding
+from lab.record import Condition, Interval, Judgement, Run, Verdict, write_record
+
+SCREENS = (checkup, experiments, runs)
+RECIPES = {
+    "sound": Recipe(per_s=20),
+    "again": Recipe(per_s=20, run="2026-10-21T09-00-00", seed=8),
+    "ignored": Recipe(per_s=20, breaker_ignored=True, run="2026-10-22T09-00-00"),
+    "no fault": Recipe(per_s=20, fault_missing=True, run="2026-10-23T09-00-00"),
+    "trials": Recipe(per_s=20, trials=3, run="2026-10-24T09-00-00"),
+    "cut": Recipe(per_s=20, ends_in=("on", 1), run="2026-10-25T09-00-00"),
+}
+
+
+@pytest.fixture(scope="module")
+def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where the runs of this module are."""
+    return tmp_path_factory.mktemp("reports")
+
+
+@pytest.fixture(scope="module")
+def made(reports: Path) -> dict[str, Run]:
+    """Runs of each kind."""
+    return {name: fabricate(reports, recipe) for name, recipe in RECIPES.items()}
+
+
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
+    """Gives what is shown on a terminal of that kind."""
+
+    def shown(show: Callable[[], None], width: int = 80, terminal: bool = False, **environment: str) -> str:
+        file = io.StringIO()
+
+        def fake() -> Console:
+            return Console(
+                file=file,
+                width=width,
+                force_terminal=terminal,
+                highlight=False,
+                markup=False,
+                _environ={"TERM": "xterm-256color", **environment},
+            )
+
+        for module in SCREENS:
+            monkeypatch.setattr(module, "console", fake)
+        show()
+        return file.getvalue()
+
+    return shown
+
+
+def judged(run: Run, verdict: Verdict, **changes: object) -> Run:
+    """The same run with another verdict."""
+    judgement = run.record.judgement
+    assert judgement
+    return replace(run, record=replace(run.record, judgement=replace(judgement, verdict=verdict, **changes)))  # type: ignore[arg-type]
+
+
+# --- a verdict --------------------------------------------------------------------------------------------------
+
+
+def test_the_verdict_reads_well_at_80_columns(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """Each claim is whole in its line, with where it was taken below it, and no bound is broken."""
+    lines = screen(lambda: console.verdict(made["sound"])).splitlines()
+    claims = [result.claim for result in made["sound"].record.judgement.claims]  # type: ignore[union-attr]
+    for claim in claims:
+        [at] = [n for n, line in enumerate(lines) if claim.text in line]
+        assert lines[at].startswith("✓ PASS")
+        assert lines[at + 1].strip().startswith(f"{claim.variant}, {claim.phase}")
+    assert any("at least 950 ms" in line for line in lines)
+    assert any("(control: must hurt)" in line for line in lines)
+    assert max(map(cell_len, lines)) <= 80
+    assert not any(line != line.rstrip() for line in lines)
+
+
+def test_an_invariant_is_said_once_for_all_variants(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """Its text stands once, and each variant has its row."""
+    run = made["sound"]
+    text = screen(lambda: console.verdict(run), width=120)
+    invariant = run.record.judgement.invariants[0].invariant  # type: ignore[union-attr]
+    assert text.count(invariant.text) == 1
+    assert text.count("whole run") == len(run.record.judgement.invariants)  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("width", [20, 40, 63, 64, 80, 120, 200])
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_width_is_too_narrow(made: dict[str, Run], screen: Callable[..., str], name: str, width: int) -> None:
+    """No line is wider than the terminal, but the one with the path, which stays whole to be copied."""
+    text = screen(lambda: console.verdict(made[name]), width=width)
+    wide = [line for line in text.splitlines() if cell_len(line) > width and "index.html" not in line]
+    assert not wide
+    if width < shapes.NARROW or width >= 120:  # between these a claim may take two lines of its column
+        for result in made[name].record.judgement.claims:  # type: ignore[union-attr]
+            assert "".join(result.claim.text.split()) in "".join(text.split())
+
+
+def test_a_failed_claim_is_told_with_its_number(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """FAIL, and each reason in a line of its own."""
+    text = screen(lambda: console.verdict(made["ignored"]), width=120)
+    assert "✗ FAIL  Circuit breaker" in text
+    reasons = made["ignored"].record.judgement.reasons  # type: ignore[union-attr]
+    assert len(reasons) > 1
+    assert all(reason in text for reason in reasons)
+
+
+def test_an_unknown_verdict_says_why(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """The condition that was not met stands below the verdict, once."""
+    text = screen(lambda: console.verdict(made["no fault"]), width=160)
+    assert "? UNKNOWN  Circuit breaker" in text
+    assert text.count("the fault was not in force") == 1
+
+
+def test_many_reasons_are_cut_short(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """Five are told, the others are counted."""
+    many = judged(made["sound"], "FAIL", reasons=[f"reason {n}" for n in range(8)])
+    text = screen(lambda: console.verdict(many))
+    assert "reason 4" in text
+    assert "reason 5" not in text
+    assert "and 3 more" in text
+
+
+def test_trials_show_their_interval(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """Where there were three trials or more the interval stands below the claim."""
+    text = screen(lambda: console.verdict(made["trials"]), width=120)
+    assert re.search(r"95% interval \S+ ms to \S+ ms, 3 trials", text)
+    assert "; seed 7, 3 trials" in text
+
+
+def test_what_could_not_be_measured_says_why(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """A dash alone would leave one to guess."""
+    text = screen(lambda: console.verdict(made["cut"]), width=120)
+    assert "could not be measured: " in text
+
+
+def test_notes_are_told_with_their_episode(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """What went wrong and was survived is not hidden; in trials it says in which."""
+    record = made["trials"].record
+    episodes = [replace(record.episodes[0], notes=["Prometheus was gone"]), *record.episodes[1:]]
+    noted = replace(made["trials"], record=replace(record, episodes=episodes, notes=["interrupted"]))
+    text = screen(lambda: console.verdict(noted, "one more"))
+    assert "note    interrupted" in text
+    assert "note    off, trial 1: Prometheus was gone" in text
+    assert "note    one more" in text
+
+
+def test_a_run_that_was_not_judged_says_so(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """A run that the lab did not finish has no verdict to show."""
+    bare = replace(made["sound"], record=replace(made["sound"].record, judgement=None))
+    assert "was not judged" in screen(lambda: console.verdict(bare), width=200)
+    assert "not judged" in screen(lambda: console.compare([bare, made["sound"]]))
+    assert "not claimed" in screen(lambda: console.compare([bare, made["sound"]]))
+
+
+def test_the_report_is_a_link_where_the_terminal_knows_links(
+    made: dict[str, Run], screen: Callable[..., str], tmp_path: Path
+) -> None:
+    """OSC 8 with a file:// address in a terminal; the bare path in a pipe and a dumb terminal."""
+    run = made["sound"]
+    assert "report" not in screen(lambda: console.verdict(run))
+    page = run.path / "index.html"
+    page.write_text("report")
+    try:
+        link = f"]8;id=\\d+;{re.escape(page.as_uri())}"
+        assert re.search(link, screen(lambda: console.verdict(run), terminal=True))
+        assert re.search(link, screen(lambda: console.verdict(run), terminal=True, NO_COLOR="1"))
+        for plain in (
+            screen(lambda: console.verdict(run)),
+            screen(lambda: console.verdict(run), terminal=True, TERM="dumb"),
+        ):
+            assert "\x1b" not in plain
+            assert f"  report  {page}" in plain.splitlines()
+    finally:
+        page.unlink()
+
+
+def test_no_color_takes_the_colours_and_leaves_the_marks(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """Signs and words tell the verdict where colours do not."""
+    colours = re.compile(r"\x1b\[[0-9;]*(3[0-9]|9[0-7])[0-9;]*m")
+    coloured = screen(lambda: console.verdict(made["ignored"]), terminal=True)
+    plain = screen(lambda: console.verdict(made["ignored"]), terminal=True, NO_COLOR="1")
+    assert colours.search(coloured)
+    assert not colours.search(plain)
+    assert "✗ FAIL" in plain
+
+
+def test_brackets_in_texts_are_no_markup(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """A claim that reads like markup is shown as it is."""
+    odd = judged(made["sound"], "FAIL", reasons=["[red]not[/red] :smile: [/]"])
+    assert "[red]not[/red] :smile: [/]" in screen(lambda: console.verdict(odd))
+
+
+# --- what to do next --------------------------------------------------------------------------------------------
+
+
+def test_the_next_step_fits_the_verdict(made: dict[str, Run]) -> None:
+    """Chance after one trial, the full length after a quick look, the machine after a load that was not reached."""
+    sound = made["sound"].record
+    assert try_next(sound) == "make scenario NAME=circuit-breaker TRIALS=5, to see how far chance moves the numbers"
+    assert "BREAKER" in try_next(replace(sound, trials=3))
+    bare = replace(sound, trials=3, spec=replace(sound.spec, exercises=[]))
+    assert try_next(bare).startswith("make show NAME=circuit-breaker")
+    assert "at full length" in try_next(replace(sound, scale=0.5))
+    failed = made["ignored"].record
+    assert "whether it was chance" in try_next(failed)
+    assert "hold what the report shows" in try_next(replace(failed, trials=3))
+    assert try_next(made["no fault"].record).endswith("once what the reason names is mended")
+    assert try_next(replace(sound, judgement=None)) == sound.command
+
+
+def test_a_load_that_was_not_reached_leads_to_the_doctor(made: dict[str, Run]) -> None:
+    """It is the machine, not the experiment."""
+    conditions = [Condition("load reached", False, "load reached 50 %")]
+    late = judged(made["sound"], "UNKNOWN", conditions=conditions)
+    assert try_next(late.record).startswith("make doctor")
+
+
+def test_an_interval_around_the_bound_asks_for_more_trials(made: dict[str, Run]) -> None:
+    """Twice as many as there were."""
+    judgement = made["trials"].record.judgement
+    assert judgement
+    first = judgement.claims[0]
+    bound = first.claim.at_least or first.claim.at_most or 0.0
+    wide = replace(first, interval=Interval(bound - 1, bound + 1, 0.95, 3))
+    run = judged(made["trials"], "UNKNOWN", claims=[wide, *judgement.claims[1:]])
+    assert "TRIALS=6: more trials" in try_next(run.record)
+
+
+def test_a_run_of_a_file_is_named_by_its_file(made: dict[str, Run]) -> None:
+    """What the catalogue does not know is repeated by its path."""
+    record = replace(made["ignored"].record, command="make scenario NAME='/tmp/my file.py' SEED=1")
+    assert try_next(record).startswith("make scenario NAME='/tmp/my file.py' TRIALS=5")
+
+
+def test_the_plan_is_the_arithmetic_of_the_run() -> None:
+    """Phases, variants, trials, the sum, and what comes on top."""
+    spec = find("circuit-breaker").spec(0.5)
+    assert plan(spec) == (
+        "2 variants (off, on) x 25 s (baseline 5 s, fault 10 s, recovery 10 s) = 50 s, and about 12 s to start and stop"
+    )
+    assert "(baseline 5 s, fault 10 s, recovery 10 s) x 3 trials = 2 min 30 s, and about 36 s" in plan(spec, 3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"),
+    [
+        (0.4, "0.4 s"), (2.5, "2.5 s"), (10.4, "10 s"), (59.4, "59 s"), (60, "1 min"), (100, "1 min 40 s"),
+        (3599.7, "1 h"), (3600, "1 h"), (7500, "2 h 5 min"),
+    ],
+)  # fmt: skip
+def test_lengths_of_time_are_said_as_people_say_them(seconds: float, words: str) -> None:
+    """Seconds, then minutes, then hours, and never 60 of one."""
+    assert lasting(seconds) == words
+
+
+# --- several runs -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [30, 60, 80, 140])
+def test_runs_stand_side_by_side_under_letters(made: dict[str, Run], screen: Callable[..., str], width: int) -> None:
+    """Each run is named once with its facts, and each claim has a value for each."""
+    text = screen(lambda: console.compare([made["sound"], made["ignored"], made["trials"]]), width=width)
+    whole = " ".join(text.split())
+    for letter, name in zip("ABC", ("sound", "ignored", "trials"), strict=True):
+        assert text.count(made[name].record.run) == 1 or width < 40
+        assert f"{letter} " in whole
+    assert max(map(cell_len, text.splitlines())) <= width
+    if width >= 80:
+        [at] = [n for n, line in enumerate(text.splitlines()) if "refusals are immediate" in line]
+        assert text.splitlines()[at].count("✓") == 2
+        assert text.splitlines()[at].count("✗") == 1
+
+
+def test_a_bound_that_changed_between_runs_is_shown(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """A value is read against the bound of its own run."""
+    judgement = made["again"].record.judgement
+    assert judgement
+    first = replace(judgement.claims[0], claim=replace(judgement.claims[0].claim, at_least=123.0))
+    other = judged(made["again"], "PASS", claims=[first])
+    text = screen(lambda: console.compare([made["sound"], other]))
+    assert "at least 123 ms" in text
+    assert "not claimed" in text
+
+
+def test_a_summary_of_many(screen: Callable[..., str]) -> None:
+    """A line for each, with where its report is or what went wrong."""
+    results = [("circuit-breaker", "PASS", "reports/x"), ("retry", "BROKEN", "retry.py:3: odd")]
+    text = screen(lambda: console.summary(results))
+    assert re.search(r"✓ PASS +circuit-breaker +reports/x", text)
+    assert re.search(r"! BROKEN +retry +retry.py:3: odd", text)
+
+
+# --- the catalogue ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+def test_the_catalogue(made: dict[str, Run], reports: Path, screen: Callable[..., str], width: int) -> None:
+    """Chapter, section, name, question and last verdict; with the runs where they are asked for."""
+    entries = [find("circuit-breaker")]
+    text = screen(lambda: console.catalogue(entries, reports, True), width=width)
+    flat = " ".join(text.split())
+    assert "7.6.1.3" in text
+    assert "circuit-breaker" in text
+    assert "? UNKNOWN" in text
+    for run in made.values():
+        assert run.record.run in flat
+    assert "make scenario NAME=circuit-breaker" in flat
+    assert max(map(cell_len, text.splitlines())) <= width
+    assert "not run yet" in screen(lambda: console.catalogue(entries, reports / "elsewhere", False))
+
+
+def test_damaged_runs_do_not_hide_the_catalogue(tmp_path: Path, screen: Callable[..., str]) -> None:
+    """The last verdict is that of the last run that can be read, and the damaged one is called so."""
+    run = fabricate(tmp_path, RECIPES["sound"])
+    damaged = run.path.parent / "2027"
+    write_record(damaged, run.record)
+    (damaged / "record.json").write_text("{")
+    bare = run.path.parent / "2028"
+    write_record(bare, replace(run.record, judgement=None))
+    entries = [find("circuit-breaker")]
+    text = screen(lambda: console.catalogue(entries, tmp_path, True))
+    assert "2027 (damaged)" in text
+    assert "2028  - not judged" in text or "2028  not judged" in text
+    [data] = console.catalogue_data(entries, tmp_path, True)
+    assert data["last_verdict"] == "PASS"
+    assert len(data["runs"]) == 3
+
+
+@pytest.mark.parametrize("width", [30, 80, 120])
+def test_an_experiment_before_it_runs(screen: Callable[..., str], width: int) -> None:
+    """Question, topology, timeline, variants, claims, and how long it takes."""
+    spec = find("circuit-breaker").spec()
+    text = screen(lambda: console.show(spec), width=width)
+    flat = " ".join(text.split())
+    for part in (
+        "load -> exchange", "exchange -> (link) -> payments", "broken in fault", "baseline", "payments silent",
+        "off (control)", "BREAKER=off", "p90_ms", "at most 50 ms", "exactly_once", "= 1 min 40 s",
+        "make scenario NAME=circuit-breaker", "(control: must hurt)", spec.question,
+    ):  # fmt: skip
+        assert (part in flat) if width >= 80 else all(word in flat for word in part.split()), part
+    assert max(cell_len(line) for line in text.splitlines() if "/" not in line) <= width
+    broken = replace(spec, invariants=[replace(spec.invariants[0], broken_in=["off"])])
+    assert "to be broken in off" in " ".join(screen(lambda: console.show(broken), width=120).split())
+
+
+# --- the doctor -------------------------------------------------------------------------------------------------
+
+PYTHON = Finding("Python", True, "3.11.7 (/usr/bin/python3)", "everything", "install it", needed=True)
+DOCKER = Finding("Docker", False, "not on PATH", "the compose runtime", "https://docs.docker.com/")
+CORES = Finding("cores", False, "1: too few", "load and services", "2 or more", needed=True)
+
+
+def test_the_doctor_tells_what_is_missing_and_how_to_get_it(screen: Callable[..., str]) -> None:
+    """What is there takes a line; what is missing says what for and what to do; at the end whether it matters."""
+    text = screen(lambda: console.findings([PYTHON, DOCKER]))
+    assert "✓ Python  3.11.7 (/usr/bin/python3)" in text
+    assert "- Docker  not on PATH" in text
+    assert "remedy: https://docs.docker.com/" in text
+    assert "for: the compose runtime" in text
+    assert "for: everything" not in text
+    assert "✓ Experiments can run here. Not here, and only needed for some things: Docker." in text.replace("\n", " ")
+
+
+def test_the_doctor_says_when_nothing_can_run(screen: Callable[..., str]) -> None:
+    """A needed part that is missing is named again in the last sentence."""
+    text = " ".join(screen(lambda: console.findings([PYTHON, CORES])).split())
+    assert "✗ cores 1: too few" in text
+    assert "✗ cores needs mending before experiments can be trusted." in text
+    assert "need mending" in screen(lambda: console.findings([CORES, replace(CORES, name="clock")]))
+
+
+def test_a_wide_terminal_shows_what_everything_is_for(screen: Callable[..., str]) -> None:
+    """From 110 columns on the purpose stands beside."""
+    text = screen(lambda: console.findings([PYTHON, DOCKER]), width=120)
+    assert re.search(r"✓ Python +3\.11\.7 \(/usr/bin/python3\) +everything", text)
+    assert re.search(r"- Docker +not on PATH +the compose runtime", text)
+
+
+# --- for machines -----------------------------------------------------------------------------------------------
+
+
+def test_a_run_as_data(made: dict[str, Run]) -> None:
+    """Everything that the table shows, in numbers with their units, and JSON takes it."""
+    data = json.loads(json.dumps(console.run_data(made["trials"])))
+    assert (data["verdict"], data["trials"], data["seed"]) == ("PASS", 3, 7)
+    claim = next(claim for claim in data["claims"] if claim["interval"])
+    assert claim["interval"]["low"] <= claim["value"] <= claim["interval"]["high"]
+    assert any(claim["unit"] == "x off" for claim in data["claims"])
+    assert data["report"].endswith("index.html")
+    bare = replace(made["sound"], record=replace(made["sound"].record, judgement=None))
+    assert console.run_data(bare)["verdict"] is None
+
+
+def test_findings_and_experiments_as_data() -> None:
+    """What the terminal shows is there for a machine too."""
+    assert console.findings_data([DOCKER])[0]["remedy"] == "https://docs.docker.com/"
+    assert json.loads(console.spec_json(find("circuit-breaker").spec()))["name"] == "circuit-breaker"
+
+
+def test_standard_output_is_looked_at_when_something_is_shown(
+    made: dict[str, Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """COLUMNS decides in a pipe."""
+    monkeypatch.setenv("COLUMNS", "70")
+    assert shapes.console().width == 70
+    console.verdict(made["sound"])
+    assert max(map(cell_len, capsys.readouterr().out.splitlines())) <= 70
+
+
+def test_a_judgement_is_whole(made: dict[str, Run]) -> None:
+    """The runs above are what their names say."""
+    verdicts = {name: run.record.judgement for name, run in made.items()}
+    assert all(isinstance(judgement, Judgement) for judgement in verdicts.values())
+    assert {name: j.verdict for name, j in verdicts.items() if j} == {
+        "sound": "PASS", "again": "PASS", "ignored": "FAIL", "no fault": "UNKNOWN", "trials": "PASS", "cut": "UNKNOWN",
+    }  # fmt: skip

@@ -1,0 +1,167 @@
+"""The house is tidy: who may import whom, everything documented, every file in its place, nothing from elsewhere."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+LAB = sorted((ROOT / "lab").rglob("*.py"))
+TARGETS = sorted((ROOT / "targets").rglob("*.py"))
+SCENARIOS = sorted((ROOT / "scenarios").rglob("*.py"))
+
+# Which rooms of lab each room may import, besides model, errors and itself. A room that is not listed (run, cli, ...)
+# sits above them all.
+ALLOWED: dict[str, set[str]] = {
+    "model": set(),
+    "errors": set(),
+    "handbook": set(),
+    "proxy": set(),
+    "bench": set(),
+    "record": set(),
+    "fold": set(),
+    "metrics": {"record", "fold"},
+    "checkers": {"record"},
+    "conditions": {"record"},
+    "judge": {"record", "metrics", "checkers", "conditions"},
+    "faults": {"bench", "record", "observe"},  # a dose is judged by what the canary sends
+    "load": {"record"},
+    "progress": {"load"},
+    "runtime": {"bench", "proxy"},
+    "observe": {"record", "runtime", "load"},
+    "machine": {"record"},
+    "report": {"record", "metrics", "judge", "handbook", "observe", "fold"},
+    "spec": {"record", "faults"},
+    "validate": {"checkers", "metrics", "handbook"},
+    "catalogue": {"record", "spec", "validate", "places"},
+}
+TYPES_ONLY = {"model": {"bench", "record"}}  # under TYPE_CHECKING, for the signatures of Fault
+
+
+def room_of(file: Path) -> str:
+    """`lab/faults/kit/undo.py` is in room `faults`, `lab/judge.py` in `judge`."""
+    return file.relative_to(ROOT / "lab").parts[0].removesuffix(".py")
+
+
+def imports(file: Path) -> set[str]:
+    """Dotted names that a file imports, those for type checking alone left out."""
+    tree = ast.parse(file.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = [ast.Pass()]
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+@pytest.mark.parametrize("file", LAB, ids=lambda f: str(f.relative_to(ROOT)))
+def test_rooms_import_only_what_lies_below_them(file: Path) -> None:
+    """The direction of imports is that of docs/architecture.md; pure rooms stay pure."""
+    room = room_of(file)
+    if room not in ALLOWED:
+        return
+    allowed = {room, "model", "errors"} | ALLOWED[room]
+    used = {name.split(".")[1] for name in imports(file) if name.startswith("lab.")}
+    assert used <= allowed, f"{file.relative_to(ROOT)} imports {sorted(used - allowed)}"
+
+
+def test_lab_and_targets_meet_only_at_http() -> None:
+    """Neither imports the other."""
+    for file in LAB:
+        assert not [name for name in imports(file) if name.split(".")[0] == "targets"], file
+    for file in TARGETS:
+        assert not [name for name in imports(file) if name.split(".")[0] == "lab"], file
+
+
+def test_scenarios_see_only_the_public_names() -> None:
+    """A scenario imports `lab` and the standard library, nothing below."""
+    for file in SCENARIOS:
+        for name in imports(file):
+            assert not name.startswith("targets"), f"{file}: {name}"
+            assert not (name.startswith("lab.") and name.count(".") > 1), f"{file}: {name}"
+
+
+@pytest.mark.parametrize("file", [*LAB, *TARGETS, *SCENARIOS], ids=lambda f: str(f.relative_to(ROOT)))
+def test_every_module_says_what_it_is_for(file: Path) -> None:
+    """Each file begins with a docstring, and none outgrows its room."""
+    text = file.read_text("utf-8")
+    assert ast.get_docstring(ast.parse(text)), f"{file} has no docstring"
+    assert text.count("\n") <= 400, f"{file} has {text.count(chr(10))} lines: a room is missing"
+
+
+def test_every_fault_is_offered_by_name() -> None:
+    """Each file of lab/faults is a fault that scenario files can call."""
+    from lab import faults
+
+    files = {f.stem for f in (ROOT / "lab" / "faults").glob("*.py") if not f.stem.startswith("_")}
+    assert files == set(faults.__all__) - {"spec"}
+
+
+def test_every_checker_is_a_function_of_its_files_name() -> None:
+    """Each checker file has the documented function that bears its name."""
+    import importlib
+
+    from lab import checkers
+
+    assert "exactly_once" in checkers.names()
+    for name in checkers.names():
+        function = getattr(importlib.import_module(f"lab.checkers.{name}"), name)
+        assert function.__doc__, name
+
+
+def test_every_metric_is_documented() -> None:
+    """A metric's name carries its unit or counts something, and its docstring says what is counted."""
+    from lab import metrics
+
+    for name in metrics.names():
+        assert getattr(metrics, name).__doc__, name
+
+
+def test_every_target_draws_its_place() -> None:
+    """A target's docstring shows who calls it and whom it calls."""
+    for file in (ROOT / "targets").glob("*.py"):
+        if file.stem != "__init__":
+            assert "->" in (ast.get_docstring(ast.parse(file.read_text("utf-8"))) or ""), file
+
+
+def test_every_scenario_is_sound() -> None:
+    """The whole catalogue reads without a mistake."""
+    from lab.catalogue import read_all
+
+    entries, mistakes = read_all()
+    assert not mistakes
+    assert "circuit-breaker" in {entry.name for entry in entries}
+
+
+def tracked() -> list[Path]:
+    """Files that git knows, or would take."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    return [ROOT / name for name in listed.stdout.splitlines() if (ROOT / name).is_file()]
+
+
+def test_nothing_names_another_machine() -> None:
+    """No file names a path of somebody's machine or a registry's host, lock files included."""
+    pattern = re.compile(rb"/(?:root|home/\w+)/\.|--(?:extra-)?index-url|files\.pythonhosted")
+    for file in tracked():
+        if file != Path(__file__) and file.suffix not in {".png", ".parquet"}:
+            assert not pattern.search(file.read_bytes()), file
+
+
+def test_links_between_documents_lead_somewhere() -> None:
+    """Every relative link in a Markdown file points to a file that is there."""
+    for file in tracked():
+        if file.suffix != ".md":
+            continue
+        for target in re.findall(r"\]\(([^)#\s]+)\)", file.read_text("utf-8")):
+            if not re.match(r"[a-z]+:", target):
+                assert (file.parent / target).exists(), f"{file.relative_to(ROOT)}: {target}"
