@@ -2,21 +2,16 @@
 
 from __future__ import annotations
 
-import errno
 import json
-import math
-import os
-import sys
-import traceback
 from difflib import get_close_matches
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
-from click.core import ParameterSource
 
-from lab.errors import Interrupted, LabError
-from lab.places import HOME, REPORTS, ROOT
+from lab.errors import LabError
+from lab.places import REPORTS
+from lab.shell import BROKEN, Commands, Number, Whole, nobody_reads
 
 # What a command needs beyond this it imports itself: `lab --help` must not wait for numpy, Arrow and the charts.
 if TYPE_CHECKING:
@@ -24,129 +19,6 @@ if TYPE_CHECKING:
     from lab.run import Options
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "UNKNOWN": 2}
-BROKEN = 3
-NOT_OURS = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS}
-INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
-
-
-def _own_name() -> str:
-    """What to type before a command: the environment's own Python unless it is active, or the name of a script."""
-    if Path(sys.argv[0]).name != "__main__.py":
-        return Path(sys.argv[0]).name
-    own = Path(sys.prefix)
-    active = os.environ.get("VIRTUAL_ENV") == str(own) or not own.is_relative_to(ROOT)
-    return "python -m lab" if active else f"{own.relative_to(ROOT) / 'bin' / 'python'} -m lab"
-
-
-class _Lab(click.Group):
-    """A group whose every error is one sentence and exit code 3: 2 means UNKNOWN here, not wrong usage."""
-
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a terminal that knows no ✓ shows something else; it breaks nothing
-                stream.reconfigure(errors="replace")
-        code: Any = 0
-        try:
-            kwargs["standalone_mode"] = False
-            kwargs.setdefault("prog_name", _own_name())
-            code = super().main(*args, **kwargs)
-            sys.stdout.flush()
-        except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
-            code = 0
-        except click.ClickException as error:
-            click.echo(f"lab: {_in_a_sentence(error)}", err=True)
-            code = BROKEN
-        except (click.Abort, KeyboardInterrupt):
-            click.echo("lab: interrupted", err=True)
-            code = INTERRUPTED
-        except Interrupted as error:
-            click.echo("lab: interrupted; everything was stopped", err=True)
-            code = 128 + error.number
-        except LabError as error:
-            click.echo(f"lab: {error}", err=True)
-            code = BROKEN
-        except BrokenPipeError:
-            _nobody_reads()
-        except Exception as error:
-            click.echo(f"lab: {_unforeseen(error)}", err=True)
-            code = BROKEN
-        sys.exit(code if isinstance(code, int) else 0)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        try:
-            return super().make_context(*args, **kwargs)
-        except BrokenPipeError:  # `lab --help | head -1`
-            _nobody_reads()
-            raise click.exceptions.Exit(0) from None
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # `lab list | head -1`; click would exit with 1, which means FAIL here
-            _nobody_reads()
-            return 0
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        if args and args[0] not in self.commands and not args[0].startswith("-"):
-            close = get_close_matches(args[0], self.commands, n=1)
-            hint = f'did you mean "{close[0]}"?' if close else f"there are {', '.join(sorted(self.commands))}."
-            raise LabError(f'"{args[0]}" is no command; {hint}')
-        return super().resolve_command(ctx, args)
-
-
-def _in_a_sentence(error: click.ClickException) -> str:
-    """What was wrong, where it came from if not from the command line, and where to look."""
-    text = " ".join(error.format_message().split()).rstrip(".")
-    context = getattr(error, "ctx", None)
-    if isinstance(error, click.BadParameter) and error.param and context:
-        source = context.get_parameter_source(error.param.name or "")
-        if source is ParameterSource.ENVIRONMENT and error.param.envvar:
-            text += f" (it comes from {error.param.envvar})"
-    ending = "" if text.endswith("?") else "."
-    return f"{text}{ending} See {context.command_path} --help" if context else f"{text}{ending}"
-
-
-def _nobody_reads() -> None:
-    """Let what is still to be written to standard output go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
-def _unforeseen(error: Exception) -> str:
-    """A sentence for what the machine does not allow; for anything else, a mistake of ours, where its details are."""
-    if isinstance(error, OSError) and error.errno in NOT_OURS:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}; mend that, or name another folder with --reports"
-    return f"broke in an unforeseen way ({type(error).__name__}: {error}); {_keep(error)}"
-
-
-def _keep(error: Exception) -> str:
-    """Write the traceback where it can be found and sent; says where."""
-    file = HOME / "crash.log"
-    text = "".join(traceback.format_exception(error))
-    try:
-        file.parent.mkdir(exist_ok=True)
-        file.write_text(text)
-    except OSError:
-        return text
-    shown = file.relative_to(ROOT) if file.is_relative_to(ROOT) else file
-    return f"the details are in {shown}, please report them"
-
-
-class _Whole(click.IntRange):
-    name = "whole number"
-
-
-class _Number(click.FloatRange):
-    name = "number"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        number = super().convert(value, param, ctx)
-        if math.isnan(number):
-            self.fail(f"{value!r} is not a valid number.", param, ctx)
-        return number
 
 
 def _folder(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
@@ -183,7 +55,7 @@ Begin with: make scenario NAME=circuit-breaker
 
 
 @click.group(
-    cls=_Lab, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG
+    cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100}, epilog=EPILOG
 )
 @click.option(
     "--version", is_flag=True, is_eager=True, expose_value=False, callback=_version, help="Show the version and exit."
@@ -195,11 +67,11 @@ def main() -> None:
 @main.command(short_help="Run an experiment and write its report.")
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Run the whole catalogue, one after another.")
-@click.option("--seed", type=_Whole(0, 2**31 - 1), default=1, metavar="N", help="Seed of the arrivals.  [default: 1]")
-@click.option("--trials", type=_Whole(1, 100), default=1, metavar="N", help="Repeats, up to 100.  [default: 1]")
+@click.option("--seed", type=Whole(0, 2**31 - 1), default=1, metavar="N", help="Seed of the arrivals.  [default: 1]")
+@click.option("--trials", type=Whole(1, 100), default=1, metavar="N", help="Repeats, up to 100.  [default: 1]")
 @click.option(
     "--scale",
-    type=_Number(0.05, 10),
+    type=Number(0.05, 10),
     default=1.0,
     metavar="X",
     help="Length of the phases, 0.05 to 10: 0.5 for a quick look. The report says so.  [default: 1]",
@@ -277,7 +149,7 @@ def _show_run(run: Run, as_json: bool, *notes: str) -> None:
         else:
             console.verdict(run, *notes)
     except BrokenPipeError:  # the verdict is in the exit code too
-        _nobody_reads()
+        nobody_reads()
 
 
 @main.command(name="list")

@@ -8,6 +8,7 @@ from lab.record import Condition, Episode, Run
 
 MIN_LOAD_REACHED = 0.95
 MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
+MAX_BUSY_SHARE = 0.9  # of all cores; beyond it whoever else wants the CPU shapes the latencies
 MAX_LATE_P99_MS = 100.0  # later than this, and the load generator, not the system, shapes the latencies
 
 
@@ -17,6 +18,7 @@ def conditions(run: Run) -> list[Condition]:
     if run.record.spec.load.per_s is not None:
         found.append(_load_reached(run))
         found.append(_on_time(run))
+    found.append(_machine_free(run))
     found.append(_samples(run))
     if any(phase.faults for phase in run.record.spec.phases):
         found.append(_faults(run))
@@ -72,6 +74,20 @@ def _on_time(run: Run) -> Condition:
         met,
         text if met else f"the load generator fell behind: {text}; it may be {MAX_LATE_P99_MS:.0f} ms",
     )
+
+
+def _machine_free(run: Run) -> Condition:
+    busy = [
+        (phase.busy_share, f"{phase.name} of {_where(run, episode)}")
+        for episode in run.record.episodes
+        for phase in episode.phases
+        if phase.busy_share is not None
+    ]
+    share, where = max(busy, default=(0.0, "any phase"))
+    met = share <= MAX_BUSY_SHARE
+    text = f"this machine's CPU was {share:.0%} busy in {where}"
+    limit = f"; at most {MAX_BUSY_SHARE:.0%} leaves room to measure"
+    return Condition("machine free", met, text if met else text + limit)
 
 
 def _samples(run: Run) -> Condition:

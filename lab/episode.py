@@ -13,6 +13,7 @@ from typing import Any
 
 import aiohttp
 import msgspec
+import psutil
 
 from lab import faults
 from lab.load.driver import LoadDriver, Plan, Result
@@ -167,11 +168,13 @@ async def _phases(setting: Setting, this: Pass, running: Running, driver: LoadDr
             for fault in phase.faults:  # before all else: the phase has begun
                 await _inject(this, running, fault, phase, injected)
             _keep(this, edge, phase, "start")
+            psutil.cpu_percent()  # the next call counts from here
             injected.callback(_profile(setting, this, running, phase))
             await _pass_time(setting, this, running, driver, until_s=due_s)
+            busy_share = psutil.cpu_percent() / 100
             edge = await _snapshot(setting, this, running)
             _keep(this, edge, phase, "end")
-        this.windows.append(PhaseWindow(phase.name, start_s, due_s, _asked(driver, start_s, due_s)))
+        this.windows.append(PhaseWindow(phase.name, start_s, due_s, _asked(driver, start_s, due_s), busy_share))
 
 
 def _asked(driver: LoadDriver, start_s: float, end_s: float) -> int | None:

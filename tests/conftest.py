@@ -1,8 +1,8 @@
 """
 Puts this folder on the import path, for helpers that several rooms share (`waits`), and tells the quick tests apart.
 
-`make unit` runs what needs nothing but Python. Tests that open real sockets, start processes, draw whole reports or run
-long simulations are marked `e2e` as those of tests/e2e are, wherever they stand beside what they test.
+`make unit` runs what needs nothing but Python. Tests that open real sockets, start processes, draw whole reports or try
+hundreds of random histories are marked `e2e` as those of tests/e2e are, wherever they stand beside what they test.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ import pytest
 TESTS = Path(__file__).parent
 REAL = (
     "e2e",
+    "checkers/test_linearizable_properties.py",
     "conformance",
     "scripts",
     "report",
@@ -29,6 +30,7 @@ REAL = (
     "proxy/test_proxy_relay.py",
     "runtime",
     "targets/raft",
+    "targets/test_breaker_model.py",
     "targets/test_exchange.py",
     "targets/test_payments.py",
     "targets/test_target_kit.py",

@@ -19,7 +19,7 @@ from click.testing import CliRunner, Result
 from report.fabricate import Recipe, fabricate
 
 import lab.run
-from lab import catalogue, cli, console
+from lab import catalogue, cli, console, shell
 from lab.doctor import Finding
 from lab.errors import Interrupted, LabError
 from lab.places import ROOT
@@ -31,7 +31,7 @@ Lab = Callable[..., Result]
 @pytest.fixture
 def lab_(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
     """Gives the command line, with its runs in a folder of the test and 120 columns."""
-    monkeypatch.setattr(cli, "HOME", tmp_path / "home")
+    monkeypatch.setattr(shell, "HOME", tmp_path / "home")
     monkeypatch.delenv("LAB_RUNTIME", raising=False)
 
     def run(*arguments: str | Path, **env: str) -> Result:
@@ -121,7 +121,7 @@ def test_usage_shows_what_can_be_typed(
     monkeypatch.setattr(sys, "argv", [argv])
     monkeypatch.setattr(sys, "prefix", str(prefix))
     monkeypatch.setenv("VIRTUAL_ENV", active)
-    assert cli._own_name() == name
+    assert shell._own_name() == name
 
 
 # --- run --------------------------------------------------------------------------------------------------------
@@ -208,7 +208,7 @@ def test_a_mistake_of_ours_keeps_its_details(
     assert done.stderr.startswith("lab: broke in an unforeseen way (ZeroDivisionError: oh); the details are in ")
     assert done.stderr.count("\n") == 1
     assert "ZeroDivisionError: oh" in (tmp_path / "home" / "crash.log").read_text()
-    monkeypatch.setattr(cli, "HOME", tmp_path / "home" / "crash.log")
+    monkeypatch.setattr(shell, "HOME", tmp_path / "home" / "crash.log")
     assert "Traceback" in lab_("run", "circuit-breaker").stderr
 
 

@@ -109,7 +109,7 @@ def _why(said: str) -> str:
     if "permission denied" in said.lower():
         return f"py-spy may not read it; {way_out()}"
     lines = [line for line in said.splitlines() if line.strip()]
-    if not lines:
+    if not lines or "KeyboardInterrupt" in said:  # ended while still our own child, before it became py-spy
         return "py-spy was ended before it had begun"
     return f"py-spy says: {lines[0].removeprefix('Error: ')}"
 

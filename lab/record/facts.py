@@ -17,13 +17,15 @@ ProbeOutcome = Literal["answered", "refused", "reset", "timeout", "error"]
 class PhaseWindow:
     """When a phase really was, from the start of the load, and how many operations the schedule had due in it.
 
-    `asked` is None in the closed model, where nothing is due, and in records that did not count.
+    `asked` is None in the closed model, where nothing is due, and in records that did not count. `busy_share` is the
+    share of the whole machine's CPU time that was not idle, 0 to 1; None in records that did not look.
     """
 
     name: str
     start_s: float
     end_s: float
     asked: int | None = None
+    busy_share: float | None = None
 
 
 @dataclass(frozen=True)

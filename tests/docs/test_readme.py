@@ -12,7 +12,7 @@ import click
 import pytest
 from doc_pages import DOCS, ROOT
 
-from lab import catalogue, cli
+from lab import catalogue, cli, shell
 from lab.record import read_run
 
 README = ROOT / "README.md"
@@ -114,7 +114,7 @@ def test_the_table_of_experiments_is_the_catalogue() -> None:
 def test_the_exit_codes_are_those_of_the_command_line() -> None:
     """Each verdict and each way to have none stands in the table with its code."""
     told = [(row[0], int(row[1])) for row in rows("Reading the result")]
-    assert told == [*cli.EXIT_CODES.items(), ("(none)", cli.BROKEN), ("(none)", cli.INTERRUPTED)]
+    assert told == [*cli.EXIT_CODES.items(), ("(none)", shell.BROKEN), ("(none)", shell.INTERRUPTED)]
 
 
 def test_every_flag_of_the_makefile_is_a_flag_of_the_lab() -> None:

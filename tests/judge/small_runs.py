@@ -55,6 +55,7 @@ class Story:
     dose: Dose | None = ARRIVED
     deaths: Sequence[str] = ()
     late_p99_ms: float = 1.0
+    busy_share: float | None = None
     missing_variant: str = ""
     never_answered: str = ""  # the variant whose operations in the fault were not
 
@@ -100,7 +101,10 @@ def _operations(story: Story, variant: str, trial: int, latency_ms: float) -> li
 def _episode(story: Story, variant: str, trial: int) -> Episode:
     receipts = [Receipt(SILENCE, "fault", 10.01, 20.0, {}, story.dose)] if story.dose else []
     facts = LoadFacts(200, 200, 200, story.late_p99_ms, 2 * story.late_p99_ms, 0.1)
-    phases = [replace(phase, asked=story.asked[n] if story.asked else None) for n, phase in enumerate(PHASES)]
+    phases = [
+        replace(phase, asked=story.asked[n] if story.asked else None, busy_share=story.busy_share)
+        for n, phase in enumerate(PHASES)
+    ]
     return Episode(trial, variant, 7, 1.76e9, phases, facts, receipts, deaths=list(story.deaths))
 
 

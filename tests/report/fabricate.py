@@ -182,7 +182,7 @@ def _episode(recipe: Recipe, spec: Spec, variant: str, trial: int, cut: bool) ->
     rng = np.random.default_rng([recipe.seed, trial, 1 if variant == "on" else 0])
     windows, at = [], 0.0
     for phase in spec.phases:
-        windows.append(PhaseWindow(phase.name, at, at + phase.lasts_s))
+        windows.append(PhaseWindow(phase.name, at, at + phase.lasts_s, busy_share=0.31))
         at += phase.lasts_s
     if cut:
         windows = [windows[0], PhaseWindow("fault", windows[1].start_s, windows[1].start_s + 7.4)]
