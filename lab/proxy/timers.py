@@ -10,7 +10,7 @@ from itertools import count
 
 _FAR_S = 365 * 24 * 3600.0
 _SWEEP_AT = 64
-_AT_ONCE = 16  # then sockets get their turn: a crowd of equal delays would otherwise stay a crowd for ever
+_AT_ONCE = 2  # then sockets get their turn: a crowd of equal delays would otherwise stay a crowd for ever
 
 
 class Timer:
