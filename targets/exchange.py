@@ -15,6 +15,7 @@ import os
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated, Literal
 
 from aiohttp import web
@@ -29,20 +30,21 @@ from targets.kit import (
     Ratio,
     Seconds,
     Service,
-    Settings,
     Url,
     answer,
     read_json,
     serve,
 )
+from targets.kit.retrying import RetrySettings, retry_of
 from targets.patterns.breaker import Breaker, Call, Policy, Refused
+from targets.patterns.retry import Retry
 
 Outcome = Literal["charged", "not-charged", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExchangeSettings(Settings):
-    """What the exchange can be told; BREAKER_* are the numbers of the breaker's policy."""
+class ExchangeSettings(RetrySettings):
+    """What the exchange can be told; BREAKER_* are the numbers of the breaker's policy, RETRY_* those of retries."""
 
     payments_url: Url
     payments_timeout_s: Seconds = 2.0
@@ -101,10 +103,11 @@ class Deal:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Answers the two routes. `guard` is the breaker's, or lets everything pass."""
+    """Answers the two routes. `guard` is the breaker's, or lets everything pass; each attempt goes through it."""
 
     payments: Peer
     guard: Callable[[], AbstractContextManager[Call | None]]
+    retry: Retry
     deals: dict[str, Deal] = field(default_factory=dict)
 
     async def post_trade(self, request: web.Request) -> web.Response:
@@ -117,7 +120,7 @@ class Exchange:
         replay = deal.charge is not None
         if not replay:
             try:
-                await self.charge(deal)
+                await self.retry.call(partial(self.charge, deal), worth_another)
             except (Refused, NoAnswer, Failed) as error:
                 raise problem_with(deal, error) from error
         location = {"Location": f"/trades/{trade_id}"}
@@ -147,6 +150,11 @@ class Exchange:
         deal.charge = got.read(dict[str, object])
 
 
+def worth_another(error: Exception) -> bool:
+    """Whether to try again: every charge has its key, so it does no harm; after a 4xx it would be no use either."""
+    return isinstance(error, NoAnswer) or (isinstance(error, Failed) and error.status >= 500)
+
+
 def problem_with(deal: Deal, error: Refused | NoAnswer | Failed) -> Problem:
     """The answer for a trade that was not settled; its `outcome` tells a checker whether money may have moved."""
     trade = {"trade": deal.id, "outcome": deal.outcome}
@@ -166,7 +174,7 @@ def build(settings: ExchangeSettings, service: Service) -> web.Application:
     """The application."""
     payments = service.peer("payments", settings.payments_url, settings.payments_timeout_s)
     guard = guard_of(settings, service) if settings.breaker else nullcontext
-    exchange = Exchange(payments, guard)
+    exchange = Exchange(payments, guard, retry_of(settings, service.metrics, "payments"))
     app = web.Application()
     app.add_routes([web.post("/trades", exchange.post_trade), web.get("/trades/{id}", exchange.get_trade)])
     return app

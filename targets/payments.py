@@ -1,10 +1,11 @@
 """
 Payments: charges money once for each idempotency key, however often and however late it is asked.
 
-    client -> exchange -> (link) -> payments
-                                    ^^^^^^^^ here, the last in the row; charges are kept in memory
+    client -> exchange -> (link) -> payments [-> (link) -> ledger]
+                                    ^^^^^^^^ here; charges are kept in memory, and booked by the ledger if there is one
 
-POST /charges             with Idempotency-Key: 201 and the charge; asked again, the same answer, marked as a replay
+POST /charges             with Idempotency-Key: 201 and the charge; asked again, the same answer, marked as a replay;
+                          502 where the ledger did not book it, which may be asked again under the same key
 GET /charges, ?key=KEY    what has been charged, counted in the ledger itself, for people and checkers
 GET /charges/keys         the key of every charge, once for each charge: `{"effects": [...]}`, for checkers
 """
@@ -13,13 +14,16 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Annotated
 
 from aiohttp import web
 from msgspec import Meta, Struct
 from prometheus_client import Counter
 
-from targets.kit import Millis, Problem, Service, Settings, answer, read_json, serve
+from targets.kit import Millis, NoAnswer, Peer, Problem, Seconds, Service, Url, answer, read_json, serve
+from targets.kit.retrying import RetrySettings, retry_of
+from targets.patterns.retry import Retry
 
 Cents = Annotated[int, Meta(ge=1, le=10**12)]
 Party = Annotated[str, Meta(min_length=1, max_length=64)]
@@ -27,9 +31,11 @@ LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaymentsSettings(Settings):
-    """What payments can be told."""
+class PaymentsSettings(RetrySettings):
+    """What payments can be told; without LEDGER_URL it books by itself."""
 
+    ledger_url: Url = ""
+    ledger_timeout_s: Seconds = 0.5
     work_ms: Millis = 2.0  # how long a charge takes; the loop stays free meanwhile
 
 
@@ -68,13 +74,44 @@ class Ledger:
         return charge
 
 
+class NotBooked(Exception):
+    """The ledger answered, but booked nothing."""
+
+    def __init__(self, status: int) -> None:
+        super().__init__(f"The ledger answered {status}")
+        self.status = status
+
+
+def worth_another(error: Exception) -> bool:
+    """Whether to ask the ledger again: it books a key once, so that this does no harm."""
+    return isinstance(error, NoAnswer) or (isinstance(error, NotBooked) and error.status >= 500)
+
+
+@dataclass(frozen=True)
+class Books:
+    """The way to the ledger."""
+
+    ledger: Peer
+    retry: Retry
+
+    async def book(self, key: str, asked: NewCharge) -> None:
+        """Have it booked. Raises NoAnswer or NotBooked, of the last attempt."""
+        await self.retry.call(partial(self._attempt, key, asked), worth_another)
+
+    async def _attempt(self, key: str, asked: NewCharge) -> None:
+        got = await self.ledger.post("/entries", {"amount_cents": asked.amount_cents}, {"Idempotency-Key": key})
+        if got.status != 201:
+            raise NotBooked(got.status)
+
+
 @dataclass(frozen=True)
 class Payments:
-    """Answers the two routes; `asked` holds what was first asked under each key, and the work on it."""
+    """Answers the routes; `asked` holds what was first asked under each key, and the work on it."""
 
     settings: PaymentsSettings
     charges: Counter
     duplicates: Counter
+    books: Books | None = None
     ledger: Ledger = field(default_factory=Ledger)
     asked: dict[str, tuple[NewCharge, asyncio.Task[Charge]]] = field(default_factory=dict)
 
@@ -87,13 +124,18 @@ class Payments:
         wanted = await read_json(request, NewCharge)
         replay = key in self.asked
         if not replay:
-            self.asked[key] = wanted, asyncio.create_task(self.work(key, wanted))
+            work = asyncio.create_task(self.work(key, wanted))
+            work.add_done_callback(_heard)
+            self.asked[key] = wanted, work
         first, work = self.asked[key]
         if first != wanted:
             raise Problem(422, "idempotency-key-reused", "This key was first used with another body; take a new one.")
         if replay:
             self.duplicates.inc()
-        charge = await asyncio.shield(work)  # one caller's end is not the end of the work: others may wait for it
+        try:
+            charge = await asyncio.shield(work)  # one caller's end is not the end of the work: others may wait for it
+        except (NoAnswer, NotBooked) as error:
+            raise Problem(502, "charge-not-booked", f"{error}; ask again with the same key.") from error
         location = {"Location": f"/charges?key={key}"}
         return answer(charge, 201, {**location, "Idempotent-Replay": "true"} if replay else location)
 
@@ -101,6 +143,12 @@ class Payments:
         """What a bank would take its time for."""
         if self.settings.work_ms:
             await asyncio.sleep(self.settings.work_ms / 1000)
+        if self.books is not None:
+            try:
+                await self.books.book(key, wanted)
+            except (NoAnswer, NotBooked):
+                del self.asked[key]  # the next one with this key begins anew
+                raise
         self.charges.inc()
         return self.ledger.add(key, wanted)
 
@@ -118,13 +166,24 @@ class Payments:
         return answer({"effects": self.ledger.keys})
 
 
+def _heard(work: asyncio.Task[Charge]) -> None:
+    """Take note of an error that nobody waited for: whoever asked may be gone."""
+    if not work.cancelled():
+        work.exception()
+
+
 def build(settings: PaymentsSettings, service: Service) -> web.Application:
     """The application."""
     registry = service.metrics.registry
+    books = None
+    if settings.ledger_url:
+        peer = service.peer("ledger", settings.ledger_url, settings.ledger_timeout_s)
+        books = Books(peer, retry_of(settings, service.metrics, "ledger"))
     payments = Payments(
         settings,
         Counter("payments_charges", "Charges made.", registry=registry),
         Counter("payments_duplicate_charges", "Charges asked for again and not made again.", registry=registry),
+        books,
     )
     app = web.Application()
     app.add_routes(

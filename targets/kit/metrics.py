@@ -36,6 +36,8 @@ class Metrics:
     breaker_state: Gauge
     breaker_transitions: Counter
     breaker_refusals: Counter
+    retries: Counter
+    retries_denied: Counter
 
     def breaker(self, peer: str) -> BreakerMetrics:
         """A listener for the breaker that guards the calls to `peer`; its series are there from now on, at 0."""
@@ -97,6 +99,8 @@ def new_metrics() -> Metrics:
         Gauge("breaker_state", "0 closed, 1 half-open, 2 open.", ("peer",), registry=registry),
         Counter("breaker_transitions", "Changes of state, by the state reached.", ("peer", "to"), registry=registry),
         Counter("breaker_refusals", "Calls that the breaker did not let through.", ("peer",), registry=registry),
+        Counter("retries", "Attempts after the first.", ("peer",), registry=registry),
+        Counter("retries_denied", "Retries that the budget had no token for.", ("peer",), registry=registry),
     )
 
 
