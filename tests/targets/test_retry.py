@@ -43,10 +43,12 @@ def highest(low: float, high: float) -> float:
 
 
 def retry(book: Book, retries: int, backoff: Backoff, budget: Budget | None = None) -> Retry:
+    """A retry that writes its doings into the book."""
     return Retry(retries, backoff, budget, listener=book, sleep=book.sleep, uniform=highest)
 
 
 def always(error: Exception) -> bool:
+    """Whether another attempt makes sense: here, whenever the other side was down."""
     return isinstance(error, Down)
 
 
