@@ -154,6 +154,8 @@ class LocalRunning:
 
     async def _start_service(self, service: Service) -> None:
         address = self._addresses[service]
+        data = self._data / service.name
+        data.mkdir(parents=True, exist_ok=True)
         urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
         own = self._stack.env.get(service, service.env)
         env = {
@@ -161,6 +163,7 @@ class LocalRunning:
             **urls,
             "HOST": address.host,
             "PORT": str(address.port),
+            "DATA_DIR": str(data),
             "SERVICE_NAME": service.name,
         }
         command = Command([sys.executable, "-m", f"targets.{service.target}"], env, cwd=ROOT)

@@ -20,8 +20,11 @@ class Between:
 
 
 @dataclass(frozen=True)
-class HttpUrl:
-    """A text that is the base URL of an HTTP server."""
+class BaseUrl:
+    """A text that is the base URL of a server, with one of these schemes."""
+
+    schemes: tuple[str, ...]
+    example: str
 
 
 Seconds = Annotated[float, Between(0.001, 3_600, "seconds")]
@@ -29,7 +32,8 @@ Millis = Annotated[float, Between(0, 3_600_000, "milliseconds")]
 Ratio = Annotated[float, Between(0.001, 1)]
 Count = Annotated[int, Between(1, 1_000_000)]
 Port = Annotated[int, Between(0, 65_535)]
-Url = Annotated[str, HttpUrl()]
+Url = Annotated[str, BaseUrl(("http", "https"), "http://127.0.0.1:8080")]
+NatsUrl = Annotated[str, BaseUrl(("nats",), "nats://127.0.0.1:4222")]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +48,7 @@ class Settings:
     service_name: str
     host: str = "127.0.0.1"
     port: Port = 0  # 0: a free one, told by the log's first line
+    data_dir: str = ""  # a folder of its own, which outlives the process; empty: it has none
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     shutdown_grace_s: Annotated[float, Between(0, 600, "seconds")] = 5.0
     allow_ptrace: bool = False  # lets py-spy attach without root where Yama forbids it
@@ -90,7 +95,7 @@ def parse(hint: Any, text: str) -> object:
     if get_origin(hint) is Annotated:
         base, rule = get_args(hint)
         value = parse(base, text)
-        return base_url(text) if isinstance(rule, HttpUrl) else _within(rule, value)
+        return base_url(text, rule.schemes) if isinstance(rule, BaseUrl) else _within(rule, value)
     if get_origin(hint) is Literal:
         return _one_of(get_args(hint), text.lower())
     if hint is bool:
@@ -107,8 +112,8 @@ def wanted(hint: Any) -> str:
     """What a value of type `hint` looks like, in words."""
     if get_origin(hint) is Annotated:
         base, rule = get_args(hint)
-        if isinstance(rule, HttpUrl):
-            return "a base URL such as http://127.0.0.1:8080"
+        if isinstance(rule, BaseUrl):
+            return f"a base URL such as {rule.example}"
         return f"{wanted(base)} from {rule.low:,} to {rule.high:,} {rule.unit}".rstrip()
     if get_origin(hint) is Literal:
         return " or ".join(get_args(hint))
@@ -132,10 +137,10 @@ def mistyped(kind: type[Settings], env: Mapping[str, str]) -> list[str]:
     ]
 
 
-def base_url(text: str) -> str:
-    """`text` without a slash at its end. Raises ValueError where it is not the URL of an HTTP server."""
+def base_url(text: str, schemes: tuple[str, ...]) -> str:
+    """`text` without a slash at its end. Raises ValueError where it is not the base URL of such a server."""
     parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
+    if parts.scheme not in schemes or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
         raise ValueError(text)
     return text.rstrip("/")
 

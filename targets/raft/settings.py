@@ -20,7 +20,6 @@ class RaftSettings(Settings):
     """
 
     raft_peers: str
-    data_dir: str = ""
     raft_1_url: Url = ""
     raft_2_url: Url = ""
     raft_3_url: Url = ""

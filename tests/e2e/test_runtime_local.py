@@ -5,8 +5,10 @@ import signal
 import socket
 import time
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import aiohttp
+import psutil
 import pytest
 from waits import until
 
@@ -94,6 +96,21 @@ async def test_kill_and_restart(running):
     assert running.pids(payments) != pids
     assert await trade(running) == 201
     assert running.deaths() == []
+
+
+async def test_each_service_has_a_folder_that_outlives_its_process(running):
+    """DATA_DIR is there, is nobody else's, and is the same with the same files after `kill -9` and a restart."""
+
+    def folder(service):
+        return Path(psutil.Process(running.pids(service)[0]).environ()["DATA_DIR"])
+
+    before = folder(payments)
+    assert before != folder(exchange)
+    (before / "kept").write_text("yes")
+    await running.process(payments).kill()
+    await running.process(payments).restart()
+    assert folder(payments) == before
+    assert (before / "kept").read_text() == "yes"
 
 
 async def test_pause_and_resume(running):

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 import pytest
 
 from targets.exchange import ExchangeSettings
-from targets.kit import Between, Count, Millis, Port, Ratio, Seconds, Settings, SettingsError, Url
+from targets.kit import Between, Count, Millis, NatsUrl, Port, Ratio, Seconds, Settings, SettingsError, Url
 from targets.kit.settings import read
 
 
@@ -17,6 +17,7 @@ class Sample(Settings):
     """One field of each kind."""
 
     upstream_url: Url
+    broker_url: NatsUrl = "nats://h:1"
     wait_s: Seconds = 2.0
     work_ms: Millis = 2.0
     share: Ratio = 0.5
@@ -74,6 +75,8 @@ def test_switches_take_the_usual_words(text: str, value: bool) -> None:
         ("UPSTREAM_URL", "http://", "give a base URL such as http://127.0.0.1:8080"),
         ("UPSTREAM_URL", "http://host:eighty", "give a base URL such as http://127.0.0.1:8080"),
         ("UPSTREAM_URL", "http://host/?a=b", "give a base URL such as http://127.0.0.1:8080"),
+        ("UPSTREAM_URL", "nats://host:4222", "give a base URL such as http://127.0.0.1:8080"),
+        ("BROKER_URL", "http://host", "give a base URL such as nats://127.0.0.1:4222, or leave it out for nats://h:1"),
     ],
 )
 def test_a_value_that_cannot_be_says_what_can(variable: str, text: str, sentence: str) -> None:
