@@ -135,7 +135,8 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
         this.notes += await setting.prometheus.set_targets(this.trial, this.variant.name, _urls(scenario, running))
     lasts_s = sum(phase.lasts_s for phase in setting.phases)
     salt = f"{setting.run_id} {this.label}"
-    await driver.prepare(Plan(running.address(scenario.load.to).url, scenario.load, lasts_s, this.seed, salt))
+    urls = [running.address(service).url for service in scenario.load.services]
+    await driver.prepare(Plan(urls, scenario.load, lasts_s, this.seed, salt))
     if setting.prometheus:
         await setting.prometheus.scraping()  # so that the panels show the first second too
     this.t0_epoch_s = time.time() + LEAD_IN_S

@@ -109,7 +109,7 @@ Mix = str | Operation | Sequence[str | Operation]
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of a service, and when.
+    """What is asked of a service, or of several in turn, and when.
 
     Open model: `per_s` arrivals a second, `uniform` or `poisson`, each started when due whatever happened to
     those before. Closed model: `users`, each waiting for its answer and then `think_s`. A mix is one `"VERB /path"`,
@@ -117,7 +117,7 @@ class Load:
     """
 
     mix: Mix
-    to: Service
+    to: Service | Sequence[Service]
     per_s: float | None = None
     arrivals: Literal["uniform", "poisson"] = "uniform"
     users: int | None = None
@@ -128,6 +128,11 @@ class Load:
     def is_open(self) -> bool:
         """Whether arrivals are scheduled (open model) rather than waiting for answers (closed)."""
         return self.per_s is not None
+
+    @property
+    def services(self) -> tuple[Service, ...]:
+        """Whom it goes to: the n-th arrival (n from 0) to number n, and round again."""
+        return (self.to,) if isinstance(self.to, Service) else tuple(self.to)
 
     @property
     def operations(self) -> tuple[Operation, ...]:
@@ -332,7 +337,7 @@ class Scenario:
                 visit(callee, (*path, member))
             ordered[member] = None
 
-        for member in [*(link.caller for link in self.links), self.load.to, *self.services]:
+        for member in [*(link.caller for link in self.links), *self.load.services, *self.services]:
             visit(member, ())
         return tuple(ordered)
 

@@ -40,7 +40,7 @@ def to_spec(scenario: Scenario, name: str, file: Path, summary: str, scale: floa
         links=[LinkSpec(link.name, link.caller.name, link.callee.name) for link in scenario.links],
         load=LoadSpec(
             operations=[operation.name for operation in load.operations],
-            to=load.to.name,
+            to=", ".join(service.name for service in load.services),
             per_s=load.per_s,
             arrivals=load.arrivals,
             users=load.users,

@@ -83,8 +83,8 @@ def _shapes(scenario: Scenario) -> Problems:
                 yield f"{field} holds {item!r}; each must be {example}."
     if not isinstance(scenario.load, Load):
         yield f'load is {scenario.load!r}; it takes Load("POST /path", to=service, per_s=50).'
-    elif not isinstance(scenario.load.to, Service):
-        yield f"load goes to {scenario.load.to!r}; it takes a Service."
+    elif not _is_services(scenario.load.to):
+        yield f"load goes to {scenario.load.to!r}; it takes a Service, or a list of them that take turns."
     for phase in (p for p in scenario.phases if isinstance(p, Phase)):
         for fault in phase.faults if isinstance(phase.faults, Sequence) else [phase.faults]:
             if not isinstance(fault, Fault):
@@ -92,6 +92,12 @@ def _shapes(scenario: Scenario) -> Problems:
     for claim in (c for c in scenario.claims if isinstance(c, Claim)):
         if not isinstance(claim.metric, Metric):
             yield f'claim "{claim.text}" has the metric {claim.metric!r}; write it as a call, such as metrics.p90_ms().'
+
+
+def _is_services(to: object) -> bool:
+    if isinstance(to, Service):
+        return True
+    return isinstance(to, Sequence) and bool(to) and all(isinstance(service, Service) for service in to)
 
 
 def _words(scenario: Scenario) -> Problems:

@@ -70,6 +70,8 @@ MISTAKES = [
     ('Load("POST /trades"', 'Load("trades"', "it takes a verb and a path"),
     ('Load("POST /trades"', "Load([]", "empty mix"),
     ("to=exchange", 'to="exchange"', "load goes to 'exchange'"),
+    ("to=exchange", "to=[]", "load goes to []"),
+    ("to=exchange", 'to=[exchange, "payments"]', "a list of them that take turns"),
     ("lasts_s=2", "lasts_s=0", 'phase "fault" has lasts_s=0'),
     ("lasts_s=2", 'lasts_s="2"', "lasts_s='2'"),
     ('Phase("baseline"', 'Phase("fault"', 'two phases are called "fault"'),

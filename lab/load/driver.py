@@ -72,13 +72,13 @@ class Spawn(Protocol):
 
 @dataclass(frozen=True)
 class Plan:
-    """A load to be sent to `base_url` (`http://host:port`) for `lasts_s` seconds.
+    """A load to be sent to `base_urls` (`http://host:port` each) in turn, for `lasts_s` seconds.
 
     `salt` (the run and the variant) keeps trace ids apart, see arrivals.schedule. Whatever is unanswered `drain_s`
     after the last operation's own time limit is given up.
     """
 
-    base_url: str
+    base_urls: Sequence[str]
     load: Load
     lasts_s: float
     seed: int
@@ -112,7 +112,7 @@ class LoadDriver:
 
     def __init__(self, load: Load, workdir: Path) -> None:
         self._load = load
-        self._plan = Plan("http://127.0.0.1", load, 0.0, 0)  # until prepare()
+        self._plan = Plan([], load, 0.0, 0)  # until prepare()
         workdir = workdir.absolute()
         self._workdir = workdir
         self._process: Managed | None = None
@@ -123,7 +123,7 @@ class LoadDriver:
         self._row_lines = forms.LineReader(workdir / forms.OPERATIONS, Row)
         self._beat_lines = forms.LineReader(workdir / forms.BEATS, Beat)
         self._stream: Iterator[Arrival] = iter(())
-        self._host, self._port = "", 0
+        self._addresses: list[tuple[str, int]] = []
         self._refill: asyncio.Task[None] | None = None
         self._t0_epoch_s = 0.0
         self.version = ""
@@ -165,7 +165,7 @@ class LoadDriver:
         assert self._process is not None
         self._plan = plan
         try:
-            self._host, self._port = _address(plan.base_url)
+            self._addresses = [_address(base_url) for base_url in plan.base_urls]
             self._stream = stream(plan.load, plan.seed, plan.salt)
             await asyncio.to_thread(self._write_plan)
             await self._until_ready(self._process)
@@ -230,8 +230,7 @@ class LoadDriver:
     def _write_plan(self) -> None:
         load = self._plan.load
         setup = forms.Setup(
-            host=self._host,
-            port=self._port,
+            addresses=self._addresses,
             lasts_s=self._plan.lasts_s,
             timeout_s=load.timeout_s,
             drain_s=self._plan.drain_s,
@@ -248,14 +247,14 @@ class LoadDriver:
         forms.write(self._workdir / forms.SETUP, setup)  # last: it is what Locust waits for
 
     def _append(self, arrivals: Sequence[Arrival]) -> None:
-        host = f"{self._host}:{self._port}"
         shots = []
         for arrival in arrivals:
             request = arrival.request
             self._known.append(_Known(arrival.operation, request.key, request.value, arrival.trace_id))
-            wire = render(arrival, host)
+            at = arrival.n % len(self._addresses)
+            wire = render(arrival, "{}:{}".format(*self._addresses[at]))
             due_s = arrival.due_s if self._due_s is not None else 0.0
-            shots.append(Shot(arrival.n, due_s, arrival.operation, request.method, wire, request.keep_response))
+            shots.append(Shot(arrival.n, due_s, arrival.operation, request.method, wire, request.keep_response, at))
         with (self._workdir / forms.SHOTS).open("ab") as file:
             forms.append_shots(file, shots)
 

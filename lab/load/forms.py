@@ -25,8 +25,7 @@ _LENGTH_BYTES = 4
 class Setup(msgspec.Struct, frozen=True):
     """What the Locust process must know beside the operations. `users` is None in the open model."""
 
-    host: str
-    port: int
+    addresses: list[tuple[str, int]]
     lasts_s: float
     timeout_s: float
     drain_s: float
@@ -35,7 +34,7 @@ class Setup(msgspec.Struct, frozen=True):
 
 
 class Shot(msgspec.Struct, frozen=True, array_like=True, gc=False):
-    """One operation ready to be sent. `skips_body` is for HEAD, whose answer has none whatever its length says."""
+    """One operation ready to be sent, to the address number `at`."""
 
     n: int
     due_s: float
@@ -43,6 +42,7 @@ class Shot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     method: str
     wire: bytes
     keep: bool
+    at: int = 0
 
 
 class Ready(msgspec.Struct, frozen=True):

@@ -41,7 +41,7 @@ class Session:
         self.shots = self.shots_file.more()
         self.rows = forms.LineWriter(directory / forms.OPERATIONS)
         self.beats = forms.LineWriter(directory / forms.BEATS)
-        self.client = Client(self.setup.host, self.setup.port, _UNLIMITED, self.setup.timeout_s)
+        self.clients = [Client(*address, _UNLIMITED, self.setup.timeout_s) for address in self.setup.addresses]
         self.environment = environment
         self.fire = environment.events.request.fire
         self.t0_s = 0.0  # on perf_counter's scale
@@ -92,7 +92,7 @@ class Session:
         row = Row(shot.n, due_s, start_s, None, "info", None, "unanswered", None)
         self.in_flight[shot.n] = row
         self.started += 1
-        answer = self.client.exchange(shot)
+        answer = self.clients[shot.at].exchange(shot)
         row.end_s = perf_counter() - self.t0_s
         row.outcome, row.status, row.error, row.response, length = answer
         del self.in_flight[shot.n]

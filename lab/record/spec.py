@@ -53,7 +53,10 @@ class VariantSpec:
 
 @dataclass(frozen=True)
 class LoadSpec:
-    """The load; `per_s` for an open model, `users` and `think_s` for a closed one."""
+    """The load; `per_s` for an open model, `users` and `think_s` for a closed one.
+
+    `to` names a service, or several that take turns: `a, b`.
+    """
 
     operations: list[str]
     to: str
@@ -62,6 +65,11 @@ class LoadSpec:
     users: int | None
     think_s: float
     timeout_s: float
+
+    @property
+    def services(self) -> list[str]:
+        """Whom it goes to."""
+        return self.to.split(", ")
 
     @property
     def text(self) -> str:

@@ -73,7 +73,7 @@ def faults_by_target(spec: Spec) -> dict[str, str]:
 
 def drawing(spec: Spec, *, down: bool = False) -> Drawing:
     """Lay the topology out from left to right, or downwards for a narrow screen; a ring where it has cycles."""
-    edges = [(LOAD, spec.load.to)] + [(link.caller, link.callee) for link in spec.links]
+    edges = [(LOAD, service) for service in spec.load.services] + [(link.caller, link.callee) for link in spec.links]
     names = [LOAD, *(member.name for member in spec.members)]
     centres = _ring(names) if _is_cyclic(names, edges) else _layers(names, edges, down)
     return _draw(spec, centres, edges)

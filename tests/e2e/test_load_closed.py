@@ -25,7 +25,7 @@ async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
 
 async def send(supervisor: Supervisor, folder: Path, url: str, load: Load, lasts_s: float) -> Result:
     """Run a load to its end."""
-    driver = await LoadDriver.start(Plan(url, load, lasts_s, seed=1), supervisor.spawn, folder)
+    driver = await LoadDriver.start(Plan([url], load, lasts_s, seed=1), supervisor.spawn, folder)
     driver.begin(time.time() + 0.1)
     return await driver.finish()
 
@@ -80,7 +80,7 @@ async def test_closed_model_hides_a_stall(supervisor, tmp_path):
 
     async def at_most_one_late(load: Load, folder: Path) -> int:
         async with rogue() as seen:
-            driver = await LoadDriver.start(Plan(seen.url, load, 2.5, seed=1), supervisor.spawn, folder)
+            driver = await LoadDriver.start(Plan([seen.url], load, 2.5, seed=1), supervisor.spawn, folder)
             driver.begin(time.time() + 0.1)
             await asyncio.sleep(0.8)
             time.sleep(1.0)  # noqa: ASYNC251 - the server lives in this loop: it stalls
@@ -95,7 +95,7 @@ async def test_rows_come_in_order(supervisor, tmp_path):
     """Rows are in the order in which their operations were due, whichever was answered first."""
     mix = Operation("mixed", lambda rng, n: Request("GET", "/slow" if n % 2 else "/ok"))
     async with rogue() as seen:
-        plan = Plan(seen.url, Load(mix, to=TARGET, per_s=100), 0.5, seed=1)
+        plan = Plan([seen.url], Load(mix, to=TARGET, per_s=100), 0.5, seed=1)
         driver = await LoadDriver.start(plan, supervisor.spawn, tmp_path / "load")
         driver.begin(time.time() + 0.1)
         result = await driver.finish()

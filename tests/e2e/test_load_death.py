@@ -45,7 +45,7 @@ async def spawn(tmp_path: Path) -> AsyncIterator[Watched]:
 async def test_killed_in_the_middle(spawn, tmp_path):
     """A load generator that is killed leaves what it had written, and the result says that it died."""
     async with rogue() as seen:
-        plan = Plan(seen.url, Load("GET /ok", to=TARGET, per_s=50), 30.0, seed=1)
+        plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=50), 30.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
         driver.begin(time.time() + 0.1)
         await until(lambda: (sample := driver.progress()) and sample.finished > 20)
@@ -62,7 +62,7 @@ async def test_killed_in_the_middle(spawn, tmp_path):
 async def test_stopped_with_operations_in_flight(spawn, tmp_path):
     """Asked to end early, Locust writes down what is still unanswered: it may have happened."""
     async with rogue() as seen:
-        plan = Plan(seen.url, Load("POST /silent", to=TARGET, per_s=50, timeout_s=20), 30.0, seed=1)
+        plan = Plan([seen.url], Load("POST /silent", to=TARGET, per_s=50, timeout_s=20), 30.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
         driver.begin(time.time() + 0.1)
         await until(lambda: seen.at_once > 10)
@@ -77,7 +77,7 @@ async def test_stopped_with_operations_in_flight(spawn, tmp_path):
 async def test_hung_is_stopped(spawn, tmp_path):
     """A load generator that does not end in time is stopped, with a note, and what it wrote is kept."""
     async with rogue() as seen:
-        plan = Plan(seen.url, Load("GET /ok", to=TARGET, per_s=50, timeout_s=0.2), 1.0, seed=1, drain_s=0.2)
+        plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=50, timeout_s=0.2), 1.0, seed=1, drain_s=0.2)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
         driver.begin(time.time() + 0.1)
         await until(lambda: (sample := driver.progress()) and sample.finished > 5)
@@ -90,7 +90,7 @@ async def test_hung_is_stopped(spawn, tmp_path):
 
 async def test_dies_at_start(spawn, tmp_path):
     """Where Locust cannot come up, the error carries its last lines, and nothing is left running."""
-    plan = Plan("http://no-such-host.invalid:80", Load("GET /", to=TARGET, per_s=1), 1.0, seed=1)
+    plan = Plan(["http://no-such-host.invalid:80"], Load("GET /", to=TARGET, per_s=1), 1.0, seed=1)
     with pytest.raises(StartError, match=r"(?s)locust: exit code 1 at start; its last lines:.*gaierror"):
         await LoadDriver.start(plan, spawn, tmp_path / "load")
     await gone(spawn.pid)
@@ -101,7 +101,7 @@ async def test_bad_mix_leaves_nothing(spawn, tmp_path):
     mix = Operation("odd", lambda rng, n: Request("GET", "no slash"))
     with pytest.raises(ScenarioError, match='operation "odd"'):
         await LoadDriver.start(
-            Plan("http://127.0.0.1:1", Load(mix, to=TARGET, per_s=1), 1.0, seed=1), spawn, tmp_path / "load"
+            Plan(["http://127.0.0.1:1"], Load(mix, to=TARGET, per_s=1), 1.0, seed=1), spawn, tmp_path / "load"
         )
     await gone(spawn.pid)
 
@@ -110,13 +110,13 @@ async def test_bad_mix_leaves_nothing(spawn, tmp_path):
 async def test_bad_url(spawn, tmp_path, url):
     """Only plain http://host:port can be sent to; anything else is said at once."""
     with pytest.raises(LabError, match="http://host:port"):
-        await LoadDriver.start(Plan(url, Load("GET /", to=TARGET, per_s=1), 1.0, seed=1), spawn, tmp_path / "load")
+        await LoadDriver.start(Plan([url], Load("GET /", to=TARGET, per_s=1), 1.0, seed=1), spawn, tmp_path / "load")
 
 
 async def test_paused_catches_up(spawn, tmp_path):
     """Operations that fell due while the load generator was paused still start, late, and their wait counts."""
     async with rogue() as seen:
-        plan = Plan(seen.url, Load("GET /ok", to=TARGET, per_s=100), 2.0, seed=1)
+        plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=100), 2.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
         driver.begin(time.time() + 0.1)
         await until(lambda: (sample := driver.progress()) and sample.finished > 5)

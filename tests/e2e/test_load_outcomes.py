@@ -33,7 +33,7 @@ def in_turn(requests: Sequence[Request]) -> Operation:
 async def send(supervisor: Supervisor, folder: Path, url: str, requests: Sequence[Request], timeout_s: float) -> Result:
     """Send each request once, 20 ms apart."""
     load = Load(in_turn(requests), to=TARGET, per_s=50, timeout_s=timeout_s)
-    driver = await LoadDriver.start(Plan(url, load, len(requests) / 50, seed=1), supervisor.spawn, folder)
+    driver = await LoadDriver.start(Plan([url], load, len(requests) / 50, seed=1), supervisor.spawn, folder)
     driver.begin(time.time() + 0.1)
     return await driver.finish()
 
@@ -151,7 +151,7 @@ async def test_open_model_waits_for_nobody(supervisor, tmp_path):
     """While nothing is answered, operations still start when due; the wait counts from there."""
     async with rogue() as seen:
         load = Load("GET /silent", to=TARGET, per_s=50, timeout_s=1.0)
-        driver = await LoadDriver.start(Plan(seen.url, load, 2.0, seed=1), supervisor.spawn, tmp_path / "load")
+        driver = await LoadDriver.start(Plan([seen.url], load, 2.0, seed=1), supervisor.spawn, tmp_path / "load")
         driver.begin(time.time() + 0.1)
         await asyncio.sleep(1.0)
         result = await driver.finish()
@@ -160,11 +160,22 @@ async def test_open_model_waits_for_nobody(supervisor, tmp_path):
     assert seen.most_at_once >= 40
 
 
+async def test_a_load_goes_to_several_in_turn(supervisor, tmp_path):
+    """Every other operation goes to every other address, also where one of them takes nothing."""
+    load = Load("GET /ok", to=[TARGET, Service("another")], per_s=50)
+    async with rogue() as seen:
+        plan = Plan([seen.url, f"http://127.0.0.1:{free_port()}"], load, 0.2, seed=1)
+        driver = await LoadDriver.start(plan, supervisor.spawn, tmp_path / "load")
+        driver.begin(time.time() + 0.1)
+        result = await driver.finish()
+    assert [row["outcome"] for row in result.rows] == ["ok", "fail"] * 5
+
+
 async def test_progress_counts(supervisor, tmp_path):
     """The newest sample tells how the load stands; there is none before the load begins."""
     async with rogue() as seen:
         load = Load(in_turn([Request("GET", "/ok"), Request("GET", "/broken")]), to=TARGET, per_s=100)
-        driver = await LoadDriver.start(Plan(seen.url, load, 1.5, seed=1), supervisor.spawn, tmp_path / "load")
+        driver = await LoadDriver.start(Plan([seen.url], load, 1.5, seed=1), supervisor.spawn, tmp_path / "load")
         assert driver.progress() is None
         driver.begin(time.time() + 0.1)
         await asyncio.sleep(1.2)

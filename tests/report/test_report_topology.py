@@ -96,3 +96,10 @@ def test_a_closed_model_says_its_users(spec: Spec) -> None:
     """The load's box tells users where there is no rate."""
     closed = replace(spec, load=replace(spec.load, per_s=None, users=20))
     assert drawing(closed).boxes[0].kind == "20 users"
+
+
+def test_a_load_to_two_has_two_arrows(spec: Spec) -> None:
+    """Each service that the load goes to is drawn behind it."""
+    two = wired(spec, "a->db", "b->db", db="postgres")
+    found = drawing(replace(two, load=replace(two.load, to="a, b")))
+    assert {"load->a", "load->b"} <= {arrow.name for arrow in found.arrows}
