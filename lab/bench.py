@@ -14,6 +14,22 @@ ProcessState = Literal["running", "paused", "gone"]
 
 
 @dataclass(frozen=True)
+class Address:
+    """A TCP address that the lab itself can connect to."""
+
+    host: str
+    port: int
+
+    @property
+    def url(self) -> str:
+        """As an HTTP base URL, without a slash at the end."""
+        return f"http://{self.host}:{self.port}"
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True)
 class Toxic:
     """A toxic of Toxiproxy: integer attributes, a stream (`downstream` is callee to caller), toxicity 0..1."""
 
@@ -81,6 +97,10 @@ class Bench(Protocol):
 
     def process(self, member: Member) -> ProcessControl:
         """The process of a service or backing server."""
+        ...
+
+    def address(self, member: Member) -> Address:
+        """Where a member listens, with no proxy between."""
         ...
 
     def journal(self, what: str, **facts: str | int | float | bool) -> AbstractContextManager[None]:

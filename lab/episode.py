@@ -59,6 +59,7 @@ class Injection:
     """A fault while it happens; becomes a receipt when the probes are in."""
 
     fault: Fault
+    resolved: Fault
     phase: str
     injected_s: float
     read_back: Mapping[str, Scalar]
@@ -199,8 +200,11 @@ def _profile(setting: Setting, this: Pass, running: Running, phase: Phase) -> Ca
 
 async def _inject(this: Pass, running: Running, fault: Fault, phase: Phase, injected: AsyncExitStack) -> None:
     """Put a fault in, and have it taken out (and that written down) when the phase ends, however it ends."""
-    read_back = await injected.enter_async_context(fault.inject(running))
-    injection = Injection(fault, phase.name, this.now_s(), read_back)
+    resolved = await fault.resolve(running)
+    if resolved is not fault and this.canary:
+        this.canary.add(watch([resolved], running))
+    read_back = await injected.enter_async_context(resolved.inject(running))
+    injection = Injection(fault, resolved, phase.name, this.now_s(), read_back)
     this.injections.append(injection)
 
     def removing() -> None:
@@ -303,9 +307,14 @@ def _receipt(this: Pass, injection: Injection) -> Receipt:
         phase=injection.phase,
         injected_s=injection.injected_s,
         removed_s=injection.removed_s,
-        read_back=dict(injection.read_back),
-        dose=injection.fault.dose(this.canary.between(injection.injected_s, until_s)),
+        read_back={**_who(injection), **injection.read_back},
+        dose=injection.resolved.dose(this.canary.between(injection.injected_s, until_s)),
     )
+
+
+def _who(injection: Injection) -> dict[str, Scalar]:
+    """What a fault turned out to be, where only the running system could tell."""
+    return {} if injection.resolved is injection.fault else {"resolved": injection.resolved.text}
 
 
 def tables_of(this: Pass) -> dict[str, Rows]:

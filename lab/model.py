@@ -76,6 +76,21 @@ class Link:
 
 
 @dataclass(frozen=True)
+class Role:
+    """Whichever of several members plays a part at the moment, such as the leader of a cluster.
+
+    A member says that it does by a gauge of its `/metrics` that stands at 1.
+    """
+
+    name: str
+    among: Sequence[Member]
+    gauge: str
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "among", tuple(self.among))
+
+
+@dataclass(frozen=True)
 class Request:
     """One operation to send: what goes over HTTP, and what a checker needs to know about it.
 
@@ -175,9 +190,23 @@ class Fault:
         raise NotImplementedError
 
     @property
+    def where(self) -> str:
+        """What it attaches to, by name, as a record keeps it."""
+        return ", ".join(target.name for target in self.targets)
+
+    @property
     def probe(self) -> ProbeShape:
         """The probes that can show it."""
         return ProbeShape()
+
+    @property
+    def candidates(self) -> Sequence[Fault]:
+        """The faults that `resolve` may give."""
+        return (self,)
+
+    async def resolve(self, bench: Bench) -> Fault:
+        """The fault to inject: itself, but for one whose targets only the running system can tell."""
+        return self
 
     @property
     def text(self) -> str:

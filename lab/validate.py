@@ -191,7 +191,7 @@ def _phases(scenario: Scenario) -> Problems:
 
 
 def _fault(phase: Phase, fault: Fault, links: set[Link], members: set[Member]) -> Problems:
-    for target in fault.targets:
+    for target in dict.fromkeys(target for one in fault.candidates for target in one.targets):
         if isinstance(target, Link) and target not in links:
             names = ", ".join(sorted(link.name for link in links)) or "none"
             yield f'phase "{phase.name}" breaks link {target.name}, which is not in links; they are {names}.'

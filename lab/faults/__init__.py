@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import fields
 
+from lab.faults.at import at
 from lab.faults.bandwidth import bandwidth
 from lab.faults.down import down
 from lab.faults.flaky import flaky
@@ -27,6 +28,7 @@ from lab.model import Fault, Scalar
 from lab.record import FaultSpec
 
 __all__ = [
+    "at",
     "bandwidth",
     "down",
     "flaky",
@@ -54,4 +56,4 @@ def spec(fault: Fault) -> FaultSpec:
         if isinstance(value, str | int | float | bool):
             args[one.name] = value
     kind = type(fault).__module__.rpartition(".")[2]
-    return FaultSpec(kind, ", ".join(target.name for target in fault.targets), fault.text, args)
+    return FaultSpec(kind, fault.where, fault.text, args)

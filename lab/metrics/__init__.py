@@ -17,7 +17,8 @@ from lab.metrics.outcomes import (
     success_ratio,
     throughput_per_s,
 )
-from lab.metrics.physics import detect_s, recovery_s
+from lab.metrics.physics import detect_s, longest_gap_s, recovery_s
+from lab.metrics.registers import stale_reads
 from lab.metrics.services import (
     attempts,
     attempts_per_request,
@@ -40,6 +41,7 @@ __all__ = [
     "error_ratio",
     "gauge_max",
     "goodput_per_s",
+    "longest_gap_s",
     "max_in_flight",
     "max_ms",
     "mean_ms",
@@ -57,6 +59,7 @@ __all__ = [
     "recovery_s",
     "requests",
     "requests_lost",
+    "stale_reads",
     "success_ratio",
     "throughput_per_s",
     "window",

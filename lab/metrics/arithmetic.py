@@ -67,3 +67,15 @@ def most_at_once(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> 
     begun = np.arange(1, len(start) + 1)
     ended = np.searchsorted(end, start, side="right")
     return int((begun - ended).max(initial=0))
+
+
+def gaps_s(at_s: Floats, from_s: float, to_s: float) -> tuple[Floats, bool]:
+    """The pauses between events that begin at `from_s`, or at an event before `to_s`, and whether the last one ended.
+
+    A pause that no event ends is counted up to `to_s`.
+    """
+    after = np.sort(at_s[at_s >= from_s])
+    begins = np.concatenate([[from_s], after[after < to_s]])
+    ended = len(after) >= len(begins)
+    ends = after[: len(begins)] if ended else np.concatenate([after, [to_s]])
+    return ends - begins, ended

@@ -53,3 +53,21 @@ def recovery_s(window: Window, operation: str | None = None) -> Measured:
     if last_bad_s > phase.end_s - STEADY_S:
         return Measured(window.lasts_s, censored=True, why=f"did not recover within the {window.lasts_s:.1f} s")
     return Measured(last_bad_s - phase.start_s)
+
+
+@metric("s")
+def longest_gap_s(window: Window, operation: str | None = None) -> Measured:
+    """The longest time without a success that began in the phase, or was under way when it began.
+
+    From the phase's start, or a success in it, to the next success, though that may come after the phase. Where none
+    comes any more, at least until the phase's end.
+    """
+    from lab.metrics.arithmetic import gaps_s
+
+    operations, phase = window.all_operations, window.phase
+    if operation is not None:
+        operations = operations.where(operations.being("operation", operation))
+    if not len(operations):
+        return nothing(window, operation)
+    gaps, ended = gaps_s(operations.end_s[operations.ok], phase.start_s, phase.end_s)
+    return Measured(float(gaps.max()), censored=not ended)

@@ -73,7 +73,7 @@ class Canary:
         clock: Callable[[], float] = time.time,
     ) -> None:
         self.probes: list[Probe] = []
-        self._targets = list(targets)
+        self._targets = list(targets)  # those known beforehand
         self._t0_epoch_s = t0_epoch_s
         self._every_s = every_s
         self._clock = clock
@@ -81,11 +81,15 @@ class Canary:
         self._under_way: set[asyncio.Task[None]] = set()
 
     async def __aenter__(self) -> Canary:
-        asks = _asks(self._targets)
+        self.add(self._targets)
+        return self
+
+    def add(self, targets: Iterable[CanaryTarget]) -> None:
+        """Probe these too, from now on: what a fault attaches to may be known only when it goes in."""
+        asks = _asks(targets)
         for number, (ask, names) in enumerate(asks.items()):
             offset_s = self._every_s * number / len(asks)  # so that they do not compete
             self._beats.append(asyncio.create_task(self._beat(ask, names, offset_s)))
-        return self
 
     async def __aexit__(self, *_: object) -> None:
         """Stop probing; probes under way have `DRAIN_S` to end, those that do not are timeouts."""

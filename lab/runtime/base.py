@@ -7,24 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from lab.bench import Address as Address
 from lab.bench import Bench
 from lab.model import Env, Link, Member
-
-
-@dataclass(frozen=True)
-class Address:
-    """A TCP address that the lab itself can connect to."""
-
-    host: str
-    port: int
-
-    @property
-    def url(self) -> str:
-        """As an HTTP base URL, without a slash at the end."""
-        return f"http://{self.host}:{self.port}"
-
-    def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
 
 
 @dataclass(frozen=True)
@@ -38,10 +23,6 @@ class Stack:
 
 class Running(Bench, Protocol):
     """A stack that is up. It is also the bench that faults work at."""
-
-    def address(self, member: Member) -> Address:
-        """Where a member listens, with no proxy between."""
-        ...
 
     def link_address(self, link: Link) -> Address:
         """Where the link's proxy listens."""

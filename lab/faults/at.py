@@ -1,0 +1,73 @@
+"""A fault at whoever plays a role when its phase begins."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.bench import Bench
+from lab.errors import LabError
+from lab.model import Fault, Member, Role
+from lab.observe.snapshots import snapshot
+
+WITHIN_S = 5.0  # an election may be under way
+AGAIN_AFTER_S = 0.05
+
+
+@dataclass(frozen=True)
+class At(Fault):
+    """`make(member)` for the member that plays `role`, as the running system says just before the fault goes in.
+
+    Injected and judged is what `make` gives; the receipt says which that was. `called` names it beforehand.
+    """
+
+    role: Role
+    make: Callable[[Member], Fault]
+    called: str
+
+    def __post_init__(self) -> None:
+        if not self.candidates:
+            raise ValueError(f"at: nobody can be {self.role.name}; give the role some members")
+
+    @property
+    def targets(self) -> tuple[Member, ...]:
+        """None that could be named, or watched, before."""
+        return ()
+
+    @property
+    def text(self) -> str:
+        """`leader killed`, as the scenario calls it."""
+        return self.called
+
+    @property
+    def where(self) -> str:
+        """The role."""
+        return self.role.name
+
+    @property
+    def candidates(self) -> Sequence[Fault]:
+        """One fault for each member that may play the role."""
+        return tuple(self.make(member) for member in self.role.among)
+
+    async def resolve(self, bench: Bench) -> Fault:
+        """Ask all members until exactly one says that it plays the role. Raises LabError after `WITHIN_S`."""
+        until_s = time.monotonic() + WITHIN_S
+        while len(found := await self._players(bench)) != 1:
+            if time.monotonic() > until_s:
+                who = ", ".join(member.name for member in found) or "no one"
+                raise LabError(
+                    f"{self.text}: for {WITHIN_S:g} s {who} of {len(self.role.among)} members had {self.role.gauge} at "
+                    f"1, so there is no one {self.role.name}"
+                )
+            await asyncio.sleep(AGAIN_AFTER_S)
+        return self.make(found[0])
+
+    async def _players(self, bench: Bench) -> list[Member]:
+        rows, _ = await snapshot({member.name: bench.address(member).url for member in self.role.among}, at_s=0.0)
+        names = {row["service"] for row in rows if row["metric"] == self.role.gauge and row["value"] == 1}
+        return [member for member in self.role.among if member.name in names]
+
+
+at = At
