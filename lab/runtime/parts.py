@@ -73,6 +73,14 @@ PARTS: Mapping[str, Part] = {
             brew="postgresql@17",
         ),
         Part(
+            "mariadb",
+            "MariaDB",
+            "experiments on transactions, beside PostgreSQL",
+            ("mariadbd",),
+            debian=("mariadb-server-core",),
+            brew="mariadb",
+        ),
+        Part(
             "redis",
             "Redis",
             "experiments on caches and locks",

@@ -6,6 +6,8 @@ import struct
 import time
 from contextlib import asynccontextmanager
 
+import aiomysql
+import psutil
 import pytest
 from waits import until
 
@@ -187,6 +189,50 @@ async def test_a_wrong_setting_is_shown_in_postgres_own_words(tmp_path):
             pass
 
 
+@asynccontextmanager
+async def asking(address):
+    """A function that asks MariaDB: statement in, rows out."""
+    connection = await aiomysql.connect(host=address.host, port=address.port, user="lab", db="lab", autocommit=True)
+    async with connection.cursor() as cursor:
+
+        async def ask(sql):
+            await cursor.execute(sql)
+            return await cursor.fetchall()
+
+        yield ask
+    connection.close()
+
+
+async def test_mariadb_is_durable_and_takes_settings(tmp_path):
+    """MariaDB runs with its log flushed at each commit, not as root; a committed row outlives `kill -9`."""
+    first = Backing("mariadb", settings={"INNODB_SNAPSHOT_ISOLATION": True, "lock_wait_timeout": 7})
+    second = Backing("mariadb", "second")
+    async with started(tmp_path, first, second) as running:
+        pid = running.pids(first)[0]
+        assert psutil.Process(pid).uids().effective != 0
+        async with asking(running.address(first)) as ask:
+            asked = ("flush_log_at_trx_commit", "doublewrite", "snapshot_isolation")
+            assert [await ask(f"SELECT @@innodb_{name}") for name in asked] == [((1,),), ((1,),), ((1,),)]
+            assert await ask("SELECT @@lock_wait_timeout, @@autocommit, current_user()") == ((7, 1, "lab@%"),)
+            await ask("CREATE TABLE account (cents int) ENGINE=InnoDB")
+            await ask("INSERT INTO account VALUES (42)")
+        async with asking(running.address(second)) as ask:
+            assert await ask("SHOW TABLES") == (), "servers of one stack share nothing"
+        await running.process(first).kill()
+        await running.process(first).restart()
+        async with asking(running.address(first)) as ask:
+            assert await ask("SELECT cents FROM account") == ((42,),)
+        assert running.deaths() == []
+        assert running.runtime.versions()["MariaDB"][:2].isdigit()
+
+
+async def test_a_wrong_setting_is_shown_in_mariadbs_own_words(tmp_path):
+    """A setting that MariaDB does not know ends the start with its own words."""
+    with pytest.raises(StartError, match=r"(?s)mariadb ended before.*unknown variable 'no-such=1'"):
+        async with started(tmp_path, Backing("mariadb", settings={"no_such": 1})):
+            pass
+
+
 async def test_redis_keeps_nothing_unless_told(tmp_path):
     """Redis forgets at a restart by default, and keeps every write with `appendonly` and `appendfsync always`."""
     plain = Backing("redis", "plain")
@@ -238,6 +284,7 @@ def test_callers_are_told_where_in_the_words_of_each_kind():
     """Each kind gives its URL in the form its clients take."""
     address = Address("127.0.0.1", 5)
     assert {kind: backing.kind_of(kind).url(address) for kind in backing.kinds()} == {
+        "mariadb": "mysql://lab@127.0.0.1:5/lab",
         "nats": "nats://127.0.0.1:5",
         "postgres": "postgresql://lab@127.0.0.1:5/postgres",
         "redis": "redis://127.0.0.1:5/0",

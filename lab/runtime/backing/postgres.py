@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
-import pwd
-import shutil
 import signal
 import struct
 from collections.abc import Mapping
@@ -17,11 +14,11 @@ from lab.runtime.backing import Ground, Kind
 from lab.runtime.base import Address
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import ending
+from lab.runtime.unprivileged import as_nobody, copy_as_theirs, give
 
 USER, DATABASE = "lab", "postgres"
 # Durable as in production (fsync stays on, as it is by default), small, and quick to stop.
 DEFAULTS: Mapping[str, Scalar] = {"max_connections": 200, "shared_buffers": "64MB", "unix_socket_directories": ""}
-SERVED_BY = "nobody"  # where we are root: PostgreSQL refuses to be
 
 
 async def prepare(ground: Ground) -> Command:
@@ -31,12 +28,12 @@ async def prepare(ground: Ground) -> Command:
         if not template.exists():
             await _initdb(ground, template)
     cluster = ground.data / "cluster"
-    await asyncio.to_thread(_copy, template, cluster)
+    await asyncio.to_thread(copy_as_theirs, template, cluster)
     fixed: dict[str, Scalar] = {"listen_addresses": ground.address.host, "port": ground.address.port}
     settings = {**DEFAULTS, **{name.lower(): value for name, value in ground.settings.items()}, **fixed}
     words = [word for name, value in settings.items() for word in ("-c", f"{name}={_text(value)}")]
     program = ground.programs["postgres"]
-    argv: list[str | Path] = [*_unprivileged(), program.path, "-D", cluster, *words]
+    argv: list[str | Path] = [*as_nobody(), program.path, "-D", cluster, *words]
     # SIGINT: end now and cleanly; at SIGTERM it would wait for its clients to leave.
     return Command(argv, program.env, cwd=cluster, polite=signal.SIGINT)
 
@@ -67,11 +64,11 @@ async def _initdb(ground: Ground, template: Path) -> None:
     program = ground.programs["initdb"]
     draft = template.with_name(".postgres-template")
     draft.mkdir()
-    _give(draft)
+    give(draft)
     options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
     child = ground.supervisor.spawn(
         "initdb",
-        [*_unprivileged(), program.path, "-D", draft, *options],
+        [*as_nobody(), program.path, "-D", draft, *options],
         env=program.env,
         log=ground.shared / "initdb.log",
         cwd=draft,
@@ -80,32 +77,6 @@ async def _initdb(ground: Ground, template: Path) -> None:
     if returncode:
         raise StartError(f"{ground.name}: initdb failed ({ending(returncode)}):\n{child.tail()}")
     draft.rename(template)
-
-
-def _unprivileged() -> list[str]:
-    """What stands before a command that must not be root; nothing where we aren't.
-
-    It keeps root's way into folders (CAP_DAC_OVERRIDE), so that a clone in root's own home works too, and asks
-    again for the signal at the lab's death, which the kernel forgets at a change of user.
-    """
-    if os.geteuid() != 0:
-        return []
-    owner = pwd.getpwnam(SERVED_BY)
-    who = [f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--pdeathsig=KILL"]
-    return ["setpriv", *who, "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
-
-
-def _copy(template: Path, cluster: Path) -> None:
-    shutil.copytree(template, cluster)
-    for folder, _, files in os.walk(cluster):
-        for name in ("", *files):
-            _give(Path(folder) / name)
-
-
-def _give(path: Path) -> None:
-    if os.geteuid() == 0:
-        owner = pwd.getpwnam(SERVED_BY)
-        os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
 def _text(value: Scalar) -> str:

@@ -1,0 +1,122 @@
+"""MariaDB: a data folder made for one variant and thrown away after it; settings are those of my.cnf's [mariadbd]."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from pathlib import Path
+
+from lab.errors import StartError
+from lab.model import Scalar
+from lab.runtime.backing import Ground, Kind
+from lab.runtime.base import Address
+from lab.runtime.seat import Command
+from lab.runtime.supervisor import ending
+from lab.runtime.unprivileged import as_nobody, copy_as_theirs, give
+
+USER, DATABASE = "lab", "lab"
+# Durable as in production (each commit is in the log on disk, as it is by default), and small. Without a Unix socket,
+# whose path may be too long here, and without a look-up of each client's name.
+DEFAULTS: Mapping[str, Scalar] = {
+    "max_connections": 200,
+    "innodb_buffer_pool_size": "64M",
+    "innodb_log_file_size": "16M",
+    "skip_name_resolve": True,
+    "socket": "",
+}
+SYSTEM_TABLES = ("mysql_system_tables.sql", "mysql_performance_tables.sql")
+PROTOCOL = 10  # the first byte that a server says after a packet's header; 255 stands there where it refuses us
+
+
+async def prepare(ground: Ground) -> Command:
+    """Copy a fresh data folder, which is made once a run."""
+    template = ground.shared / "mariadb-template"
+    async with _locks.setdefault(template, asyncio.Lock()):
+        if not template.exists():
+            await _install(ground, template)
+    data = ground.data / "data"
+    await asyncio.to_thread(copy_as_theirs, template, data)
+    fixed: dict[str, Scalar] = {"bind_address": ground.address.host, "port": ground.address.port}
+    settings = {**DEFAULTS, **{name.lower(): value for name, value in ground.settings.items()}, **fixed}
+    program = ground.programs["mariadbd"]
+    argv: list[str | Path] = [*as_nobody(), program.path, *_folders(program.path, data), *_words(settings)]
+    return Command(argv, program.env, cwd=data)
+
+
+async def ready(address: Address) -> bool:
+    """It greets: a server that is not ready does not listen yet."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    try:
+        greeting = await reader.readexactly(5)  # three bytes of length, a number, and the first of the packet itself
+        return greeting[4] == PROTOCOL
+    finally:
+        writer.close()
+
+
+def url(address: Address) -> str:
+    """User and database are ours; it asks for no password, since it listens on this machine only."""
+    return f"mysql://{USER}@{address}/{DATABASE}"
+
+
+KIND = Kind("mariadb", prepare, ready, url)
+
+_locks: dict[Path, asyncio.Lock] = {}
+
+
+async def _install(ground: Ground, template: Path) -> None:
+    """Make a data folder with the system's tables, one user and one database."""
+    program = ground.programs["mariadbd"]
+    draft = template.with_name(".mariadb-template")
+    draft.mkdir()
+    give(draft)
+    script = ground.shared / "mariadb-install.sql"
+    await asyncio.to_thread(script.write_text, _script(program.path), "utf-8")
+    words = [*_folders(program.path, draft), *_words(DEFAULTS), "--bootstrap", "--skip-networking"]
+    child = ground.supervisor.spawn(
+        "mariadbd --bootstrap",
+        ["sh", "-c", 'script=$1; shift; exec "$@" <"$script"', "sh", script, *as_nobody(), program.path, *words],
+        env=program.env,
+        log=ground.shared / "mariadb-install.log",
+        cwd=draft,
+    )
+    returncode = await child.wait()
+    if returncode:
+        raise StartError(f"{ground.name}: mariadbd --bootstrap failed ({ending(returncode)}):\n{child.tail()}")
+    draft.rename(template)
+
+
+def _script(program: Path) -> str:
+    """What `mariadb-install-db` would feed it, less the help texts; at its end the tables of rights are in force."""
+    places = [_base(program) / "share" / name for name in ("mysql", "mariadb")]
+    place = next((place for place in places if (place / SYSTEM_TABLES[0]).exists()), None)
+    if place is None:
+        raise StartError(f"{program}: its {SYSTEM_TABLES[0]} is in neither {' nor '.join(map(str, places))}")
+    return "\n".join(
+        [
+            "CREATE DATABASE mysql;",
+            "USE mysql;",
+            *((place / name).read_text("utf-8") for name in SYSTEM_TABLES),
+            "FLUSH PRIVILEGES;",
+            f"CREATE USER {USER}@'%';",
+            f"GRANT ALL ON *.* TO {USER}@'%' WITH GRANT OPTION;",
+            f"CREATE DATABASE {DATABASE};",
+            "",
+        ]
+    )
+
+
+def _base(program: Path) -> Path:
+    """The folder above `sbin`, where its messages and scripts are, wherever the package was unpacked."""
+    return program.resolve().parents[1]
+
+
+def _folders(program: Path, data: Path) -> list[str]:
+    return ["--no-defaults", f"--basedir={_base(program)}", f"--datadir={data}"]
+
+
+def _words(settings: Mapping[str, Scalar]) -> list[str]:
+    return [f"--{name.replace('_', '-')}={_text(value)}" for name, value in settings.items()]
+
+
+def _text(value: Scalar) -> str:
+    return ("ON" if value else "OFF") if isinstance(value, bool) else str(value)
