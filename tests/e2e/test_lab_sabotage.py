@@ -43,7 +43,8 @@ def test_a_toxic_that_is_taken_and_not_applied_is_unknown(tmp_path: Path) -> Non
     done = lab("run", "circuit-breaker", *QUICK, "--reports", tmp_path / "reports", env={"TOXIPROXY": str(proxy)})
     assert done.code == 2, done.out + done.err
     assert done.data["verdict"] == "UNKNOWN"
-    assert "the fault was not in force" in done.data["reasons"][0]
+    # Not the first reason on a machine that somebody else keeps busy, which stands before it.
+    assert any("the fault was not in force" in reason for reason in done.data["reasons"]), done.data["reasons"]
 
 
 def test_a_load_that_is_held_to_half_is_unknown(tmp_path: Path) -> None:
