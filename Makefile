@@ -87,6 +87,10 @@ format: setup-dev ## Format the code
 	@$(PY) -m ruff check --fix-only -q .
 	@$(PY) -m ruff format -q .
 
+.PHONY: dashboards
+dashboards: setup-dev ## Write Grafana's dashboards anew from the scenarios
+	@$(PY) -m lab.dashboards
+
 .PHONY: lock
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock

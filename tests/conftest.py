@@ -15,6 +15,7 @@ TESTS = Path(__file__).parent
 REAL = (
     "e2e",
     "checkers/test_linearizable_properties.py",
+    "dashboards/test_dashboard_expressions.py",
     "conformance",
     "scripts",
     "report",

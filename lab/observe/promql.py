@@ -27,9 +27,30 @@ Token = tuple[str, str]
 
 def restrict(expr: str, labels: Mapping[str, str]) -> str:
     """Add matchers for these labels to every selector of an expression that Prometheus accepts."""
-    matchers = ",".join(f'{name}="{_quoted(value)}"' for name, value in labels.items())
-    tokens = [(str(match.lastgroup), match.group()) for match in _TOKEN.finditer(expr)]
-    return "".join(_rewritten(tokens, matchers))
+    return narrow(expr, ",".join(f'{name}="{_quoted(value)}"' for name, value in labels.items()))
+
+
+def narrow(expr: str, matchers: str) -> str:
+    """Add matchers, such as `run=~"$run"`, to every selector of an expression that Prometheus accepts."""
+    return "".join(_rewritten(_tokens(expr), matchers))
+
+
+def metrics_in(expr: str) -> set[str]:
+    """The metrics that an expression asks for by name."""
+    tokens = _tokens(expr)
+    found, k = set(), 0
+    while k < len(tokens):
+        kind, text = tokens[k]
+        end = _end_of_names(tokens, k)
+        following = _next(tokens, k + 1)
+        if kind == "word" and end == k + 1 and (following == "{" or _is_metric(text, following)):
+            found.add(text)
+        k = end
+    return found
+
+
+def _tokens(expr: str) -> list[Token]:
+    return [(str(match.lastgroup), match.group()) for match in _TOKEN.finditer(expr)]
 
 
 def _rewritten(tokens: list[Token], matchers: str) -> Iterator[str]:

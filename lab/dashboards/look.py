@@ -1,0 +1,155 @@
+"""
+How every dashboard of the lab looks: its panels, colours and grid, and the words that links and variables use.
+
+Dashboards are of Grafana's first schema, which file provisioning reads in every version.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, statetimeline, text, timeseries
+from grafana_foundation_sdk.models import common as kinds
+from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.text import TextMode
+
+from lab.observe.grafana import TAG
+from lab.observe.promql import narrow
+
+SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="lab-prometheus")  # as dashboards/provisioning says
+WIDE, HALF, THIRD = 24, 12, 8
+TALL = 8
+FAULT_COLOUR, VARIANT_COLOUR = "#B877D9", "#8AB8FF"
+# States whose colour everyone expects; all others take the rest in order.
+STATE_COLOURS = {
+    "closed": "green", "half-open": "yellow", "open": "red", "up": "green", "down": "red", "leader": "green",
+    "candidate": "yellow", "follower": "blue", "yes": "green", "no": "red", "ok": "green",
+}  # fmt: skip
+OTHER_COLOURS = ("blue", "orange", "purple", "super-light-green", "light-red", "light-yellow", "dark-blue")
+
+Panel = timeseries.Panel | statetimeline.Panel
+
+
+@dataclass(frozen=True)
+class Graph:
+    """One panel: what is asked, how it is drawn, and a text for who points at its title."""
+
+    title: str
+    expr: str
+    unit: str = "short"
+    legend: str = ""
+    text: str = ""
+    values: Mapping[int, str] = field(default_factory=dict, hash=False)
+    span: int = HALF
+    stacked: bool = False
+    from_zero: bool = True
+
+
+def panel(graph: Graph, matchers: str, links: Sequence[dashboard.DashboardLink] = ()) -> Panel:
+    """A panel as Grafana draws it: states as bands of colour, all else as lines."""
+    made = _states(graph) if graph.values else _lines(graph)
+    query = prometheus.Dataquery().ref_id("A").range().expr(narrow(graph.expr, matchers))
+    query = query.legend_format(graph.legend or "__auto")
+    made = made.title(graph.title).description(graph.text).datasource(SOURCE).span(graph.span).height(TALL)
+    return made.unit(graph.unit).with_target(query).links(list(links))
+
+
+def _lines(graph: Graph) -> timeseries.Panel:
+    made = (
+        timeseries.Panel()
+        .line_width(2)
+        .fill_opacity(30 if graph.stacked else 8)
+        .show_points(kinds.VisibilityMode.NEVER)
+        .span_nulls(False)  # a gap is a gap: the service did not answer
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
+        .legend(_legend().calcs(["mean", "max"]).display_mode(kinds.LegendDisplayMode.TABLE))
+        .tooltip(_tooltip())
+    )
+    if graph.stacked:
+        made = made.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL))
+    return made.axis_soft_min(0) if graph.from_zero else made
+
+
+def _states(graph: Graph) -> statetimeline.Panel:
+    rest = iter(OTHER_COLOURS * (1 + len(graph.values) // len(OTHER_COLOURS)))
+    options: dict[str, models.ValueMappingResult] = {
+        str(value): models.ValueMappingResult(text=name, color=STATE_COLOURS.get(name.lower()) or next(rest), index=k)
+        for k, (value, name) in enumerate(sorted(graph.values.items()))
+    }
+    return (
+        statetimeline.Panel()
+        .mappings([models.ValueMap(options=options)])
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color("blue"))
+        .show_value(kinds.VisibilityMode.AUTO)
+        .merge_values(True)
+        .row_height(0.8)
+        .fill_opacity(75)
+        .line_width(0)
+        .legend(_legend().display_mode(kinds.LegendDisplayMode.LIST))
+        .tooltip(_tooltip())
+    )
+
+
+def _legend() -> common.VizLegendOptions:
+    return common.VizLegendOptions().show_legend(True).placement(kinds.LegendPlacement.BOTTOM)
+
+
+def _tooltip() -> common.VizTooltipOptions:
+    return common.VizTooltipOptions().mode(kinds.TooltipDisplayMode.MULTI).sort(kinds.SortOrder.DESCENDING)
+
+
+def prose(title: str, markdown: str, span: int, height: int = TALL) -> text.Panel:
+    """A panel of Markdown."""
+    return text.Panel().title(title).mode(TextMode.MARKDOWN).content(markdown).span(span).height(height)
+
+
+def base(uid: str, title: str, about: str, tags: Sequence[str]) -> dashboard.Dashboard:
+    """An empty dashboard: the last quarter of an hour, followed live, the crosshair shared by all panels."""
+    return (
+        dashboard.Dashboard(title)
+        .uid(uid)
+        .description(about)
+        .tags([TAG, *tags])
+        .time("now-15m", "now")
+        .refresh("5s")
+        .timepicker(dashboard.TimePicker().refresh_intervals(["1s", "5s", "10s", "1m"]))
+        .tooltip(models.DashboardCursorSync.CROSSHAIR)
+        .editable()
+    )
+
+
+def variable(name: str, query: str, *, several: bool = True, about: str = "") -> dashboard.QueryVariable:
+    """A choice among the values of a label, newest or last first; of several, all to begin with."""
+    made = (
+        dashboard.QueryVariable(name)
+        .label(name.capitalize())
+        .description(about)
+        .datasource(SOURCE)
+        .query(query)
+        .refresh(models.VariableRefresh.ON_TIME_RANGE_CHANGED)
+        .sort(models.VariableSort.ALPHABETICAL_ASC if several else models.VariableSort.ALPHABETICAL_DESC)
+        .multi(several)
+        .include_all(several)
+    )
+    everything = models.VariableOption(selected=True, text="All", value="$__all")
+    return made.all_value(".*").current(everything) if several else made
+
+
+def drawn(name: str, colour: str, tags: Sequence[str]) -> dashboard.AnnotationQuery:
+    """What the lab posted with all of these tags, drawn on every panel."""
+    target = dashboard.AnnotationTarget().type("tags").tags(list(tags)).match_any(False).limit(200)
+    source = kinds.DataSourceRef(type_val="grafana", uid="-- Grafana --")
+    return dashboard.AnnotationQuery().name(name).datasource(source).enable(True).icon_color(colour).target(target)  # type: ignore[arg-type]  # it says itself: "TODO"
+
+
+def link(title: str, url: str, about: str = "") -> dashboard.DashboardLink:
+    """A link that opens a page of its own."""
+    made = dashboard.DashboardLink(title).type(models.DashboardLinkType.LINK).icon("doc").tooltip(about)
+    return made.url(url).target_blank(True)
+
+
+def to_dashboards(title: str) -> dashboard.DashboardLink:
+    """The lab's other dashboards, at the same time range."""
+    made = dashboard.DashboardLink(title).type(models.DashboardLinkType.DASHBOARDS).tags([TAG]).icon("dashboard")
+    return made.as_dropdown(True).keep_time(True)

@@ -1,0 +1,64 @@
+"""The dashboard of the whole lab: what runs, how its services do, what is broken, what the machine gives."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from grafana_foundation_sdk.builders import annotationslist, dashboard
+
+from lab.dashboards import look, services
+from lab.dashboards.look import FAULT_COLOUR, VARIANT_COLOUR, WIDE
+from lab.observe.grafana import FAULT, OVERVIEW, TAG, VARIANT, uid_of
+from lab.record import Spec
+
+CHOSEN = 'scenario=~"$scenario",run=~"$run",variant=~"$variant",service=~"$service"'
+
+
+def build(specs: Sequence[Spec]) -> dashboard.Dashboard:
+    """The overview; it lists every experiment with a link to its dashboard."""
+    made = look.base(OVERVIEW, "Chaos lab", "Every experiment of the lab at a glance", ["overview"])
+    chosen = ""
+    for name in ("scenario", "run", "variant", "service"):
+        made = made.with_variable(look.variable(name, f"label_values(up{{{chosen}}}, {name})"))
+        chosen += ("," if chosen else "") + f'{name}=~"${name}"'
+    made = made.annotation(look.drawn("Faults", FAULT_COLOUR, [TAG, FAULT]))
+    made = made.annotation(look.drawn("Variants", VARIANT_COLOUR, [TAG, VARIANT]))
+    made = made.link(look.to_dashboards("Experiments"))
+    made = made.with_panel(look.panel(services.course("scenario, run, variant", "{{scenario}}: {{variant}}"), CHOSEN))
+    made = made.with_panel(look.prose("Experiments", _list(specs), look.HALF, 10))
+    made = made.with_panel(_faults())
+    for title, graphs in (
+        ("Requests, errors, duration", services.red()),
+        ("Service level and alerts", services.alerts()),
+        ("Calls between services", services.calls()),
+        ("Fault proxies", services.proxies()),
+        ("Machine", services.machine()),
+    ):
+        made = made.with_row(dashboard.Row(title))
+        for graph in graphs:
+            made = made.with_panel(look.panel(graph, CHOSEN))
+    return made
+
+
+def _faults() -> annotationslist.Panel:
+    """The newest faults that were injected, each in the words of its receipt."""
+    return (
+        annotationslist.Panel()
+        .title("Faults injected")
+        .description("Posted while a run goes: when a fault went in and when it was out again.")
+        .tags([TAG, FAULT])
+        .only_in_time_range(False)
+        .limit(15)
+        .show_user(False)
+        .show_tags(True)
+        .span(WIDE - look.HALF)
+        .height(10)
+    )
+
+
+def _list(specs: Sequence[Spec]) -> str:
+    rows = [
+        f"| {spec.sections[0]} | [{spec.title}](/d/{uid_of(spec.name)}) | {spec.question} |"
+        for spec in specs
+    ]  # fmt: skip
+    return "\n".join(["| Section | Experiment | Question |", "|---|---|---|", *rows])

@@ -1,0 +1,121 @@
+"""Which metrics there really are: asked of the targets' registries, of the fault proxy's, and of a Prometheus."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import runpy
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest.mock import patch
+
+import aiohttp
+from prometheus_client import CollectorRegistry
+
+from lab.model import Backing, Scenario, Variant
+from lab.model import Service as Member
+from lab.proxy.metrics import Metrics
+from lab.runtime import backing
+from lab.runtime.base import Address
+from lab.runtime.ports import free_port
+from lab.runtime.ready import http_ok, wait_ready
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Tools
+from targets.kit import Service, Settings
+from targets.kit.logs import Log
+from targets.kit.service import Build
+from targets.kit.settings import read
+
+SUFFIXES = {
+    "counter": ("_total",), "histogram": ("_bucket", "_count", "_sum"), "summary": ("", "_count", "_sum"),
+    "info": ("_info",),
+}  # fmt: skip
+NOWHERE = Address("127.0.0.1", 9)
+ALWAYS = {"groups": [{"name": "g", "rules": [{"alert": "Always", "expr": "vector(1)"}]}]}
+
+
+def of_registry(registry: CollectorRegistry) -> set[str]:
+    """The names of the series that a registry exports, or will once there is something to count."""
+    families = list(registry.collect())
+    return {family.name + suffix for family in families for suffix in SUFFIXES.get(family.type, ("",))}
+
+
+async def of_scenario(scenario: Scenario) -> set[str]:
+    """What the services of a scenario export, in any of its variants: each is built as it is when it starts."""
+    found: set[str] = set()
+    for member in scenario.members:
+        if isinstance(member, Member):
+            for variant in scenario.variants:
+                found |= await of_service(scenario, member, variant)
+    return found
+
+
+async def of_service(scenario: Scenario, member: Member, variant: Variant) -> set[str]:
+    """What one service exports, given its environment in a variant; it is run as a process would, but for serving."""
+    found: set[str] = set()
+    async with aiohttp.ClientSession() as session:
+
+        def serve(name: str, kind: type[Settings], build: Build[Settings]) -> None:
+            service = Service(name, Log(name, "error"), session)
+            build(read(kind, environment(scenario, member, variant)), service)
+            found.update(of_registry(service.metrics.registry))
+            service.log.close()
+
+        with patch("targets.kit.serve", serve):
+            runpy.run_module(f"targets.{member.target}", run_name="__main__", alter_sys=True)
+    assert found, f"targets.{member.target} serves nothing"
+    return found
+
+
+def environment(scenario: Scenario, member: Member, variant: Variant) -> Mapping[str, str]:
+    """As the local runtime gives it, with callees that are nowhere."""
+    own = {**member.env, **variant.env.get(member, {})}
+    found = {k: ("on" if v else "off") if isinstance(v, bool) else str(v) for k, v in own.items()}
+    for link in scenario.links:
+        if link.caller == member:
+            callee = link.callee
+            url = backing.kind_of(callee.kind).url(NOWHERE) if isinstance(callee, Backing) else NOWHERE.url
+            found[link.env_name] = url
+    return {**found, "SERVICE_NAME": member.name}
+
+
+def of_proxy() -> set[str]:
+    """What the fault proxy exports of each link."""
+    return of_registry(Metrics(of_proxies=True, of_runtime=False)._registry)
+
+
+async def of_prometheus(tmp_path: Path, rules: Path) -> set[str]:
+    """What a Prometheus adds by itself: to each scrape, for alerts, and by our rules as it has read them."""
+    program = Tools().need("prometheus")["prometheus"]
+    address = Address("127.0.0.1", free_port())
+    (tmp_path / "always.yml").write_text(json.dumps(ALWAYS))
+    config = {
+        "global": {"scrape_interval": "1s", "scrape_timeout": "1s", "evaluation_interval": "1s"},
+        "rule_files": [str(rules / "*.yml"), str(tmp_path / "always.yml")],
+        "scrape_configs": [{"job_name": "itself", "static_configs": [{"targets": [str(address)]}]}],
+    }
+    (tmp_path / "prometheus.yml").write_text(json.dumps(config))
+    argv = [
+        program.path,
+        f"--config.file={tmp_path / 'prometheus.yml'}",
+        f"--storage.tsdb.path={tmp_path / 'data'}",
+        f"--web.listen-address={address}",
+    ]
+    async with Supervisor.open(tmp_path / "run", "names") as supervisor, aiohttp.ClientSession() as session:
+        child = supervisor.spawn("prometheus", argv, env=program.env, log=tmp_path / "log")
+        await wait_ready(child, lambda: http_ok(address, "/-/ready"), address.url)
+        names: set[str] = set()
+        async with asyncio.timeout(20):
+            while not {"ALERTS", "up"} <= names:
+                await asyncio.sleep(0.2)
+                names = set(await _ask(session, f"{address.url}/api/v1/label/__name__/values"))
+        groups = (await _ask(session, f"{address.url}/api/v1/rules"))["groups"]
+        await child.stop()
+    recorded = {rule["name"] for group in groups for rule in group["rules"] if rule["type"] == "recording"}
+    return names | recorded
+
+
+async def _ask(session: aiohttp.ClientSession, url: str) -> Any:
+    async with session.get(url) as response:
+        return (await response.json())["data"]

@@ -1,0 +1,165 @@
+"""Dashboards in dashboards/json are what the scenarios ask for, in the form that Grafana's provisioning takes."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab import dashboards
+from lab.catalogue import read_all
+from lab.dashboards import __main__ as command
+from lab.dashboards import experiment, look
+from lab.dashboards.render import rendered
+from lab.record import PanelSpec, Spec
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDER = ROOT / "dashboards"
+FILES = sorted((FOLDER / "json").glob("*.json"))
+SPECS = [entry.spec() for entry in read_all()[0]]
+
+
+def panels(whole: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """All panels, those within collapsed rows too."""
+    return [inner for panel in whole["panels"] for inner in (panel, *panel.get("panels", []))]
+
+
+def strings(node: object) -> Iterator[str]:
+    """Every text in a JSON document."""
+    if isinstance(node, str):
+        yield node
+    elif isinstance(node, Mapping):
+        for value in node.values():
+            yield from strings(value)
+    elif isinstance(node, list):
+        for value in node:
+            yield from strings(value)
+
+
+def test_the_files_are_what_the_scenarios_ask_for() -> None:
+    """Each experiment has its dashboard, the lab has one, none is out of date, none is left over."""
+    wanted = rendered(SPECS)
+    assert {file.name for file in FILES} == set(wanted), "run `make dashboards` and commit what it writes"
+    for file in FILES:
+        assert file.read_text("utf-8") == wanted[file.name], f"{file.name} is not current: run `make dashboards`"
+    assert rendered(SPECS) == wanted
+
+
+def test_the_command_writes_what_changed_and_removes_what_is_left_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second time there is nothing to write."""
+    monkeypatch.setattr(command, "FOLDER", tmp_path / "json")
+    monkeypatch.setattr(command, "ROOT", tmp_path)
+    (tmp_path / "json").mkdir()
+    (tmp_path / "json" / "gone.json").write_text("{}")
+    assert command.main() == 0
+    assert capsys.readouterr().out.startswith("removed json/gone.json\nwrote json/overview.json\n")
+    assert {f.name for f in (tmp_path / "json").iterdir()} == {f.name for f in FILES}
+    assert command.main() == 0
+    assert capsys.readouterr().out == f"{len(FILES)} dashboards in json are current\n"
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_provisioning_takes_it(file: Path) -> None:
+    """A plain model with a stable uid: no id of its own, nothing to be asked at import, the provisioned data source."""
+    whole = json.loads(file.read_text("utf-8"))
+    assert whole["title"]
+    assert re.fullmatch(r"lab-[a-z0-9-]{1,36}", whole["uid"])  # Grafana takes 40 letters
+    assert whole["schemaVersion"] >= 36
+    assert not {"id", "__inputs", "__requires", "version", "spec"} & set(whole)
+    assert not [text for text in strings(whole) if "${DS_" in text]
+    source = yaml.safe_load((FOLDER / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
+    provider = yaml.safe_load((FOLDER / "provisioning/dashboards/lab.yml").read_text())["providers"][0]
+    assert provider["options"]["path"] == "/etc/grafana/dashboards"
+    asking = [panel for panel in panels(whole) if "targets" in panel]
+    assert asking
+    for node in (*asking, *whole["templating"]["list"]):
+        assert node["datasource"] == {"type": source["type"], "uid": source["uid"]}
+    ids = [panel["id"] for panel in panels(whole)]
+    assert len(set(ids)) == len(ids)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_panels_fill_the_grid_without_overlap(file: Path) -> None:
+    """No two panels share a cell of the 24 columns, and no row of them leaves a hole."""
+    taken: set[tuple[int, int]] = set()
+    for panel in panels(json.loads(file.read_text("utf-8"))):
+        at = panel["gridPos"]
+        cells = {(x, y) for x in range(at["x"], at["x"] + at["w"]) for y in range(at["y"], at["y"] + at["h"])}
+        assert not taken & cells, panel["title"]
+        taken |= cells
+    assert taken == {(x, y) for x in range(24) for y in range(1 + max(y for _, y in taken))}
+
+
+def test_uids_and_titles_are_each_one_dashboard() -> None:
+    """Grafana refuses two dashboards of one uid, and two of one title in a folder."""
+    wholes = [json.loads(file.read_text("utf-8")) for file in FILES]
+    for key in ("uid", "title"):
+        found = [whole[key] for whole in wholes]
+        assert len(set(found)) == len(found), found
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> None:
+    """Each panel of the scenario, with its unit, legend and states; each asks for the chosen run and variant only."""
+    whole = json.loads((FOLDER / "json" / f"{spec.name}.json").read_text("utf-8"))
+    assert [v["name"] for v in whole["templating"]["list"]] == ["run", "variant"]
+    by_title = {panel["title"]: panel for panel in reversed(panels(whole))}  # its own stand before the usual ones
+    for panel in spec.panels:
+        shown = by_title[panel.title]
+        assert shown["fieldConfig"]["defaults"]["unit"] == panel.unit
+        assert shown["targets"][0]["legendFormat"] == (panel.legend or "__auto")
+        states = shown["fieldConfig"]["defaults"].get("mappings", [{"options": {}}])[0]["options"]
+        assert {int(value): state["text"] for value, state in states.items()} == dict(panel.values)
+        assert shown["links"][0]["url"] == f"/public/reports/{spec.name}/${{run}}/index.html#panels"
+    for panel in panels(whole):
+        for target in panel.get("targets", ()):
+            assert f'{{scenario="{spec.name}",run="$run",variant=~"$variant"' in target["expr"]
+    text = by_title[""]["options"]["content"]
+    assert all(words in text for words in (spec.question, spec.idea, *spec.look_at))
+    faults = whole["annotations"]["list"][0]
+    assert faults["target"]["tags"] == ["chaos-lab", "fault", spec.name, "$run"]
+    assert not faults["target"]["matchAny"]
+
+
+def test_many_states_each_get_a_colour() -> None:
+    """A state that everyone has a colour for gets that one; others get different ones as long as there are any."""
+    graph = look.Graph("t", "up", values=dict(enumerate(["leader", *"abcdefghij"])))
+    options = look.panel(graph, "").build().to_json()["fieldConfig"].to_json()["defaults"].to_json()["mappings"][0]
+    colours = [result.to_json()["color"] for result in options.to_json()["options"].values()]
+    assert colours[0] == "green"
+    assert len(set(colours[1:8])) == 7
+    assert len(colours) == 11
+
+
+@pytest.mark.parametrize(("count", "spans"), [(0, []), (1, [24]), (2, [12, 12]), (3, [12, 12, 24]), (4, [12] * 4)])
+def test_an_odd_panel_takes_the_whole_row(count: int, spans: list[int]) -> None:
+    """So that no hole is left whatever a scenario asks for."""
+    assert list(experiment._spans(count)) == spans
+
+
+def test_without_panels_and_links_a_dashboard_still_stands() -> None:
+    """The least that a scenario can say gives a sound dashboard."""
+    from dataclasses import replace
+
+    bare = replace(SPECS[0], panels=[], links=[], look_at=[], idea="")
+    whole = json.loads(rendered([bare])[f"{bare.name}.json"])
+    rows = [panel["title"] for panel in panels(whole) if panel["type"] == "row"]
+    assert rows == ["Requests, errors, duration", "Service level and alerts", "Machine"]
+    odd = replace(bare, panels=[PanelSpec('A "title"', "1 + 1", "short", "", {})])
+    assert "1 + 1" in rendered([odd])[f"{bare.name}.json"]
+
+
+def test_the_room_says_what_it_is_for() -> None:
+    """Nothing of the lab needs the dashboards' builders at run time."""
+    assert "nothing else in the lab imports this room" in (dashboards.__doc__ or "")
+    for file in (ROOT / "lab").rglob("*.py"):
+        if "dashboards" not in file.parts:
+            assert "grafana_foundation_sdk" not in file.read_text("utf-8"), file
+            assert "lab.dashboards" not in file.read_text("utf-8"), file
