@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from lab.observe.canary import Canary, watch
 from lab.observe.profiles import Profiler
 from lab.observe.prometheus import Prometheus
 from lab.observe.snapshots import snapshot
+from lab.optional import links_of, members_of
 from lab.progress import Progress
 from lab.record import Episode, PhaseWindow, Receipt
 from lab.runtime.base import Running, Runtime, Stack
@@ -52,6 +54,12 @@ class Setting:
     def phases(self) -> list[Phase]:
         """The phases, scaled."""
         return [Phase(p.name, p.lasts_s * self.scale, p.faults) for p in self.scenario.phases]
+
+    @property
+    def ends(self) -> list[tuple[str, float]]:
+        """When each phase ends, in seconds since the load began."""
+        ends_s = accumulate(phase.lasts_s for phase in self.phases)
+        return [(phase.name, end_s) for phase, end_s in zip(self.phases, ends_s, strict=True)]
 
 
 @dataclass
@@ -129,15 +137,15 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
     load_dir = setting.supervisor.scratch / f"load-{this.label}"
     driver = LoadDriver.launch(scenario.load, setting.supervisor.spawn, load_dir)
     stack.push_async_callback(driver.stop)
-    env = {member: _env(member, this.variant) for member in scenario.members}
-    running = await setting.runtime.start(Stack(scenario.members, scenario.links, env), logs)
+    members, links = members_of(scenario, this.variant), links_of(scenario, this.variant)
+    env = {member: _env(member, this.variant) for member in members}
+    running = await setting.runtime.start(Stack(members, links, env), logs)
     stack.push_async_callback(running.stop)
     if setting.prometheus:
         this.notes += await setting.prometheus.set_targets(this.trial, this.variant.name, _urls(scenario, running))
-    lasts_s = sum(phase.lasts_s for phase in setting.phases)
     salt = f"{setting.run_id} {this.label}"
     urls = [running.address(service).url for service in scenario.load.services]
-    await driver.prepare(Plan(urls, scenario.load, lasts_s, this.seed, salt))
+    await driver.prepare(Plan(urls, scenario.load, setting.ends[-1][1], this.seed, salt, ends=setting.ends))
     if setting.prometheus:
         await setting.prometheus.scraping()  # so that the panels show the first second too
     this.t0_epoch_s = time.time() + LEAD_IN_S

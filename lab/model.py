@@ -112,11 +112,15 @@ MakeRequest = Callable[[Random, int], Request]
 
 @dataclass(frozen=True)
 class Operation:
-    """One kind of operation in a mix: `make(rng, n)` gives the request of the n-th arrival (n from 0)."""
+    """One kind of operation in a mix: `make(rng, n)` gives the request of the n-th arrival (n from 0).
+
+    With `phases` it is sent in those alone (open model only).
+    """
 
     name: str
     make: MakeRequest
     weight: float = 1.0
+    phases: Sequence[str] = ()
 
 
 Mix = str | Operation | Sequence[str | Operation]
@@ -233,10 +237,15 @@ class Phase:
 
 @dataclass(frozen=True)
 class Variant:
-    """The same system with a pattern off or on: environment per service. The first variant is the control."""
+    """The same system with a pattern off or on: environment per service. The first variant is the control.
+
+    A server that some variants name in `needs` is started for those alone. Where it cannot be had they are left out,
+    and the report says so; the control's servers must be there.
+    """
 
     name: str
     env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
+    needs: Sequence[Backing] = ()
 
 
 @dataclass(frozen=True)

@@ -21,11 +21,12 @@ from lab import handbook
 from lab.catalogue import Entry, read_all, shown
 from lab.console.plan import plan
 from lab.episode import Pass, Setting, episode_of, play, tables_of
-from lab.errors import Interrupted, LabError
+from lab.errors import Interrupted, LabError, MissingPart
 from lab.judge import judge
 from lab.machine import git_state, machine, package_versions
 from lab.model import Service, Variant
 from lab.observe.prometheus import Prometheus, Watch
+from lab.optional import optional, without
 from lab.places import HOME, ROOT, SCENARIOS, STATE
 from lab.progress import Progress
 from lab.record import (
@@ -87,7 +88,9 @@ def run_one(entry: Entry, options: Options) -> Run:
 
 async def _run(entry: Entry, options: Options) -> Run:
     tools = _check(entry, options)
+    entry, left_out = _within_reach(entry, tools)
     work = _open(entry, options)
+    work.notes += left_out
     began = time.monotonic()
     run: Run | None = None
     with _Signals() as signals:
@@ -141,9 +144,22 @@ def _check(entry: Entry, options: Options) -> Tools:
     for sentence in heal(STATE):
         print(sentence, file=sys.stderr)
     tools = Tools(HOME)
-    tools.need("prometheus", *parts_of(entry.scenario.members))
+    spared = optional(entry.scenario)
+    tools.need("prometheus", *parts_of(member for member in entry.scenario.members if member not in spared))
     tools.fault_proxy()
     return tools
+
+
+def _within_reach(entry: Entry, tools: Tools) -> tuple[Entry, list[str]]:
+    """The experiment less the variants whose own servers cannot be had, and a note for each such server."""
+    missing, notes = [], []
+    for server in optional(entry.scenario):
+        try:
+            tools.need(*parts_of([server]))
+        except MissingPart as error:
+            missing.append(server)
+            notes.append(f"Left out: every variant that needs {server.name}. {error}")
+    return (replace(entry, scenario=without(entry.scenario, missing)), notes) if missing else (entry, notes)
 
 
 def _open(entry: Entry, options: Options) -> Work:

@@ -175,6 +175,23 @@ def _env(where: str, env: Env) -> Problems:
             yield f"{where} sets {key}={value!r}; it takes text, a number or a truth value."
 
 
+def _sent_in(scenario: Scenario) -> Problems:
+    """Operations that are sent in some phases only."""
+    mix = scenario.load.mix
+    parts = [mix] if isinstance(mix, str | Operation) else list(mix)
+    choosy = [part for part in parts if isinstance(part, Operation) and part.phases]
+    phases = [phase.name for phase in scenario.phases]
+    for operation in choosy:
+        if not scenario.load.is_open:
+            yield f'operation "{operation.name}" names phases; users (closed model) send the whole mix in all of them.'
+        for name in operation.phases:
+            if name not in phases:
+                yield f'operation "{operation.name}" is sent in phase "{name}"; {_one_of(name, phases)}'
+    for phase in phases:
+        if parts and len(choosy) == len(parts) and not any(phase in operation.phases for operation in choosy):
+            yield f'phase "{phase}" has nothing to send: each operation names other phases.'
+
+
 def _phases(scenario: Scenario) -> Problems:
     if not scenario.phases:
         yield 'there are no phases; start with Phase("baseline", lasts_s=10).'
@@ -215,6 +232,20 @@ def _variants(scenario: Scenario) -> Problems:
                 name = str(getattr(member, "name", member))
                 yield f'variant "{variant.name}" changes {name}, which is not in this scenario; it has {known}.'
             yield from _env(f'variant "{variant.name}"', env)
+
+
+def _needs(scenario: Scenario) -> Problems:
+    """Servers that only some variants use."""
+    for variant in scenario.variants:
+        for server in variant.needs:
+            if server not in scenario.members:
+                yield f'variant "{variant.name}" needs {server.name}, which no link leads to.'
+    named = {server for variant in scenario.variants for server in variant.needs}
+    for phase in scenario.phases:
+        for target in (target for fault in phase.faults for target in fault.targets):
+            member = target.callee if isinstance(target, Link) else target
+            if member in named:
+                yield f'phase "{phase.name}" breaks {target.name}, which not every variant has.'
 
 
 def _claims(scenario: Scenario) -> Problems:
@@ -321,7 +352,9 @@ _LOOKS: tuple[Callable[[Scenario], Problems], ...] = (
     _topology,
     _load,
     _phases,
+    _sent_in,
     _variants,
+    _needs,
     _claims,
     _invariants,
     _panels,

@@ -12,7 +12,7 @@ from lab.errors import LabError, ScenarioError
 GOOD = '''"""A sound scenario."""
 
 from lab import (
-    Claim, Invariant, Link, Load, Operation, Panel, Phase, Readback, Scenario, Service, Variant,
+    Backing, Claim, Invariant, Link, Load, Operation, Panel, Phase, Readback, Scenario, Service, Variant,
     checkers, faults, metrics,
 )
 
@@ -41,6 +41,9 @@ scenario = Scenario(
 )
 '''
 
+TO = "to=exchange"
+TRADES = f'"POST /trades", {TO}'
+ON = 'Variant("on", {exchange: {"BREAKER": "on"}})'
 HELPS = 'Claim("it helps", "on", "fault", metrics.p90_ms(), at_most=50)'
 
 # what is changed in GOOD, into what, and words that the one error must hold
@@ -69,6 +72,14 @@ MISTAKES = [
     ("per_s=50", "per_s=50, timeout_s=-1", "timeout_s=-1"),
     ('Load("POST /trades"', 'Load("trades"', "it takes a verb and a path"),
     ('Load("POST /trades"', "Load([]", "empty mix"),
+    (TRADES, f'Operation("t", None, phases=["fault"]), {TO}', 'phase "baseline" has nothing to send'),
+    (
+        TRADES,
+        f'["GET /", Operation("t", None, phases=["fautl"])], {TO}',
+        '"fautl"; did you mean "fault"?',
+    ),
+    (f"{TRADES}, per_s=50", f'[Operation("t", None, phases=["fault"]), "GET /"], {TO}, users=2', "(closed model)"),
+    (ON, ON[:-1] + ', needs=[Backing("redis")])', 'variant "on" needs redis, which no link leads to'),
     ("to=exchange", 'to="exchange"', "load goes to 'exchange'"),
     ("to=exchange", "to=[]", "load goes to []"),
     ("to=exchange", 'to=[exchange, "payments"]', "a list of them that take turns"),

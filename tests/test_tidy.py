@@ -22,6 +22,7 @@ ALLOWED: dict[str, set[str]] = {
     "handbook": set(),
     "proxy": set(),
     "bench": set(),
+    "optional": set(),
     "record": set(),
     "fold": set(),
     "metrics": {"record", "fold"},

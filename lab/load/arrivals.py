@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, repeat
 from random import Random
 
 from lab.errors import ScenarioError
@@ -35,20 +35,26 @@ class Arrival:
         return f"00-{self.trace_id}-{self.n + 1:016x}-01"
 
 
-def schedule(load: Load, lasts_s: float, seed: int, salt: str = "") -> list[Arrival]:
+def schedule(
+    load: Load, lasts_s: float, seed: int, salt: str = "", ends: Sequence[tuple[str, float]] = ()
+) -> list[Arrival]:
     """Give every arrival of an open model in `lasts_s` seconds, in order of time.
 
     The same load, length, seed and salt give the same arrivals, byte for byte. `salt` (the run and the variant) goes
-    into the trace ids alone, so that runs with one seed can be told apart in a store of traces.
+    into the trace ids alone, so that runs with one seed can be told apart in a store of traces. `ends` says when each
+    phase ends, for operations that are sent in some phases only.
     """
     if load.per_s is None:
         raise ValueError("a closed model has no schedule: its users come back when they are answered; use stream()")
     due = _poisson(load.per_s, lasts_s, seed) if load.arrivals == "poisson" else _uniform(load.per_s, lasts_s)
-    return [_at(arrival, due_s) for arrival, due_s in zip(stream(load, seed, salt), due, strict=False)]
+    phases = [next((name for name, end_s in ends if due_s < end_s), None) for due_s in due]
+    return [_at(arrival, due_s) for arrival, due_s in zip(stream(load, seed, salt, phases), due, strict=True)]
 
 
-def stream(load: Load, seed: int, salt: str = "") -> Iterator[Arrival]:
-    """Give the requests of a load without end; the users of a closed model take them in this order.
+def stream(load: Load, seed: int, salt: str = "", phases: Iterable[str | None] | None = None) -> Iterator[Arrival]:
+    """Give the requests of a load, one for each of `phases` (the phase in which it is due, None where that is all one).
+
+    The users of a closed model take them in this order, without end.
 
     Times, choices from the mix and the requests themselves draw from random streams of their own: another arrival
     rate or another pattern leaves the n-th request as it was.
@@ -56,11 +62,16 @@ def stream(load: Load, seed: int, salt: str = "") -> Iterator[Arrival]:
     choices = Random(f"{seed} choices")
     requests = Random(f"{seed} requests")
     trace = hashlib.sha256(f"{seed} {salt}".encode()).hexdigest()[:16]
-    operations = load.operations
-    weights = [operation.weight for operation in operations]
-    for n in count():
+    for n, phase in zip(count(), repeat(None) if phases is None else phases, strict=False):
+        operations = operations_in(load, phase)
+        weights = [operation.weight for operation in operations]
         operation = operations[0] if len(operations) == 1 else choices.choices(operations, weights)[0]
         yield Arrival(n, math.nan, operation.name, _make(operation, requests, n), f"{trace}{n + 1:016x}")
+
+
+def operations_in(load: Load, phase: str | None) -> list[Operation]:
+    """The part of a load's mix that is sent in a phase; all of it where that is all one."""
+    return [each for each in load.operations if phase is None or not each.phases or phase in each.phases]
 
 
 def _uniform(per_s: float, lasts_s: float) -> list[float]:

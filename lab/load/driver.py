@@ -74,6 +74,7 @@ class Spawn(Protocol):
 class Plan:
     """A load to be sent to `base_urls` (`http://host:port` each) in turn, for `lasts_s` seconds.
 
+    `ends` says when each phase ends, see arrivals.schedule.
     `salt` (the run and the variant) keeps trace ids apart, see arrivals.schedule. Whatever is unanswered `drain_s`
     after the last operation's own time limit is given up.
     """
@@ -84,6 +85,7 @@ class Plan:
     seed: int
     salt: str = ""
     drain_s: float = 1.0
+    ends: Sequence[tuple[str, float]] = ()
 
 
 @dataclass(frozen=True)
@@ -238,7 +240,7 @@ class LoadDriver:
             think_s=load.think_s,
         )
         if load.is_open:
-            arrivals = schedule(load, self._plan.lasts_s, self._plan.seed, self._plan.salt)
+            arrivals = schedule(load, self._plan.lasts_s, self._plan.seed, self._plan.salt, self._plan.ends)
             self._due_s = [arrival.due_s for arrival in arrivals]
             self._tally = Tally(self._due_s)
             self._append(arrivals)

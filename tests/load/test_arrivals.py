@@ -1,5 +1,6 @@
 import json
 import math
+from dataclasses import replace
 from itertools import islice, pairwise
 from random import Random
 
@@ -103,6 +104,19 @@ def test_stream_is_the_schedule():
     closed = list(islice(stream(load(), seed=4), 100))
     assert [a.request for a in closed] == [a.request for a in schedule(load(), 2, seed=4)]
     assert all(math.isnan(arrival.due_s) for arrival in closed)
+
+
+def test_operations_are_sent_in_their_phases():
+    """An operation that names phases is sent in those alone, and leaves the requests of the others as they were."""
+    script = Operation("script", lambda rng, n: Request("POST", f"/script/{n}"), phases=["script"])
+    other = Operation("other", lambda rng, n: Request("GET", f"/other/{rng.random()}"))
+    ends = [("script", 0.5), ("load", 2.0), ("script-again", 2.5)]
+    sent = schedule(load(20, mix=[script, other]), 2.5, 3, ends=ends)
+    assert {arrival.operation for arrival in sent if arrival.due_s < 0.5} == {"script", "other"}
+    assert {arrival.operation for arrival in sent if arrival.due_s >= 0.5} == {"other"}
+    assert len(sent) == len(schedule(load(20, mix=[script, other]), 2.5, 3))
+    alone = schedule(load(20, mix=[script, replace(other, phases=["load", "script-again"])]), 2.5, 3, ends=ends)
+    assert [arrival.request.path for arrival in alone][:10] == [f"/script/{n}" for n in range(10)]
 
 
 def test_closed_has_no_schedule():

@@ -98,6 +98,7 @@ def _warnings(view: View) -> list[str]:
     found = []
     if view.record.scale != 1.0:
         found.append(f"A quick look: every phase was {view.record.scale:g} times as long as the scenario asks.")
+    found += [note for note in view.record.notes if note.startswith("Left out: ")]
     if view.missing:
         found.append(f"The run ended early: trial {view.trial} has nothing of {', '.join(view.missing)}.")
     return found

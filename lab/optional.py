@@ -1,0 +1,48 @@
+"""Servers that only some variants use: what a variant starts, and a scenario without those that cannot be had."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+
+from lab.model import Backing, Link, Member, Scenario, Variant
+
+
+def optional(scenario: Scenario) -> list[Backing]:
+    """Servers that a variant names in `needs`, and that the control does without."""
+    named = dict.fromkeys(server for variant in scenario.variants for server in variant.needs)
+    return [server for server in named if server not in scenario.variants[0].needs]
+
+
+def members_of(scenario: Scenario, variant: Variant) -> list[Member]:
+    """What a variant starts, callees first: all, but for servers that only other variants need."""
+    others = {server for each in scenario.variants for server in each.needs} - set(variant.needs)
+    return [member for member in scenario.members if member not in others]
+
+
+def links_of(scenario: Scenario, variant: Variant) -> list[Link]:
+    """The links between them."""
+    members = set(members_of(scenario, variant))
+    return [link for link in scenario.links if link.callee in members]
+
+
+def without(scenario: Scenario, missing: Collection[Backing]) -> Scenario:
+    """The scenario less these servers, the variants that need them, and what is claimed of those alone."""
+    variants = [variant for variant in scenario.variants if not set(variant.needs) & set(missing)]
+    names = {variant.name for variant in variants}
+    invariants = [
+        replace(
+            invariant,
+            variants=[name for name in invariant.variants if name in names],
+            broken_in=[name for name in invariant.broken_in if name in names],
+        )
+        for invariant in scenario.invariants
+        if not invariant.variants or names & set(invariant.variants)
+    ]
+    return replace(
+        scenario,
+        variants=variants,
+        links=[link for link in scenario.links if link.callee not in missing],
+        claims=[claim for claim in scenario.claims if claim.variant in names and claim.of in {None, *names}],
+        invariants=invariants,
+    )

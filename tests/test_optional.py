@@ -1,0 +1,67 @@
+"""Servers that only some variants use, and a scenario without them."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from lab import faults
+from lab.model import Backing, Check, Claim, Invariant, Link, Load, Metric, Phase, Scenario, Service, Variant
+from lab.optional import links_of, members_of, optional, without
+from lab.places import TARGETS
+from lab.validate import problems
+
+SHOP, FIRST, SECOND, CACHE = Service("exchange"), Backing("postgres"), Backing("mariadb"), Backing("redis")
+P90 = Metric("p90_ms", "ms")
+SCENARIO = Scenario(
+    title="Two servers",
+    handbook="7.4",
+    question="Which?",
+    links=[Link(SHOP, FIRST), Link(SHOP, SECOND), Link(SHOP, CACHE)],
+    load=Load("GET /", to=SHOP, per_s=1),
+    phases=[Phase("load", 1)],
+    variants=[
+        Variant("first-weak", needs=[FIRST]),
+        Variant("first", needs=[FIRST]),
+        Variant("second", needs=[SECOND]),
+    ],
+    claims=[
+        Claim("it hurts", "first-weak", "load", P90, at_least=1, control=True),
+        Claim("second is quick", "second", "load", P90, at_most=1),
+        Claim("first is like second", "first", "load", P90, at_most=1, of="second"),
+        Claim("first is like the weak", "first", "load", P90, at_most=1, of="first-weak"),
+    ],
+    invariants=[
+        Invariant("everywhere", Check("exactly_once")),
+        Invariant("both", Check("exactly_once"), variants=["first", "second"], broken_in=["first-weak", "second"]),
+        Invariant("second only", Check("exactly_once"), variants=["second"]),
+    ],
+)
+
+
+def test_a_variant_starts_its_own_servers_and_those_of_all() -> None:
+    """What only others need is not started, nor is a link to it."""
+    weak, _, second = SCENARIO.variants
+    assert members_of(SCENARIO, weak) == [FIRST, CACHE, SHOP]
+    assert members_of(SCENARIO, second) == [SECOND, CACHE, SHOP]
+    assert links_of(SCENARIO, second) == [Link(SHOP, SECOND), Link(SHOP, CACHE)]
+    assert optional(SCENARIO) == [SECOND], "the control's servers must be there"
+
+
+def test_what_is_left_without_a_server() -> None:
+    """Its variants go, with the claims and invariants that are about them; the others stay, and are sound."""
+    left = without(SCENARIO, [SECOND])
+    assert [variant.name for variant in left.variants] == ["first-weak", "first"]
+    assert SECOND not in left.members
+    assert [claim.text for claim in left.claims] == ["it hurts", "first is like the weak"]
+    assert [(i.text, list(i.variants), list(i.broken_in)) for i in left.invariants] == [
+        ("everywhere", [], []),
+        ("both", ["first"], ["first-weak"]),
+    ]
+    assert without(SCENARIO, []) == replace(SCENARIO, invariants=without(SCENARIO, []).invariants)
+
+
+def test_a_fault_must_find_its_server_in_each_variant() -> None:
+    """What not every variant has cannot be broken in all."""
+    link = SCENARIO.links[1]
+    broken = replace(SCENARIO, phases=[Phase("load", 1, [faults.silence(link)])])
+    assert any("not every variant has" in problem for problem in problems(broken, TARGETS))
