@@ -109,6 +109,15 @@ def share_of(profile: Profile, function: str) -> float:
     return hits / profile.samples if profile.samples else 0.0
 
 
+def own_shares(profile: Profile) -> dict[str, float]:
+    """By function, the share of samples, 0 to 1, that ended in it: all of them together are 1."""
+    own: dict[str, float] = {}
+    for stack, count in profile.stacks.items():
+        name = function_of(stack[-1])
+        own[name] = own.get(name, 0.0) + count / profile.samples
+    return own
+
+
 def _is(frame: str, function: str) -> bool:
     name = function_of(frame)
     return name == function or name.endswith(f".{function}")

@@ -298,7 +298,8 @@ def _metric(metric: Metric, scenario: Scenario) -> Problems:
         yield f'takes the metric "{metric.name}"; {_one_of(metric.name, known)}'
     links = [link.name for link in scenario.links]
     services = [member.name for member in scenario.members]
-    for arg, names in (("link", links), ("service", services)):
+    variants = [variant.name for variant in scenario.variants]
+    for arg, names in (("link", links), ("service", services), ("since", variants)):
         value = metric.args.get(arg)
         if value is not None and value not in names:
             yield f"measures {arg} {value}, which is not in this scenario; {_one_of(str(value), names)}"

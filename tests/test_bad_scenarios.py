@@ -104,6 +104,11 @@ MISTAKES = [
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90_ms"), "write it as a call"),
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90()"), "has no attribute 'p90'"),
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.attempts(other)"), "measures link payments->exchange"),
+    (
+        HELPS,
+        HELPS.replace("metrics.p90_ms()", 'metrics.profile_fall_points(exchange, "f", since="none")'),
+        "measures since none, which is not in this scenario",
+    ),
     (HELPS, HELPS.replace("it helps", "it hurts"), 'two claims read "it hurts"'),
     (", control=True", "", "no claim says that the control"),
     ('ask("exactly_once"', 'ask("exactly_twice"', 'did you mean "exactly_once"?'),

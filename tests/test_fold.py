@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.fold import Change, Profile, difference, parse, share_of, tree
+from lab.fold import Change, Profile, difference, own_shares, parse, share_of, tree
 
 TEXT = """\
 main (a.py:1);handle (a.py:5);hash (a.py:9) 30
@@ -83,3 +83,9 @@ def test_the_difference_is_of_shares_so_that_lengths_do_not_matter() -> None:
 
 def _walk(change: Change) -> list[Change]:
     return [change, *(below for child in change.children for below in _walk(child))]
+
+
+@given(STACKS.filter(bool))
+def test_own_shares_are_the_whole(stacks: dict[tuple[str, ...], int]) -> None:
+    """Each sample ended in one function: the shares of all add up to 1."""
+    assert sum(own_shares(Profile(stacks)).values()) == pytest.approx(1)

@@ -18,6 +18,7 @@ from lab.metrics.outcomes import (
     throughput_per_s,
 )
 from lab.metrics.physics import detect_s, longest_gap_s, recovery_s
+from lab.metrics.profiles import profile_fall_points, profile_fall_rank, profile_share
 from lab.metrics.registers import stale_reads
 from lab.metrics.services import (
     attempts,
@@ -26,7 +27,6 @@ from lab.metrics.services import (
     cpu_share,
     gauge_max,
     panel_max,
-    profile_share,
 )
 from lab.metrics.window import Window, window
 
@@ -55,6 +55,8 @@ __all__ = [
     "p99_ms",
     "p999_ms",
     "panel_max",
+    "profile_fall_points",
+    "profile_fall_rank",
     "profile_share",
     "recovery_s",
     "requests",

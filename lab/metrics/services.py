@@ -1,10 +1,9 @@
-"""What the services say of themselves: attempts, counters, gauges, CPU time, panels and profiles."""
+"""What the services say of themselves: attempts, counters, gauges, CPU time, and panels."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab import fold
 from lab.metrics.declare import Measured, metric, name_of
 from lab.metrics.window import Sample, Window
 from lab.model import Backing, Link, Service
@@ -74,19 +73,6 @@ def panel_max(window: Window, panel: str) -> Measured:
     return (
         Measured(max(values)) if values else Measured(None, why=f'the panel "{panel}" has no values in {window.text}')
     )
-
-
-@metric("")
-def profile_share(window: Window, service: Service | str, function: str) -> Measured:
-    """Share of a service's profile samples, 0 to 1, that have a function anywhere on the stack."""
-    name = name_of(service)
-    text = window.profile(name)
-    if text is None:
-        return Measured(None, why=f"{name} was not profiled in {window.text}")
-    profile = fold.parse(text)
-    if not profile.samples:
-        return Measured(None, why=f"the profile of {name} in {window.text} is empty")
-    return Measured(fold.share_of(profile, function))
 
 
 def _increase(window: Window, service: str, counted: Sequence[str], labels: dict[str, str]) -> Measured:

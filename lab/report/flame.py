@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lab.fold import Node, Profile, function_of, parse, tree
+from lab.fold import Node, Profile, own_shares, parse, tree
 from lab.report.view import View
 
 # A frame narrower than this in every variant is left out (its time stays in its caller): first those under 2 px, and
@@ -104,15 +104,7 @@ def _union(
 
 
 def _top(profiles: Sequence[Profile]) -> list[TopFunction]:
-    shares = [_own_shares(profile) for profile in profiles]
+    shares = [own_shares(profile) for profile in profiles]
     functions = {name for found in shares for name in found}
     ranked = sorted(functions, key=lambda name: (-max(found.get(name, 0.0) for found in shares), name))
     return [TopFunction(name, [found.get(name, 0.0) for found in shares]) for name in ranked[:MAX_TOP]]
-
-
-def _own_shares(profile: Profile) -> Mapping[str, float]:
-    own: dict[str, float] = {}
-    for stack, count in profile.stacks.items():
-        name = function_of(stack[-1])
-        own[name] = own.get(name, 0.0) + count / profile.samples
-    return own

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,9 @@ def plant(
     profiles: Mapping[str, str] | None = None,
     phases: Sequence[PhaseWindow] = PHASES,
     trials: int = 1,
+    both: bool = False,
 ) -> Run:
-    """Write a run of one variant `off`, and open it."""
+    """Write a run of variant `off`, or of `both` with the same phases, and open it."""
     fault = FaultSpec("silence", "exchange->payments", "payments silent")
     receipts = []
     if injected_s is not None:
@@ -78,14 +80,15 @@ def plant(
     for name, table in (("operations", rows), ("snapshots", snapshots), ("series", series)):
         write_table(path, name, table)
     for name, text in (profiles or {}).items():
-        file = path / "profiles" / "1-off" / name
+        file = path / "profiles" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
-    write_record(path, _record(episode, trials))
+    episodes = [episode, replace(episode, variant="on")] if both else [episode]
+    write_record(path, _record(episodes, trials))
     return read_run(path)
 
 
-def _record(episode: Episode, trials: int) -> Record:
+def _record(episodes: list[Episode], trials: int) -> Record:
     load = LoadSpec(["POST /trades"], "exchange", 50, "uniform", None, 0.0, TIMEOUT_S)
     spec = Spec(
         name="planted", file="", title="", summary="", sections=[], question="", idea="", predict=[], look_at=[],
@@ -95,7 +98,7 @@ def _record(episode: Episode, trials: int) -> Record:
     return Record(
         version=RECORD_VERSION, run="planted", spec=spec, runtime="local", seed=7, trials=trials, scale=1, command="",
         started_epoch_s=0, finished_epoch_s=0, machine=Machine("", "", "", 1, 1, ""), versions={}, proxy="",
-        git_commit=None, git_dirty=False, episodes=[episode], overhead_s=0,
+        git_commit=None, git_dirty=False, episodes=episodes, overhead_s=0,
     )  # fmt: skip
 
 

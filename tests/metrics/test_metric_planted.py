@@ -250,14 +250,35 @@ def test_a_panel_and_a_profile_give_numbers_too(tmp_path: Path) -> None:
         for at, value in ((9.0, 99.0), (11.0, 4.0), (12.0, 6.0), (21.0, 99.0))
     ]
     folded = "main (a.py:1);hash (a.py:9) 30\nmain (a.py:1);idle (a.py:3) 10\n"
-    run = plant(
-        tmp_path, HUNDRED, series=series, profiles={"exchange.fault.folded": folded, "exchange.recovery.folded": ""}
-    )
+    profiles = {"1-off/exchange.fault.folded": folded, "1-off/exchange.recovery.folded": ""}
+    run = plant(tmp_path, HUNDRED, series=series, profiles=profiles)
     assert taken(run, metrics.panel_max("Queue")) == near(6)
     assert taken(run, metrics.panel_max("Que")).why == 'the panel "Que" has no values in fault of off'
     assert taken(run, metrics.profile_share(exchange, "hash")) == near(0.75)
     assert taken(run, metrics.profile_share(exchange, "hash"), "baseline").why.startswith("exchange was not profiled")
     assert taken(run, metrics.profile_share(exchange, "hash"), "recovery").why.startswith("the profile of exchange in")
+
+
+def test_two_profiles_say_what_fell(tmp_path: Path) -> None:
+    """A share's fall in points, and its place among all falls of own shares; without both profiles, the reason."""
+    before = "main (a.py:1);hash (a.py:9) 60\nmain (a.py:1);sort (a.py:5) 30\nmain (a.py:1) 10\n"
+    after = "main (a.py:1);hash (a.py:9) 10\nmain (a.py:1);sort (a.py:5) 20\nmain (a.py:1) 70\n"
+    profiles = {"1-off/exchange.fault.folded": before, "1-on/exchange.fault.folded": after}
+    run = plant(tmp_path, HUNDRED, both=True, profiles=profiles | {"1-on/exchange.recovery.folded": after})
+
+    def points(function: str, phase: str = "fault") -> metrics.Measured:
+        return taken(run, metrics.profile_fall_points(exchange, function, since="off"), phase, variant="on")
+
+    def rank(function: str, phase: str = "fault") -> metrics.Measured:
+        return taken(run, metrics.profile_fall_rank(exchange, function, since="off"), phase, variant="on")
+
+    assert (points("hash"), points("sort"), points("main"), points("gone")) == (near(50), near(10), near(0), near(0))
+    assert (rank("hash"), rank("sort"), rank("main")) == (near(1), near(2), near(3))
+    assert rank("gone").why == "no sample of exchange in off ended in gone"
+    for missing in (points("hash", "recovery"), rank("hash", "recovery")):
+        assert missing.why == "exchange was not profiled in recovery of off"
+    nowhere = metrics.profile_fall_points(exchange, "hash", since="neither")
+    assert taken(run, nowhere, variant="on").why == "the run has no neither in trial 1: it ended before"
 
 
 # --- asking -----------------------------------------------------------------------------------------------------
@@ -295,8 +316,10 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
     one, two = ["a->b"], ["a", "b"]
     arguments = {"attempts": one, "attempts_per_request": one, "cpu_share": one, "panel_max": one}
     arguments |= {"counter_increase": two, "gauge_max": two, "profile_share": two}
+    three = ["a", "b", "c"]
+    arguments |= {"profile_fall_points": three, "profile_fall_rank": three}
     for name in metrics.names():
-        unit = {"ms": "ms", "s": "s"}.get(name.rsplit("_", 1)[-1], "")
+        unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")
         unit = "/s" if name.endswith("_per_s") else unit
         assert name in metrics.__all__
         made = getattr(metrics, name)(*arguments.get(name, []))

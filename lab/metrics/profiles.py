@@ -1,0 +1,67 @@
+"""Where the CPU time of a service went, as py-spy saw it, and how that differs between two variants."""
+
+from __future__ import annotations
+
+from lab.fold import Profile, own_shares, parse, share_of
+from lab.metrics.declare import Measured, metric, name_of
+from lab.metrics.window import Window, window
+from lab.model import Service
+
+
+class _Missing(Exception):
+    """There is no profile to look at, and why."""
+
+
+@metric("")
+def profile_share(window: Window, service: Service | str, function: str) -> Measured:
+    """Share of a service's profile samples, 0 to 1, that have a function anywhere on the stack."""
+    try:
+        return Measured(share_of(_profile(window, service), function))
+    except _Missing as missing:
+        return Measured(None, why=str(missing))
+
+
+@metric("points")
+def profile_fall_points(window: Window, service: Service | str, function: str, since: str) -> Measured:
+    """By how many points (hundredths of all samples) a function's share is lower than in the same phase of `since`.
+
+    `since` is a variant; the share is that of `profile_share`. Below 0 where the share has grown.
+    """
+    try:
+        now, before = _profile(window, service), _profile(_same_phase(window, since), service)
+    except _Missing as missing:
+        return Measured(None, why=str(missing))
+    return Measured(100 * (share_of(before, function) - share_of(now, function)))
+
+
+@metric("")
+def profile_fall_rank(window: Window, service: Service | str, function: str, since: str) -> Measured:
+    """Which place a function has in the difference of two flame graphs, the largest fall since variant `since` first.
+
+    By own share: samples that ended in the function. 1 means that the difference points at it, and at no other.
+    """
+    try:
+        now, before = _profile(window, service), _profile(_same_phase(window, since), service)
+    except _Missing as missing:
+        return Measured(None, why=str(missing))
+    after, own = own_shares(now), own_shares(before)
+    if function not in own:
+        return Measured(None, why=f"no sample of {name_of(service)} in {since} ended in {function}")
+    falls = {name: share - after.get(name, 0.0) for name, share in own.items()}
+    return Measured(sum(fall >= falls[function] for fall in falls.values()))
+
+
+def _same_phase(here: Window, variant: str) -> Window:
+    return window(here.run, variant, here.phase.name, here.trial)
+
+
+def _profile(of: Window, service: Service | str) -> Profile:
+    """Raises _Missing where there is none, or an empty one."""
+    name = name_of(service)
+    text = None if of.missing else of.profile(name)
+    if text is None:
+        raise _Missing(of.missing or f"{name} was not profiled in {of.text}")
+    profile = parse(text)
+    if not profile.samples:
+        raise _Missing(f"the profile of {name} in {of.text} is empty")
+    return profile
