@@ -1,21 +1,22 @@
 """
-Ledger: writes each booking into the books once, at a pace that its one clerk can keep.
+Ledger: writes each booking into the books once, one after another, and into the standby's before it says so.
 
-    client -> exchange -> (link) -> payments -> (link) -> ledger
-                                                          ^^^^^^ here, the last in the row; entries are kept in memory
+    client -> exchange -> (link) -> payments -> (link) -> ledger [-> (link) -> ledger as standby]
+                                                          ^^^^^^ here; entries are kept in memory
 
-POST /entries        with Idempotency-Key: 201 and the entry; 503 at once where QUEUE bookings wait already
+POST /entries        with Idempotency-Key: 201 and the entry; 503 at once where QUEUE bookings wait already;
+                     502 where the standby did not write it, which may be asked again under the same key
 GET /entries/keys    the key of every entry, once for each entry: `{"effects": [...]}`, for checkers
 
-Each booking takes WORK_MS of one core, one after another, so that 1,000 / WORK_MS a second is its capacity. Who gave
-up waiting is not taken out of the queue: the work is done for nobody. The key is looked at when the work is done, as a
-unique index would; a retry costs the same as a first attempt, and is booked as none.
+A booking takes WORK_MS of waiting, as for a disc, and with a standby the time until that has it too. So the capacity is
+one booking in that time, and a standby that is further away is a ledger that can do less. Who gave up waiting is not
+taken out of the queue: the work is done for nobody. The key is looked at when the work is done, as a unique index
+would; a retry costs as much as a first attempt, and is booked as none.
 """
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -23,16 +24,30 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from prometheus_client import Counter, Gauge
 
-from targets.kit import Count, Millis, Problem, Service, Settings, answer, read_json, serve
-from targets.kit.labour import hash_password, rounds_for
+from targets.kit import (
+    Count,
+    Millis,
+    NoAnswer,
+    Peer,
+    Problem,
+    Seconds,
+    Service,
+    Settings,
+    Url,
+    answer,
+    read_json,
+    serve,
+)
 
 LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, kw_only=True)
 class LedgerSettings(Settings):
-    """What the ledger can be told."""
+    """What the ledger can be told; without STANDBY_URL it has no standby."""
 
+    standby_url: Url = ""
+    standby_timeout_s: Seconds = 5.0
     work_ms: Millis = 10.0
     queue: Count = 50
 
@@ -45,69 +60,81 @@ class NewEntry(Struct, frozen=True, forbid_unknown_fields=True):
 
 @dataclass
 class Ledger:
-    """Answers the routes. `waiting` counts bookings in the queue and at work."""
+    """Answers the routes. `waiting` shows the bookings in the queue and at work, of which there are `held`."""
 
-    queue: int
-    rounds: int
-    clerk: ThreadPoolExecutor
-    attempts: Counter
+    settings: LedgerSettings
+    standby: Peer | None
+    booked: Counter
+    repeated: Counter
     refused: Counter
     waiting: Gauge
+    pen: asyncio.Lock = field(default_factory=asyncio.Lock)  # first come, first served
     entries: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     held: int = 0
 
     async def post_entry(self, request: web.Request) -> web.Response:
-        """Wait for the clerk, and book."""
+        """Wait for the turn, and book."""
         key = request.headers.get("Idempotency-Key", "")
         if not 0 < len(key) <= LONGEST_KEY:
             raise Problem(400, "idempotency-key-missing", f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters.")
         asked = await read_json(request, NewEntry)
-        self.attempts.inc()
-        if self.held >= self.queue:
+        if self.held >= self.settings.queue:
             self.refused.inc()
             raise Problem(503, "ledger-busy", f"{self.held} bookings wait already; come back later.")
-        # A task of its own: the work goes on where the caller goes away.
-        return answer(await asyncio.shield(asyncio.ensure_future(self.book(key, asked))), 201)
-
-    async def book(self, key: str, asked: NewEntry) -> dict[str, object]:
-        """Do the work, then write the entry unless its key is in the books."""
-        self.held += 1
-        self.waiting.set(self.held)
+        self._hold(+1)
         try:
-            await asyncio.get_running_loop().run_in_executor(self.clerk, hash_password, key, self.rounds)
+            async with self.pen:
+                await self.write(key, asked)
         finally:
-            self.held -= 1
-            self.waiting.set(self.held)
-        if key not in self.known:
-            self.known.add(key)
-            self.entries.append(key)
-        return {"key": key, "amount_cents": asked.amount_cents}
+            self._hold(-1)
+        return answer({"key": key, "amount_cents": asked.amount_cents}, 201)
+
+    async def write(self, key: str, asked: NewEntry) -> None:
+        """Do the work, then write the entry unless its key is in the books."""
+        await asyncio.sleep(self.settings.work_ms / 1000)
+        if self.standby is not None:
+            await self._write_there(self.standby, key, asked)
+        if key in self.known:
+            self.repeated.inc()
+            return
+        self.known.add(key)
+        self.entries.append(key)
+        self.booked.inc()
+
+    async def _write_there(self, standby: Peer, key: str, asked: NewEntry) -> None:
+        try:
+            got = await standby.post("/entries", {"amount_cents": asked.amount_cents}, {"Idempotency-Key": key})
+        except NoAnswer as none:
+            raise Problem(502, "standby-silent", f"{none}; ask again with the same key.") from none
+        if got.status != 201:
+            raise Problem(502, "standby-failed", f"The standby answered {got.status}; ask again with the same key.")
 
     async def get_keys(self, request: web.Request) -> web.Response:
         """The key of every entry; one that was booked twice stands there twice."""
         return answer({"effects": self.entries})
 
+    def _hold(self, more: int) -> None:
+        self.held += more
+        self.waiting.set(self.held)
+
 
 def build(settings: LedgerSettings, service: Service) -> web.Application:
     """The application."""
     registry = service.metrics.registry
-    clerk = ThreadPoolExecutor(1, "clerk")
+    standby = None
+    if settings.standby_url:
+        standby = service.peer("standby", settings.standby_url, settings.standby_timeout_s)
     ledger = Ledger(
-        settings.queue,
-        rounds_for(settings.work_ms),
-        clerk,
-        Counter("ledger_attempts", "Bookings asked for, again or for the first time.", registry=registry),
+        settings,
+        standby,
+        Counter("ledger_booked", "Entries written.", registry=registry),
+        Counter("ledger_repeated", "Work done for a booking that was in the books already.", registry=registry),
         Counter("ledger_refused", "Bookings refused since too many waited.", registry=registry),
         Gauge("ledger_waiting", "Bookings in the queue and at work.", registry=registry),
     )
     app = web.Application()
     app.add_routes([web.post("/entries", ledger.post_entry), web.get("/entries/keys", ledger.get_keys)])
-
-    async def dismiss(_: web.Application) -> None:
-        clerk.shutdown(wait=False, cancel_futures=True)
-
-    app.on_cleanup.append(dismiss)
     return app
 
 

@@ -48,7 +48,7 @@ class Budget:
     So over time retries are `ratio` of the requests at most, and after a quiet stretch `reserve` more. It begins full.
     """
 
-    def __init__(self, ratio: float, reserve: float = 5.0) -> None:
+    def __init__(self, ratio: float, reserve: float = 3.0) -> None:
         if not ratio > 0 or reserve < 1:
             raise ValueError(f"ratio is {ratio}, reserve {reserve}; it takes a ratio over 0 and a reserve of 1 or more")
         self.ratio = ratio

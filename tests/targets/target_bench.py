@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -36,3 +37,10 @@ def series(target: Running, name: str, **labels: str) -> float:
         for sample in family.samples
         if sample.name == name and labels.items() <= sample.labels.items()
     )
+
+
+async def until(target: Running, name: str, value: float, **labels: str) -> None:
+    """Wait until a series has this value, for 5 seconds at most."""
+    async with asyncio.timeout(5):
+        while series(target, name, **labels) != value:  # noqa: ASYNC110 - a metric sets no Event
+            await asyncio.sleep(0.005)

@@ -249,3 +249,30 @@ async def test_calls_that_wait_do_not_queue_in_the_client(start_exchange: Start)
     assert seen == 150
     assert statuses == {504}
     assert attempts(exchange) == 150
+
+
+async def test_a_failed_charge_is_tried_again(http: ClientSession, start: Start, start_exchange: Start) -> None:
+    """Two failures, then a charge: one trade, three attempts, and the client sees only that it went well."""
+    exchange = await start_exchange((await answering(start, 500, 503, 201)).url, retries=3)
+    status, body, _ = await trade(http, exchange, {"id": "t-1"})
+    assert (status, body["trade"]["outcome"]) == (201, "charged")
+    assert attempts(exchange) == 3
+    assert series(exchange, "retries_total", peer="payments") == 2
+
+
+async def test_a_quarrel_is_not_tried_again(http: ClientSession, start: Start, start_exchange: Start) -> None:
+    """A 4xx would be the same next time."""
+    exchange = await start_exchange((await answering(start, 422)).url, retries=3)
+    assert (await trade(http, exchange))[0] == 502
+    assert attempts(exchange) == 1
+
+
+async def test_the_budget_bounds_the_retries(http: ClientSession, start: Start, start_exchange: Start) -> None:
+    """Thirty trades that all fail and a budget of a tenth: the reserve of three, and a tenth of thirty."""
+    exchange = await start_exchange((await answering(start, 500)).url, retries=3, retry_budget=0.1)
+    for _ in range(30):
+        await trade(http, exchange)
+    retries = series(exchange, "retries_total", peer="payments")
+    assert 3 + 2 <= retries <= 3 + 3  # the bucket was full at first, and what came on top was lost
+    assert attempts(exchange) == 30 + retries
+    assert series(exchange, "retries_denied_total", peer="payments") == 29  # the first one spent the reserve

@@ -6,8 +6,11 @@ import asyncio
 from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, web
 from target_bench import Start, series
+
+from targets import ledger
+from targets.kit import Running, Service, Settings
 
 BODY = {"amount_cents": 500, "buyer": "alice", "seller": "bob"}
 
@@ -120,3 +123,66 @@ async def test_broken_json_is_a_bad_request(http: ClientSession, start_payments:
     async with http.post(f"{payments.url}/charges", data=b"{", headers={"Idempotency-Key": "t-1"}) as response:
         assert response.status == 400
         assert (await response.json(content_type=None))["type"].endswith("malformed-json")
+
+
+async def ledger_that_answers(start: Start, *statuses: int) -> Running:
+    """A ledger that answers with these statuses in turn, the last one for ever."""
+    left = list(statuses)
+
+    def build(settings: Settings, service: Service) -> web.Application:
+        async def post(request: web.Request) -> web.Response:
+            return web.json_response({}, status=left.pop(0) if len(left) > 1 else left[0])
+
+        app = web.Application()
+        app.router.add_post("/entries", post)
+        return app
+
+    return await start(Settings(service_name="ledger"), build)
+
+
+def attempts_at_the_ledger(payments: Running) -> float:
+    """As the engine counts them."""
+    return series(payments, "http_client_request_duration_seconds_count", peer="ledger")
+
+
+async def test_a_charge_is_in_the_books(http: ClientSession, start: Start, start_payments: Start) -> None:
+    """With a ledger, a charge is acknowledged once it is booked there under its key; a replay is not booked again."""
+    books = await start(ledger.LedgerSettings(service_name="ledger", work_ms=1), ledger.build)
+    payments = await start_payments(ledger_url=books.url)
+    for _ in range(2):
+        assert (await charge(http, payments.url, "t-1"))[0] == 201
+    assert await read(http, f"{books.url}/entries/keys") == {"effects": ["t-1"]}
+    assert attempts_at_the_ledger(payments) == 1
+
+
+async def test_a_booking_that_fails_is_tried_again(http: ClientSession, start: Start, start_payments: Start) -> None:
+    """As often as RETRIES says; then there is no charge, and the same key may begin anew."""
+    payments = await start_payments(ledger_url=(await ledger_that_answers(start, 503, 502, 503, 201)).url, retries=2)
+    status, problem, _ = await charge(http, payments.url, "t-1")
+    assert (status, problem["type"]) == (502, "tag:chaos-lab,2026:charge-not-booked")
+    assert attempts_at_the_ledger(payments) == 3
+    assert await read(http, f"{payments.url}/charges/keys") == {"effects": []}
+    status, _, headers = await charge(http, payments.url, "t-1")
+    assert (status, "Idempotent-Replay" in headers) == (201, False)
+    assert await read(http, f"{payments.url}/charges/keys") == {"effects": ["t-1"]}
+    assert series(payments, "retries_total", peer="ledger") == 2
+
+
+async def test_a_ledger_that_says_no_is_not_asked_again(
+    http: ClientSession, start: Start, start_payments: Start
+) -> None:
+    """A 4xx would be the same next time."""
+    payments = await start_payments(ledger_url=(await ledger_that_answers(start, 400)).url, retries=3)
+    assert (await charge(http, payments.url, "t-1"))[0] == 502
+    assert attempts_at_the_ledger(payments) == 1
+
+
+async def test_whoever_waits_for_a_charge_shares_its_failure(
+    http: ClientSession, start: Start, start_payments: Start
+) -> None:
+    """Five requests with one key while the ledger is silent: its two attempts are made once, not five times."""
+    silent = await start(ledger.LedgerSettings(service_name="ledger", work_ms=60_000, shutdown_grace_s=0), ledger.build)
+    payments = await start_payments(ledger_url=silent.url, ledger_timeout_s=0.2, retries=1)
+    answers = await asyncio.gather(*(charge(http, payments.url, "t-1") for _ in range(5)))
+    assert {status for status, _, _ in answers} == {502}
+    assert attempts_at_the_ledger(payments) == 2
