@@ -1,8 +1,9 @@
 """
 Retry storm: retries help against a moment's failure, and turn a shortage into a collapse.
 
-The ledger loses half of its capacity for a while. Each hop before it tries again, at once, three times: what was a
-shortage of a few percent becomes sixteen times the load, and stays when the capacity is back. A retry budget bounds it.
+The ledger's standby moves further away for a while, and the ledger can do less than half of what it could. Both hops
+before it try again, at once, three times each: a shortage of a fifth becomes sixteen times the load, and stays when the
+capacity is back. Waiting between attempts does not end it. A budget for retries keeps it from beginning.
 """
 
 from random import Random
@@ -26,36 +27,37 @@ from lab import (
     metrics,
 )
 
-# 40 ms of one core for each booking: 25 a second at most, and half of that when it is held back. 13 trades a second are
-# half of the one and a little more than the other. The queue has no bound worth the name: once half a second of work is
+# One booking at a time: 25 ms of the ledger's own and 30 ms until the standby has it, 18 a second at most; 8 with the
+# standby 65 ms further away. 10 trades a second lie between the two, evenly spread: what happens is to come from the
+# shortage, not from a chance cluster of arrivals. The queue has no bound worth the name: once half a second of work is
 # in it, all of it is for somebody who has given up.
-ledger = Service("ledger", env={"WORK_MS": 40, "QUEUE": 10_000})
+standby = Service("standby", module="ledger", env={"WORK_MS": 25})
+ledger = Service("ledger", env={"WORK_MS": 25, "QUEUE": 10_000})
 payments = Service("payments", env={"LEDGER_TIMEOUT_S": 0.5})
-exchange = Service("exchange", env={"PAYMENTS_TIMEOUT_S": 8})  # payments' own attempts end before
-charge, book = Link(exchange, payments), Link(payments, ledger)
-
-
-def trade(rng: Random, n: int) -> Request:
-    """A trade with an id of its own, so that its charge and its entry can be found again."""
-    return Request(
-        "POST", "/trades", {"id": f"trade-{n}", "amount_cents": rng.randrange(100, 10_000)}, key=f"trade-{n}"
-    )
-
+exchange = Service("exchange", env={"PAYMENTS_TIMEOUT_S": 5})  # longer than all attempts of payments take
+charge, book, copy = Link(exchange, payments), Link(payments, ledger), Link(ledger, standby)
 
 AT_ONCE = {"RETRIES": 3}  # at both hops
 BACKOFF = {**AT_ONCE, "RETRY_BACKOFF_S": 0.1}
 BUDGET = {**BACKOFF, "RETRY_BUDGET": 0.05}
 
+
+def trade(rng: Random, n: int) -> Request:
+    """A trade with an id of its own, so that its charge and its entry can be found again."""
+    body = {"id": f"trade-{n}", "amount_cents": rng.randrange(100, 10_000)}
+    return Request("POST", "/trades", body, key=f"trade-{n}")
+
+
 scenario = Scenario(
     title="Retry storm",
     handbook=["7.6.1", "8.5.5"],
     question="Does the exchange come back when the ledger has its capacity back?",
-    links=[charge, book],
-    load=Load(Operation("POST /trades", trade), to=exchange, per_s=13, arrivals="poisson", timeout_s=40),
+    links=[charge, book, copy],
+    load=Load(Operation("POST /trades", trade), to=exchange, per_s=10),
     phases=[
-        Phase("baseline", lasts_s=10),
-        Phase("fault", lasts_s=20, faults=[faults.slow(ledger, share=0.5)]),
-        Phase("recovery", lasts_s=20),
+        Phase("baseline", lasts_s=5),
+        Phase("fault", lasts_s=12, faults=[faults.latency(copy, ms=65)]),
+        Phase("recovery", lasts_s=13),
     ],
     variants=[
         Variant("at-once", {exchange: AT_ONCE, payments: AT_ONCE}),
@@ -63,6 +65,8 @@ scenario = Scenario(
         Variant("budget", {exchange: BUDGET, payments: BUDGET}),
     ],
     claims=[
+        # 4 x 4 attempts at the ledger for a failed trade, over the 8 s that their time-outs take: 16 to each trade in
+        # the end. In the fault it is fewer, for the first 3 s are good, and the last trades have only begun.
         Claim(
             "retries multiply the load",
             "at-once",
@@ -71,21 +75,28 @@ scenario = Scenario(
             at_least=4,
             control=True,
         ),
+        # 16 x 10 attempts a second for a ledger of 18: the queue grows on, and each attempt is late.
         Claim(
             "it stays down with the fault gone",
             "at-once",
             "recovery",
             metrics.success_ratio(),
-            at_most=0.5,
+            at_most=0.1,
             control=True,
         ),
+        # Back-off changes when the attempts are made, not how many.
+        Claim("waiting in between does not help", "backoff", "recovery", metrics.success_ratio(), at_most=0.1),
+        # 5 % of the requests of each hop, and the 3 retries that a full budget holds: for 120 trades at most 9 retries
+        # at the exchange and 9 at payments, 1.15 in all.
         Claim("the budget bounds the load", "budget", "fault", metrics.attempts_per_request(book), at_most=1.2),
-        Claim("it recovers by itself", "budget", "recovery", metrics.recovery_s(), at_most=5),
-        Claim("health costs nothing", "budget", "baseline", metrics.success_ratio(), at_least=0.999),
+        # The queue of 12 s at 10 x 1.15 - 8 a second, cleared up at 18 - 10 x 1.1 until half a second of it is left: 4
+        # to 5 s. On a machine that adds 6 ms to each booking it is twice that.
+        Claim("it recovers by itself", "budget", "recovery", metrics.recovery_s(), at_most=9),
+        Claim("health costs nothing", "budget", "baseline", metrics.success_ratio(), at_least=0.99),
     ],
     invariants=[
-        Invariant("a trade is charged once", checkers.ask("exactly_once", readback="charges")),
-        Invariant("a trade is booked once", checkers.ask("exactly_once", readback="entries")),
+        Invariant("an acknowledged trade is charged exactly once", checkers.ask("exactly_once", readback="charges")),
+        Invariant("an acknowledged trade is booked exactly once", checkers.ask("exactly_once", readback="entries")),
     ],
     readbacks=[Readback("charges", payments, "/charges/keys"), Readback("entries", ledger, "/entries/keys")],
     panels=[
@@ -96,41 +107,45 @@ scenario = Scenario(
             legend="to {{peer}}",
             live=True,
         ),
-        Panel("Waiting at the ledger", "max(ledger_waiting)", legend="bookings", live=True),
+        Panel("Waiting at the ledger", 'max(ledger_waiting{service="ledger"})', legend="bookings", live=True),
+        Panel(
+            "Work for bookings that are in the books already",
+            'rate(ledger_repeated_total{service="ledger"}[5s])',
+            unit="reqps",
+            legend="done again",
+        ),
         Panel(
             "Retries left out for want of budget",
             "sum by (service) (rate(retries_denied_total[5s]))",
             unit="reqps",
             legend="{{service}}",
         ),
-        Panel(
-            "Trades by answer",
-            "sum by (http_response_status_code)"
-            ' (rate(http_server_request_duration_seconds_count{service="exchange",http_route="/trades"}[5s]))',
-            unit="reqps",
-            legend="{{http_response_status_code}}",
-        ),
     ],
     idea=(
         "A retry is a bet that the failure was bad luck. Where the reason is a lack of capacity the bet is lost each "
-        "time, and each bet takes away more of what lacks. Hops multiply: three retries at each of two are sixteen "
-        "attempts at the third. Work done for callers who have given up keeps the queue full and everyone else "
-        "waiting past their time-out, so the collapse can outlive its cause: a metastable failure. Back-off spreads "
-        "the attempts; only a budget, retries as a share of requests, bounds their number."
+        "time, and each bet takes away more of what lacks. Hops multiply: four attempts at each of two are sixteen at "
+        "the third. Work for callers who have given up keeps the queue full and everyone else waiting past their "
+        "time-out, so the collapse outlives its cause: a metastable failure. Back-off moves the attempts and leaves "
+        "their number as it is; where new requests keep coming, only a bound on that number helps, such as a budget "
+        "that lets retries be a share of the requests."
     ),
     predict=[
-        "13 trades a second, three retries at two hops: how many attempts a second reach the ledger at worst?",
-        "The ledger is whole again after 20 s. What is in its queue then, and who still waits for it?",
-        "With a budget of 5 % at each hop: what is the most that the ledger can see?",
+        "10 trades a second, three retries at two hops: how many attempts a second reach the ledger at worst?",
+        "The ledger has its capacity back after 12 s. What is in its queue then, and who still waits for it?",
+        "With a budget of 5 % at each hop: what is the most that the ledger can see, and how long does it clear up?",
     ],
     look_at=[
-        "Attempts by hop: the distance between the two lines, and which of them the back-off moves.",
-        "Waiting at the ledger: how long it grows after the fault is over, with work for nobody.",
-        "Recovery physics: which variants recover, and how long it takes them.",
+        "Attempts by hop: 10, then 4 x 10, then 16 x 10; with back-off the same, a little later.",
+        "Waiting at the ledger: with a budget it goes back to nothing; without, it grows on with the fault over.",
+        "Work for bookings that are in the books already: what the ledger is busy with, 18 times a second.",
+        "The budget saves the recovery, not the trades in the fault: those wait behind others that have given up.",
     ],
     exercises=[
         Exercise("Let only the exchange retry, and payments not. What is lost, what is won?", "RETRIES"),
-        Exercise("A queue of 10: how does a ledger that refuses early change the storm?", "QUEUE"),
+        Exercise("A queue of 5: which trades succeed in the fault now, and which variant comes back?", "QUEUE"),
         Exercise("A budget of 50 %: does it still recover? Find the share at which it tips over.", "RETRY_BUDGET"),
+        Exercise(
+            "Arrivals as chance has them, a little faster: does the storm need a fault at all?", 'arrivals="poisson"'
+        ),
     ],
 )

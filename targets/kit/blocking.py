@@ -37,7 +37,7 @@ class BlockingPeer(Peer):
         try:
             connection.request(method, address.path + path, body, dict(headers))
             response = connection.getresponse()
-            return Answer(response.status, response.headers, response.read())
+            return Answer(response.status, dict(response.getheaders()), response.read())
         except (OSError, http.client.HTTPException) as none:
             raise NoAnswer(self.name, failure_of(none), str(none)) from none
         finally:
