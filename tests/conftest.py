@@ -16,6 +16,7 @@ REAL = (
     "e2e",
     "checkers/test_linearizable_properties.py",
     "dashboards/test_dashboard_expressions.py",
+    "dashboards/test_rules.py",
     "conformance",
     "scripts",
     "report",

@@ -36,14 +36,14 @@ def build(spec: Spec) -> dashboard.Dashboard:
     own = [_graph(panel, span) for panel, span in zip(spec.panels, _spans(len(spec.panels)), strict=True)]
     links = [_report(spec, "#panels")]
     made = _row(made, "What this experiment looks at", own, chosen, links) if own else made
-    for title, graphs in (
-        ("Requests, errors, duration", services.red()),
-        ("Calls between services", services.calls() if spec.links else ()),
-        ("Fault proxies", services.proxies() if spec.links else ()),
-        ("Service level and alerts", services.alerts()),
-        ("Machine", services.machine()),
+    for title, graphs, matchers in (
+        ("Requests, errors, duration", services.red(), chosen),
+        ("Calls between services", services.calls() if spec.links else (), chosen),
+        ("Fault proxies", services.proxies() if spec.links else (), 'run="$run"'),  # all variants' links bear one name
+        ("Service level and alerts", services.alerts(), chosen),
+        ("Machine", services.machine(), chosen),
     ):
-        made = _row(made, title, graphs, chosen, links) if graphs else made
+        made = _row(made, title, graphs, matchers, links) if graphs else made
     return made
 
 

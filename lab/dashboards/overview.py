@@ -27,16 +27,16 @@ def build(specs: Sequence[Spec]) -> dashboard.Dashboard:
     made = made.with_panel(look.panel(services.course("scenario, run, variant", "{{scenario}}: {{variant}}"), CHOSEN))
     made = made.with_panel(look.prose("Experiments", _list(specs), look.HALF, 10))
     made = made.with_panel(_faults())
-    for title, graphs in (
-        ("Requests, errors, duration", services.red()),
-        ("Service level and alerts", services.alerts()),
-        ("Calls between services", services.calls()),
-        ("Fault proxies", services.proxies()),
-        ("Machine", services.machine()),
+    for title, graphs, matchers in (
+        ("Requests, errors, duration", services.red(), CHOSEN),
+        ("Service level and alerts", services.alerts(), CHOSEN),
+        ("Calls between services", services.calls(), CHOSEN),
+        ("Fault proxies", services.proxies(), 'run=~"$run"'),
+        ("Machine", services.machine(), CHOSEN),
     ):
         made = made.with_row(dashboard.Row(title))
         for graph in graphs:
-            made = made.with_panel(look.panel(graph, CHOSEN))
+            made = made.with_panel(look.panel(graph, matchers))
     return made
 
 
