@@ -120,7 +120,9 @@ def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> Non
         assert shown["links"][0]["url"] == f"/public/reports/{spec.name}/${{run}}/index.html#panels"
     for panel in panels(whole):
         for target in panel.get("targets", ()):
-            whose = 'run="$run"' if panel["title"].startswith("Bytes") else f'scenario="{spec.name}",run="$run",variant=~'
+            whose = (
+                'run="$run"' if panel["title"].startswith("Bytes") else f'scenario="{spec.name}",run="$run",variant=~'
+            )
             assert "{" + whose in target["expr"]
     text = by_title[""]["options"]["content"]
     assert all(words in text for words in (spec.question, spec.idea, *spec.look_at))
