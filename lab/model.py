@@ -58,11 +58,13 @@ Member = Service | Backing
 class Link:
     """One caller's way to one callee: a fault proxy of its own, so that this edge can be broken alone.
 
-    The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`).
+    The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`). With `distance_ms`, the two are that
+    far apart: whatever either sends arrives so much later, always.
     """
 
     caller: Service
     callee: Member
+    distance_ms: int = 0
 
     @property
     def name(self) -> str:

@@ -37,7 +37,7 @@ def to_spec(scenario: Scenario, name: str, file: Path, summary: str, scale: floa
         look_at=list(scenario.look_at),
         exercises=[ExerciseSpec(exercise.text, exercise.knob) for exercise in scenario.exercises],
         members=[MemberSpec(member.name, _kind(member)) for member in scenario.members],
-        links=[LinkSpec(link.name, link.caller.name, link.callee.name) for link in scenario.links],
+        links=[LinkSpec(link.name, link.caller.name, link.callee.name, link.distance_ms) for link in scenario.links],
         load=LoadSpec(
             operations=[operation.name for operation in load.operations],
             to=", ".join(service.name for service in load.services),

@@ -153,6 +153,8 @@ def _topology(scenario: Scenario) -> Problems:
             yield f"link {link.name}: the caller is not a Service; servers we did not write only answer."
         if link.caller == link.callee:
             yield f"link {link.name} goes from a service to itself; a link needs two ends."
+        if not isinstance(link.distance_ms, int) or link.distance_ms < 0:
+            yield f"link {link.name} has distance_ms={link.distance_ms!r}; it takes whole milliseconds, 0 or more."
     for name in _repeated(link.name for link in scenario.links):
         yield f"link {name} is there twice; one link is one proxy."
     for name in _repeated(member.name for member in scenario.members):
@@ -312,10 +314,12 @@ def _invariants(scenario: Scenario) -> Problems:
             yield f'invariant "{invariant.text}" takes the checker "{invariant.check.name}"; ' + _one_of(
                 invariant.check.name, checkers.names()
             )
-        asked = invariant.check.args.get("readback")
         names = [readback.name for readback in scenario.readbacks]
-        if asked is not None and asked not in names:
-            yield f'invariant "{invariant.text}" needs the readback "{asked}"; {_one_of(str(asked), names)}'
+        args = invariant.check.args
+        several = [name.strip() for name in str(args["readbacks"]).split(",")] if "readbacks" in args else []
+        for asked in [*(str(args[one]) for one in ("readback",) if one in args), *several]:
+            if asked not in names:
+                yield f'invariant "{invariant.text}" needs the readback "{asked}"; {_one_of(asked, names)}'
         for name in [*invariant.variants, *invariant.broken_in]:
             if name not in variants:
                 yield f'invariant "{invariant.text}" names variant "{name}"; {_one_of(name, variants)}'

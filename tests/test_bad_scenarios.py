@@ -61,6 +61,8 @@ MISTAKES = [
     ("links=[charge]", "links=[charge, charge]", "is there twice"),
     ("links=[charge]", "links=[other]", "breaks link exchange->payments, which is not in links"),
     ("charge = Link(exchange, payments)", "charge = Link(exchange, exchange)", "from a service to itself"),
+    ("charge = Link(exchange, payments)", "charge = Link(exchange, payments, 0.5)", "it takes whole milliseconds"),
+    ('ask("exactly_once", readback="charges")', 'ask("log_matching", readbacks="charges, x")', 'the readback "x"'),
     ('Service("payments")', 'Service("Pay ments")', "is no name for a service"),
     ('Service("payments")', 'Service("paiments")', "targets/paiments.py, which does not exist"),
     ('Service("payments")', 'Service("payments", env={"work ms": 1})', 'sets "work ms"'),

@@ -67,7 +67,8 @@ def show(spec: Spec) -> None:
 
 def _edge(spec: Spec, link: LinkSpec) -> tuple[Cell, Cell]:
     broken = [phase.name for phase in spec.phases for fault in phase.faults if link.name in fault.target.split(", ")]
-    return f"{link.caller} -> (link) -> {link.callee}", f"broken in {', '.join(broken)}" if broken else ""
+    apart = f", {link.distance_ms} ms" if link.distance_ms else ""
+    return f"{link.caller} -> (link{apart}) -> {link.callee}", f"broken in {', '.join(broken)}" if broken else ""
 
 
 def _timeline(spec: Spec) -> list[tuple[Cell, Cell]]:

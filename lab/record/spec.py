@@ -22,6 +22,7 @@ class LinkSpec:
     name: str
     caller: str
     callee: str
+    distance_ms: int = 0
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from lab.runtime.ready import PortTaken, Ready, http_ok, wait_ready
 from lab.runtime.seat import Command, Seat
 from lab.runtime.supervisor import Managed, Supervisor
 from lab.runtime.tools import Program, ProxyProgram, Tools
-from lab.runtime.toxiproxy import FaultProxy, ProxiedLink
+from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[2]  # where `targets` is
@@ -198,6 +198,7 @@ class LocalRunning:
             upstream, listen = str(self._addresses[link.callee]), str(self._link_addresses[link])
             try:
                 self._links[link] = await self._proxy.create(link.name, upstream, listen)
+                await keep_apart(self._links[link], link.distance_ms)
             except ProxyError as error:
                 raise (PortTaken if "in use" in str(error) else StartError)(f"link {link.name}: {error}") from error
 

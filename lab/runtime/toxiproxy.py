@@ -21,7 +21,7 @@ import requests
 import toxiproxy.proxy
 import toxiproxy.server
 
-from lab.bench import Stream, Toxic
+from lab.bench import LinkControl, Stream, Toxic
 from lab.errors import ProxyError
 from lab.runtime.base import Address
 from lab.runtime.ports import free_port
@@ -272,3 +272,11 @@ def _words(answer: requests.Response) -> str:
         return str(json_text.loads(answer.text)["error"])
     except (ValueError, KeyError, TypeError):
         return answer.text.strip()[:200] or answer.reason or "no reason given"
+
+
+async def keep_apart(link: LinkControl, distance_ms: int) -> None:
+    """Have everything on a link arrive `distance_ms` later, in both directions, for as long as it exists."""
+    if distance_ms:
+        streams: tuple[Stream, ...] = ("upstream", "downstream")
+        for stream in streams:
+            await link.add(Toxic(f"distance_{stream}", "latency", stream, attributes={"latency": distance_ms}))

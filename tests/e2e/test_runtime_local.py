@@ -12,9 +12,11 @@ import psutil
 import pytest
 from waits import until
 
+from lab import faults
 from lab.bench import Toxic
 from lab.errors import MissingPart, StartError
 from lab.model import Backing, Link, Service
+from lab.observe.canary import Canary, watch
 from lab.runtime import choose, leash, processes
 from lab.runtime.base import Stack
 from lab.runtime.local import LocalRuntime
@@ -96,6 +98,24 @@ async def test_kill_and_restart(running):
     assert running.pids(payments) != pids
     assert await trade(running) == 201
     assert running.deaths() == []
+
+
+async def test_a_link_keeps_its_ends_apart(tmp_path):
+    """Whatever goes over a link with a distance is late by it, there and back; a fault's dose is its own alone."""
+    far = Link(exchange, payments, distance_ms=60)
+    fault = faults.latency(far, ms=50)
+    async with runtime_in(tmp_path) as runtime:
+        running = await runtime.start(Stack([payments, exchange], [far]), tmp_path / "logs")
+        t0 = time.time()
+        async with Canary(watch([fault], running), t0) as canary:
+            await asyncio.sleep(1)
+            async with fault.inject(running):
+                start_s = time.time() - t0
+                await asyncio.sleep(2)
+        before = [p.latency_ms for p in canary.between(0, start_s - 0.3) if p.path == "through" and p.latency_ms]
+        await running.stop()
+    assert min(before) >= 120
+    assert fault.dose(canary.between(start_s, start_s + 2)).in_force
 
 
 async def test_each_service_has_a_folder_that_outlives_its_process(running):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from statistics import median
 
@@ -81,6 +81,14 @@ def window(
     """
     start_s = min((p.at_s for p in probes), default=0.0)
     end_s = min(start_s + lasts_s, max((p.at_s for p in probes), default=0.0))
-    ours = [p for p in probes if p.target == target.name and start_s + edge_s <= p.at_s <= end_s - max(edge_s, takes_s)]
+    last_s = end_s - max(edge_s, takes_s)
+    near = [_without_distance(p, target) for p in probes if p.target == target.name]
+    ours = [p for p in near if start_s + edge_s <= p.at_s <= last_s]
     through, beside = (Side([p for p in ours if p.path == path], end_s) for path in ("through", "beside"))
     return Window(target.name, through, beside)
+
+
+def _without_distance(probe: Probe, target: Link | Member) -> Probe:
+    """A probe as if both ends of its link stood side by side, so that a fault is charged with its own wait only."""
+    far_ms = 2 * target.distance_ms if isinstance(target, Link) and probe.path == "through" else 0
+    return probe if probe.latency_ms is None or not far_ms else replace(probe, latency_ms=probe.latency_ms - far_ms)
