@@ -16,14 +16,16 @@ from targets.raft.messages import Cas, Command, Done, Expired, Put, Register, Re
 from targets.raft.node import Node
 from targets.raft.outcomes import Doubtful, Found, Refused
 
-PAUSE_S = 0.03  # before asking again: an election lasts some hundred milliseconds
+PAUSE_S = 0.03  # before asking again, at first: an election lasts some hundred milliseconds
+LONGEST_PAUSE_S = 0.24  # in the end, so that those who wait for a leader do not keep the servers from electing one
 _REDIRECTS = 2  # followed also by those who do not retry: a server that refuses has surely done nothing
 
 
 class Read(Struct, frozen=True, tag="read"):
-    """A linearizable read of one key."""
+    """A read of one key: linearizable, or whatever the server asked has applied so far."""
 
     key: str
+    stale: bool = False
 
 
 class Held(Struct, frozen=True, tag="found"):
@@ -65,7 +67,9 @@ async def answer_ask(node: Node, body: bytes) -> bytes:
 
 async def ask_node(node: Node, ask: Ask) -> Outcome:
     """Ask the member in this process."""
-    return await (node.read(ask.key) if isinstance(ask, Read) else node.propose(ask))
+    if isinstance(ask, Read):
+        return node.read_applied(ask.key) if ask.stale else await node.read(ask.key)
+    return await node.propose(ask)
 
 
 def told(answer: Answer) -> Outcome:
@@ -106,9 +110,12 @@ class Session:
 class Forwarder:
     """Asks the cluster on behalf of clients; `node` is the member in this process, if it is one."""
 
-    def __init__(self, node: Node | None, peers: Mapping[str, Peer], retry: bool, try_s: float, all_s: float) -> None:
+    def __init__(
+        self, node: Node | None, peers: Mapping[str, Peer], stale: bool, retry: bool, try_s: float, all_s: float
+    ) -> None:
         self.node = node
         self.peers = peers
+        self.stale = stale
         self.retry = retry
         self.try_s = try_s
         self.all_s = all_s
@@ -118,8 +125,8 @@ class Forwarder:
         self._opening = asyncio.Lock()
 
     async def read(self, key: str) -> Outcome:
-        """Read; asked again without harm."""
-        return await self.ask(Read(key))
+        """Read; asked again without harm. A stale read is anybody's: the member's here, or of all in turn."""
+        return await self.ask(Read(key, self.stale))
 
     async def write(self, make: Callable[[int, int, int], Put | Cas]) -> Outcome:
         """
@@ -160,7 +167,7 @@ class Forwarder:
 
         Expired only where no try before can have been applied.
         """
-        doubtful, trying, tries = False, False, 0
+        doubtful, trying, tries, pause_s = False, False, 0, PAUSE_S
         try:
             async with asyncio.timeout(self.all_s):
                 while True:
@@ -176,13 +183,16 @@ class Forwarder:
                     if not self.retry and (doubtful or self._hint is None or tries > _REDIRECTS):
                         return outcome
                     if self._hint is None:
-                        await asyncio.sleep(PAUSE_S)
+                        await asyncio.sleep(pause_s)
+                        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
         except TimeoutError:
             return Doubtful() if doubtful or trying else Refused(None)  # a try cut short may have been heard
 
     async def _try(self, ask: Ask) -> Outcome:
-        """One try at the likeliest leader."""
+        """One try at the likeliest leader; a stale read needs none."""
         name = self._hint or (self.node.core.leader_id if self.node else None)
+        if isinstance(ask, Read) and ask.stale:
+            name = None
         if self.node is not None and name in (None, self.node.core.id):
             try:
                 async with asyncio.timeout(self.try_s):

@@ -40,6 +40,7 @@ class Node:
         self.log = log
         self.core = Raft(name, (name, *peers), storage.stored, timing, rng, time.monotonic())
         self.led: list[int] = []  # terms that this server has led since its start
+        self.heard: dict[int, set[str]] = {}  # who led which term, as far as this server was told
         self._inputs: list[Callable[[], None]] = []
         self._replies: list[tuple[asyncio.Future[Reply], Reply]] = []
         self._awake = asyncio.Event()
@@ -85,6 +86,10 @@ class Node:
         """Read a key linearizably."""
         return await self._ask(lambda token: self.core.read(token, key))
 
+    def read_applied(self, key: str) -> Found:
+        """Read a key as it stands here, however old that is."""
+        return Found(self.core.last_applied, self.core.machine.read(key))
+
     async def _ask(self, ask: Callable[[int], None]) -> Outcome:
         token = next(self._tokens)
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
@@ -129,5 +134,7 @@ class Node:
         if now != self._seen:
             if now[0] is Role.LEADER and now[1] not in self.led:
                 self.led.append(now[1])
+            if now[2] is not None:
+                self.heard.setdefault(now[1], set()).add(now[2])
             self._seen = now
             self.log.info("role", role=now[0].value, term=now[1], leader=now[2])

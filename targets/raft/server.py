@@ -21,7 +21,7 @@ from targets.kit import Problem, Service, answer, read_json
 from targets.raft import messages
 from targets.raft.core import Role
 from targets.raft.forward import Forwarder, answer_ask
-from targets.raft.messages import Cas, Done, Expired, Put
+from targets.raft.messages import Cas, Done, Entry, Expired, Put
 from targets.raft.node import PATHS, Node, Outcome
 from targets.raft.outcomes import Doubtful, Found, Refused
 from targets.raft.settings import RaftSettings
@@ -50,11 +50,8 @@ class Routes:
     forwarder: Forwarder
 
     async def get_value(self, request: web.Request) -> web.Response:
-        """Read a key, linearizably or, with RAFT_READS=stale, whatever this server has applied so far."""
+        """Read a key, linearizably or, with RAFT_READS=stale, whatever a server has applied so far."""
         key = request.match_info["key"]
-        if self.settings.raft_reads == "stale" and self.node is not None:
-            core = self.node.core
-            return answer({"key": key, "value": core.machine.read(key), "index": core.last_applied})
         found = await self.forwarder.read(key)
         if not isinstance(found, Found):
             raise problem_of(found)
@@ -106,15 +103,31 @@ class Routes:
         )
 
     async def get_log(self, request: web.Request) -> web.Response:
-        """The committed entries that are here: index, term, and a checksum of the command; for checkers."""
+        """For checkers: who led which term, and the committed entries that are here.
+
+        An entry is its index, its term, a checksum of the command, and the key and value that it writes, if any.
+        """
         if self.node is None:
             raise Problem(404, "no-log", "This service is a client of the cluster and has no log.")
         core = self.node.core
-        entries = [
-            [index, core.log.at(index).term, zlib.crc32(msgspec.msgpack.encode(core.log.at(index).command))]
-            for index in range(core.log.first_index, core.commit_index + 1)
-        ]
-        return answer({"name": core.id, "snapshot_index": core.log.snapshot.last_included_index, "entries": entries})
+        return answer(
+            {
+                "name": core.id,
+                "leaders": [[term, name] for term, names in self.node.heard.items() for name in sorted(names)],
+                "snapshot_index": core.log.snapshot.last_included_index,
+                "entries": [
+                    [index, *shown_entry(core.log.at(index))]
+                    for index in range(core.log.first_index, core.commit_index + 1)
+                ],
+            }
+        )
+
+
+def shown_entry(entry: Entry) -> tuple[int, int, str | None, str | None]:
+    """Term, checksum, key, value."""
+    command = entry.command
+    written = (command.key, command.value) if isinstance(command, Put | Cas) else (None, None)
+    return entry.term, zlib.crc32(msgspec.msgpack.encode(command)), *written
 
 
 def session_of(request: web.Request) -> tuple[int, int, int] | None:
@@ -169,7 +182,14 @@ def build(settings: RaftSettings, service: Service) -> web.Application:
     app = web.Application(client_max_size=64 * 2**20)  # a snapshot comes in one piece
     node = new_node(settings, service, others) if settings.is_member else None
     asked = {name: service.peer(name, settings.url_of(name), settings.raft_try_s) for name in others}
-    forwarder = Forwarder(node, asked, settings.raft_retry, settings.raft_try_s, settings.raft_client_timeout_s)
+    forwarder = Forwarder(
+        node,
+        asked,
+        stale=settings.raft_reads == "stale",
+        retry=settings.raft_retry,
+        try_s=settings.raft_try_s,
+        all_s=settings.raft_client_timeout_s,
+    )
     routes = Routes(settings, node, forwarder)
     app.add_routes(
         [

@@ -164,9 +164,13 @@ async def test_logs_agree(cluster: Start, http: ClientSession) -> None:
     for n in range(5):
         await call(http, "PUT", f"{here.url('raft-2')}/kv/x", {"value": str(n)})
     await until(lambda: len({here.member(name)["raft_commit_index"] for name in here.names}) == 1)
-    logs = [(await call(http, "GET", f"{here.url(name)}/log"))[1]["entries"] for name in here.names]
+    said = [(await call(http, "GET", f"{here.url(name)}/log"))[1] for name in here.names]
+    logs = [each["entries"] for each in said]
     assert logs[0] == logs[1] == logs[2]
     assert len(logs[0]) >= 6
+    assert logs[0][-1][3:] == ["x", "4"]
+    assert [logs[0][-1][1], here.leader()] in said[0]["leaders"]
+    assert said[0]["leaders"] == said[1]["leaders"] == said[2]["leaders"]
 
 
 async def test_survives_restart_of_all(cluster: Start, http: ClientSession) -> None:
@@ -201,6 +205,20 @@ async def test_stale_reads(cluster: Start, http: ClientSession) -> None:
     for name in here.names[1:]:
         await here.stop(name)
     assert (await call(http, "GET", f"{here.url('raft-1')}/kv/x"))[1]["value"] == "a"
+
+
+async def test_stale_reads_of_an_outsider(cluster: Start, http: ClientSession) -> None:
+    """With RAFT_READS=stale an outsider asks all members in turn, and has answers from the one that is left."""
+    here = await cluster(RAFT_READS="stale")
+    await here.start("outsider")
+    url = f"{here.url('outsider')}/kv/x"
+    await call(http, "PUT", url, {"value": "a"})
+    await until(lambda: len({here.member(name)["raft_last_applied"] for name in here.names}) == 1)
+    for _ in here.names:
+        assert (await call(http, "GET", url))[1]["value"] == "a"
+    for name in here.names[1:]:
+        await here.stop(name)
+    assert (await call(http, "GET", url))[1]["value"] == "a"
 
 
 @pytest.mark.parametrize("retry", ["on", "off"])
