@@ -1,8 +1,10 @@
 """
 py-spy on the services that a scenario names, one profile for each service and phase.
 
-Samples are of threads that were running Python at that moment, 100 times a second: shares are shares of the CPU
-time, not of waiting. Frames are whole functions (`-F`), so that two profiles can be held against each other.
+Samples are of the thread that holds the interpreter's lock (`--gil`), 100 times a second: shares are shares of the time
+in which Python ran, not of waiting, nor of work for which the lock is given up (hashing, compression). Without that,
+py-spy takes threads for busy that only wait: on a machine with more to do than cores, a third of the samples were in
+`Condition.wait`. Frames are whole functions (`-F`), so that two profiles can be held against each other.
 """
 
 from __future__ import annotations
@@ -58,7 +60,7 @@ class Profiler:
                 notes.append(f"{service} has no profile of {phase}: it was not running")
             for pid in pids:
                 part = folder / f"{service}.{phase}.{pid}.part"
-                argv = [program, "record", "--format", "raw", "--rate", str(RATE_PER_S), "--function"]
+                argv = [program, "record", "--format", "raw", "--rate", str(RATE_PER_S), "--function", "--gil"]
                 argv += [*(["--nonblocking"] if untouched else []), "--output", str(part), "--pid", str(pid)]
                 try:
                     child = spawn(f"py-spy {service}", argv, log=part.with_suffix(".log"))
