@@ -1,7 +1,7 @@
 """
 Find the culprit: a profile names the function that a latency graph cannot.
 
-Statements are slow, and nothing in the metrics says why. The flame graph does: one function has most of the CPU time.
+Statements are slow, and nothing in the metrics says why. The flame graph does: one function has most of the time.
 The fixed variant gives the same answers without it.
 """
 
@@ -40,7 +40,7 @@ def statement(rng: Random, n: int) -> Request:
 
 scenario = Scenario(
     title="Find the culprit",
-    handbook=["9.1.1"],
+    handbook="9.1.1",
     question="Which function makes statements slow?",
     services=[backoffice],
     load=Load(Operation("POST /statements", statement), to=backoffice, per_s=40, arrivals="poisson"),
@@ -50,14 +50,17 @@ scenario = Scenario(
         Variant("fixed", {backoffice: {"STATEMENTS": "fixed"}}),
     ],
     claims=[
+        # 180,000 additions against what a request takes otherwise: 0.8 was measured, and a busy machine does not
+        # change it, as only a thread that runs is sampled.
         Claim(
-            "the culprit has most of the CPU time",
+            "the culprit has most of the time",
             "slow",
             "load",
             metrics.profile_share(backoffice, CULPRIT),
-            at_least=0.40,
+            at_least=0.5,
             control=True,
         ),
+        # All of those 80 points go; 30 are what nobody could call chance, with 150 samples and more on each side.
         Claim(
             "its share falls",
             "fixed",
@@ -72,8 +75,10 @@ scenario = Scenario(
             metrics.profile_fall_rank(backoffice, CULPRIT, since="slow"),
             at_most=1,
         ),
-        # What is left is the reading of 600 numbers from JSON and the answer: a fraction of what it was.
-        Claim("statements are quick", "fixed", "load", metrics.p50_ms(), at_most=0.7, of="slow"),
+        # What is left is to read 600 numbers and to answer: a fifth of the time, and of the CPU a quarter, since some
+        # of that goes into metrics, logs and the loop itself.
+        Claim("statements are quick", "fixed", "load", metrics.p50_ms(), at_most=0.5, of="slow"),
+        Claim("they cost less", "fixed", "load", metrics.cpu_share(backoffice), at_most=0.5, of="slow"),
         Claim("nothing fails", "fixed", "load", metrics.success_ratio(), at_least=0.999),
     ],
     invariants=[Invariant("the same bookings give the same balances", checkers.ask("as_expected"))],
@@ -90,7 +95,7 @@ scenario = Scenario(
     idea=(
         "Metrics say that something is slow and since when; a profile says where the time goes. A sampling profiler "
         "looks at the stack a hundred times a second: a function that is on it in half of the samples has half of the "
-        "CPU time. A flame graph draws that, and the difference of two flame graphs, before and after a change, is "
+        "time. A flame graph draws that, and the difference of two flame graphs, before and after a change, is "
         "the honest answer to whether the change helped, for it shows what grew as well as what shrank."
     ),
     predict=[
