@@ -36,6 +36,7 @@ ledger = Service("ledger", env={"WORK_MS": 25, "QUEUE": 10_000})
 payments = Service("payments", env={"LEDGER_TIMEOUT_S": 0.5})
 exchange = Service("exchange", env={"PAYMENTS_TIMEOUT_S": 5})  # longer than all attempts of payments take
 charge, book, copy = Link(exchange, payments), Link(payments, ledger), Link(ledger, standby)
+to_payments, to_ledger = metrics.attempts_per_request(charge), metrics.attempts_per_request(book)
 
 AT_ONCE = {"RETRIES": 3}  # at both hops
 BACKOFF = {**AT_ONCE, "RETRY_BACKOFF_S": 0.1}
@@ -65,32 +66,19 @@ scenario = Scenario(
         Variant("budget", {exchange: BUDGET, payments: BUDGET}),
     ],
     claims=[
-        # 4 x 4 attempts at the ledger for a failed trade, over the 8 s that their time-outs take: 16 to each trade in
-        # the end. In the fault it is fewer, for the first 3 s are good, and the last trades have only begun.
-        Claim(
-            "retries multiply the load",
-            "at-once",
-            "fault",
-            metrics.attempts_per_request(book),
-            at_least=4,
-            control=True,
-        ),
-        # 16 x 10 attempts a second for a ledger of 18: the queue grows on, and each attempt is late.
-        Claim(
-            "it stays down with the fault gone",
-            "at-once",
-            "recovery",
-            metrics.success_ratio(),
-            at_most=0.1,
-            control=True,
-        ),
+        # With the fault gone every trade still fails, after 4 attempts at payments that make 4 at the ledger each: 4.0
+        # and 16.0 were measured. The bounds leave room for attempts on the other side of the phase's edge.
+        Claim("a trade is 4 attempts at payments", "at-once", "recovery", to_payments, at_least=3.5, control=True),
+        Claim("and 16 at the ledger", "at-once", "recovery", to_ledger, at_least=14, control=True),
+        # 160 attempts a second for a ledger of 18: the queue grows on, and whoever has waited through it has given up.
+        Claim("and none succeeds", "at-once", "recovery", metrics.success_ratio(), at_most=0.1, control=True),
         # Back-off changes when the attempts are made, not how many.
         Claim("waiting in between does not help", "backoff", "recovery", metrics.success_ratio(), at_most=0.1),
         # 5 % of the requests of each hop, and the 3 retries that a full budget holds: for 120 trades at most 9 retries
         # at the exchange and 9 at payments, 1.15 in all.
-        Claim("the budget bounds the load", "budget", "fault", metrics.attempts_per_request(book), at_most=1.2),
-        # The queue of 12 s at 10 x 1.15 - 8 a second, cleared up at 18 - 10 x 1.1 until half a second of it is left: 4
-        # to 5 s. On a machine that adds 6 ms to each booking it is twice that.
+        Claim("the budget bounds the load", "budget", "fault", to_ledger, at_most=1.2),
+        # 12 s at 10 x 1.1 - 8.5 a second leave 30 waiting, cleared up at 18.5 - 11 a second until half a second of work
+        # is left: 3 s, and 3.5 s were measured. On a machine that adds 6 ms to each booking it is twice that.
         Claim("it recovers by itself", "budget", "recovery", metrics.recovery_s(), at_most=9),
         Claim("health costs nothing", "budget", "baseline", metrics.success_ratio(), at_least=0.99),
     ],
