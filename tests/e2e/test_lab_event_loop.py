@@ -1,0 +1,35 @@
+"""blocking-event-loop and profile-culprit, end to end: shortened, and no speed of this machine asserted."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab_runs import Done, lab
+
+pytestmark = pytest.mark.e2e
+
+
+def by_text(found: Done) -> dict[str, Any]:
+    """The claims of a run."""
+    return {claim["text"]: claim for claim in found.data["claims"]}
+
+
+def test_a_held_loop_hurts_and_every_login_is_right(tmp_path: Path) -> None:
+    """Inline a health check waits; whichever way, each login has one session, its own."""
+    found = lab("run", "blocking-event-loop", "--scale", "0.25", "--seed", "11", "--json", "--reports", tmp_path)
+    claims = by_text(found)
+    for text in ("a health check waits", "a login still takes its 50 ms", "nothing fails"):
+        assert claims[text]["verdict"] == "PASS", found.out + found.err
+    assert claims["a health check does not wait"]["value"] < claims["a health check waits"]["value"]
+    assert {invariant["verdict"] for invariant in found.data["invariants"]} == {"PASS"}
+
+
+def test_the_flame_graphs_difference_names_the_culprit(tmp_path: Path) -> None:
+    """Its share falls by 30 points, none falls by more, and every statement is right."""
+    found = lab("run", "profile-culprit", "--scale", "0.4", "--seed", "11", "--json", "--reports", tmp_path)
+    claims = by_text(found)
+    for text in ("the culprit has most of the time", "its share falls", "the difference points at it"):
+        assert claims[text]["verdict"] == "PASS", found.out + found.err
+    assert {invariant["verdict"] for invariant in found.data["invariants"]} == {"PASS"}
