@@ -244,7 +244,7 @@ def _needs(scenario: Scenario) -> Problems:
                 yield f'variant "{variant.name}" needs {server.name}, which no link leads to.'
     named = {server for variant in scenario.variants for server in variant.needs}
     for phase in scenario.phases:
-        for target in (target for fault in phase.faults for target in fault.targets):
+        for target in (target for fault in phase.faults for one in fault.candidates for target in one.targets):
             member = target.callee if isinstance(target, Link) else target
             if member in named:
                 yield f'phase "{phase.name}" breaks {target.name}, which not every variant has.'

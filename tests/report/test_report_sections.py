@@ -97,6 +97,15 @@ def test_a_fault_without_receipt_is_named(view_of: ViewOf) -> None:
     assert [chart.name for chart in proven.charts] == ["canary-1-off", "canary-1-on"]
 
 
+def test_many_canaries_are_named_and_not_drawn(view_of: ViewOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault of many links has charts for some of its canaries, and the names of the others."""
+    monkeypatch.setattr(receipts, "MAX_CANARIES", 0)
+    data = receipts.build(view_of("pass"))
+    assert data is not None
+    assert data.charts == []
+    assert data.undrawn == ["exchange->payments"]
+
+
 def test_fault_windows_are_those_of_the_receipts(view_of: ViewOf) -> None:
     """From injection to removal; an interrupted run's fault ends where the run did; one not in force says so."""
     (window,) = view_of("pass").faults("off")

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.record import Receipt
+from lab.record import Probe, Receipt
 from lab.report.aggregate import bin_s, probe_bins
 from lab.report.charts.canary import chart
 from lab.report.charts.render import Chart
 from lab.report.view import View
 
 TITLE = "Receipts"
+MAX_CANARIES = 4  # drawn; a partition of five servers has twenty links, and the receipts count the probes of all
 
 
 @dataclass(frozen=True)
@@ -33,11 +34,12 @@ class Canary:
 
 @dataclass(frozen=True)
 class Data:
-    """`never` names faults that were asked and have no receipt at all."""
+    """`never` names faults that were asked and have no receipt at all, `undrawn` targets whose canary has no chart."""
 
     rows: Sequence[Row]
     never: Sequence[str]
     canaries: Sequence[Canary]
+    undrawn: Sequence[str]
     trials: int
 
     @property
@@ -59,14 +61,16 @@ def build(view: View) -> Data | None:
         if any(window.name == phase.name for window in view.phases(variant))
         and not any(r.fault == fault and r.phase == phase.name for r in view.episode(variant).receipts)
     ]
-    return Data(rows, never, _canaries(view), view.record.trials)
-
-
-def _canaries(view: View) -> list[Canary]:
     probes = {variant: view.run.probes(variant, view.trial) for variant in view.variants}
+    targets = sorted({p.target for found in probes.values() for p in found})
+    drawn, undrawn = targets[:MAX_CANARIES], targets[MAX_CANARIES:]
+    return Data(rows, never, _canaries(view, probes, drawn), undrawn, view.record.trials)
+
+
+def _canaries(view: View, probes: Mapping[str, Sequence[Probe]], targets: Sequence[str]) -> list[Canary]:
     width_s = bin_s(view.end_s) / 2
     canaries = []
-    for k, target in enumerate(sorted({p.target for found in probes.values() for p in found})):
+    for k, target in enumerate(targets):
         bins = {
             variant: probe_bins([p for p in found if p.target == target], view.end_s, width_s)
             for variant, found in probes.items()

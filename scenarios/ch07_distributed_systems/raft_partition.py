@@ -1,0 +1,144 @@
+"""
+Raft, the network cut: what may a server answer that has lost the others?
+
+The leader and one follower are cut off from three servers, which elect a leader of their own. Later that one goes
+deaf: all hear it, and it hears nobody. Who reads from any server gets values that were overwritten long ago; who
+lets the leader ask around first (ReadIndex) gets the latest or none.
+"""
+
+from itertools import permutations
+from random import Random
+
+from lab import (
+    Claim,
+    Exercise,
+    Invariant,
+    Link,
+    Load,
+    Operation,
+    Panel,
+    Phase,
+    Readback,
+    Request,
+    Role,
+    Scenario,
+    Service,
+    Variant,
+    checkers,
+    faults,
+    metrics,
+)
+
+NAMES = [f"raft-{n}" for n in range(1, 6)]
+CLUSTER = {"RAFT_PEERS": ",".join(NAMES)}
+# Each server waits 0.6 s to 1.2 s for its leader, which speaks every 0.1 s. No snapshots: the checkers read whole logs.
+TIMING = {"RAFT_HEARTBEAT_MS": 100, "RAFT_ELECTION_LOW_MS": 600, "RAFT_ELECTION_HIGH_MS": 1_200}
+servers = [Service(name, {**CLUSTER, **TIMING, "RAFT_SNAPSHOT_EVERY": 100_000}, module="raft") for name in NAMES]
+client = Service("client", CLUSTER, module="raft")  # reaches everybody, has a session, and asks again
+between = [Link(one, other, distance_ms=10) for one, other in permutations(servers, 2)]
+leader = Role("leader", servers, gauge="raft_is_leader")
+KEYS = 5
+
+
+def cut_off(leader: Service) -> faults.partition:
+    """The leader and a follower on one side, three servers on the other."""
+    few = [leader, servers[servers.index(leader) - 1]]
+    return faults.partition(few, [server for server in servers if server not in few], between)
+
+
+def deafen(leader: Service) -> faults.partition:
+    """Whatever the others send to the leader, requests and answers, is lost."""
+    return faults.partition([server for server in servers if server != leader], [leader], between, one_way=True)
+
+
+def read(rng: Random, n: int) -> Request:
+    """Read a key."""
+    return Request("GET", f"/kv/k{n % KEYS}", key=f"k{n % KEYS}", keep_response=True)
+
+
+def write(rng: Random, n: int) -> Request:
+    """Let a key hold this arrival's own number."""
+    key, value = f"k{n % KEYS}", str(n)
+    return Request("PUT", f"/kv/{key}", {"value": value}, key=key, value=value, keep_response=True)
+
+
+stale_reads, write_gap_s = metrics.stale_reads(), metrics.longest_gap_s("write")
+
+scenario = Scenario(
+    title="Raft: the network cut",
+    handbook=["7.5.1.2", "7.5.1.3", "7.1.1.1"],
+    question="What may a server answer that has lost the others?",
+    links=[*between, *(Link(client, server) for server in servers)],
+    load=Load(
+        [Operation("read", read), Operation("write", write)], to=client, per_s=30, arrivals="poisson", timeout_s=8
+    ),
+    phases=[
+        Phase("baseline", lasts_s=5),
+        Phase("minority", lasts_s=9, faults=[faults.at(leader, cut_off, "leader + 1 | 3 others")]),
+        Phase("healed", lasts_s=5),
+        Phase("deaf", lasts_s=9, faults=[faults.at(leader, deafen, "4 others -x> leader")]),
+        Phase("recovery", lasts_s=5),
+    ],
+    variants=[
+        Variant("stale", {client: {"RAFT_READS": "stale"}}),
+        Variant("read-index", {client: {"RAFT_READS": "read-index"}}),
+    ],
+    claims=[
+        # 15 reads/s, 2 of 5 by the minority: 50 in the 8 s after the others have elected a leader and written.
+        Claim("a minority tells old values", "stale", "minority", stale_reads, at_least=15, control=True),
+        # One server in five: 20 in the 7 s after it has been replaced.
+        Claim("so does a leader that was replaced", "stale", "deaf", stale_reads, at_least=5, control=True),
+        Claim("read index: nothing old in the minority", "read-index", "minority", stale_reads, at_most=0),
+        Claim("read index: nothing old from the deaf", "read-index", "deaf", stale_reads, at_most=0),
+        # A time-out of 0.6 s to 1.2 s, then the election; a split vote costs as much again.
+        Claim("the majority goes on", "read-index", "minority", write_gap_s, at_most=3),
+        # The deaf leader goes on for 1.2 s until it notices that nobody answers (check quorum); only then do the
+        # others miss it, for 0.6 s to 1.2 s. A split vote costs as much again.
+        Claim("a deaf leader steps down", "read-index", "deaf", write_gap_s, at_most=4),
+        # All wait for the next leader, none fails: that takes less than the client's 5 s.
+        Claim("nobody is refused", "read-index", "minority", metrics.success_ratio(), at_least=0.99),
+        # The leader asks the others, 10 ms there and 10 ms back. Without that a read takes 2 ms here.
+        Claim("the price: a round trip for each read", "read-index", "baseline", metrics.p50_ms("read"), at_least=20),
+    ],
+    invariants=[
+        Invariant("every key is linearizable", checkers.ask("linearizable"), broken_in=["stale"]),
+        Invariant("one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES))),
+        Invariant("logs match", checkers.ask("log_matching", readbacks=", ".join(NAMES))),
+        Invariant(
+            "nothing acknowledged is lost, nothing refused comes true",
+            checkers.ask("acknowledged_stay", readbacks=", ".join(NAMES)),
+        ),
+    ],
+    readbacks=[Readback(server.name, server, "/log") for server in servers],
+    panels=[
+        Panel(
+            "Who leads", "max by (service) (raft_is_leader)", legend="{{service}}", values={0: "follows", 1: "leads"}
+        ),
+        Panel("Term", "max by (service) (raft_term)", legend="{{service}}"),
+        Panel("Applied", "max by (service) (raft_last_applied)", legend="{{service}}"),
+        Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests"),
+    ],
+    idea=(
+        "A server that is cut off cannot know it. Its log is in order, its clients are connected, and elsewhere a "
+        "majority has a new leader and new values. What it may still do follows from quorums: it cannot commit, since "
+        "any two majorities share a server, so no acknowledged write is ever lost. But it can answer reads from what "
+        "it holds, and these are of the past. ReadIndex closes that door: a leader notes its commit index, makes sure "
+        "by one round of heartbeats that it still leads, and only then reads. The price is that round trip, and that "
+        "a minority answers nothing."
+    ),
+    predict=[
+        "Reads go to five servers in turn, two of which are in the minority. What share of all reads is stale?",
+        "The deaf leader's heartbeats arrive. How long do the others follow it, and what ends that?",
+        "Which invariants does the control break, and which does it keep all the same?",
+    ],
+    look_at=[
+        "The anomalies: the few operations of a key that have no order, a read that goes back in time among them.",
+        "`Applied`: which servers stand still in the cut, and how fast they catch up when it heals.",
+        "`Who leads`: for a moment there are two, in different terms. Who of them could commit?",
+    ],
+    exercises=[
+        Exercise("Cut the leader off alone, with nobody. What changes for reads, what for writes?", "cut_off"),
+        Exercise("Let the others be deaf to the leader instead. Which is noticed sooner, and why?", "one_way"),
+        Exercise("Move the servers further apart. Who pays for ReadIndex, and for what else?", "distance_ms"),
+    ],
+)

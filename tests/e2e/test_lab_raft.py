@@ -1,0 +1,60 @@
+"""Both Raft experiments, shortened: whoever leads is hit, and the checkers see what they must."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from lab_runs import ROOT, lab
+
+from lab.record import Run
+from lab.record.disk import read_run
+
+pytestmark = pytest.mark.e2e
+SCENARIOS = ROOT / "scenarios" / "ch07_distributed_systems"
+UNBROKEN = ["one_leader_a_term", "log_matching", "acknowledged_stay"]
+
+
+def short_run(folder: Path, name: str, scale: float) -> Run:
+    """Run it at a part of its length, whatever its claims then say, and open the record."""
+    done = lab("run", SCENARIOS / f"{name.replace('-', '_')}.py", "--scale", str(scale), "--reports", folder, "--json")
+    assert done.code in (0, 1, 2), done.err
+    return read_run((folder / name / "latest").resolve())
+
+
+def verdicts(run: Run, check: str) -> dict[str, str]:
+    """An invariant's verdict by variant; PASS where it was broken as asked."""
+    assert run.record.judgement
+    return {r.variant: r.verdict for r in run.record.judgement.invariants if r.invariant.check == check}
+
+
+def test_raft_leader_kill(tmp_path: Path) -> None:
+    """In each variant the leader of that moment is killed, and no guarantee breaks, whatever it does to elections."""
+    run = short_run(tmp_path, "raft-leader-kill", 0.3)
+    for episode in run.record.episodes:
+        (receipt,) = episode.receipts
+        assert receipt.dose.in_force, receipt.dose
+        assert str(receipt.read_back["resolved"]).startswith("raft-")
+        assert receipt.fault.target == "leader"
+        assert episode.deaths == []
+    assert len(run.record.episodes) == 3
+    for check in ["linearizable", *UNBROKEN]:
+        assert set(verdicts(run, check).values()) == {"PASS"}, check
+
+
+def test_raft_partition(tmp_path: Path) -> None:
+    """Stale reads break linearizability alone, with the operations that show it; ReadIndex breaks nothing."""
+    run = short_run(tmp_path, "raft-partition", 0.4)
+    for episode in run.record.episodes:
+        minority, deaf = episode.receipts
+        assert minority.dose.in_force, minority.dose
+        assert deaf.dose.in_force, deaf.dose
+        assert len(str(minority.read_back["resolved"]).partition(" | ")[0].split()) == 2
+        assert str(deaf.read_back["resolved"]).partition(" -x> ")[2] in {f"raft-{n}" for n in range(1, 6)}
+    assert verdicts(run, "linearizable") == {"stale": "PASS", "read-index": "PASS"}
+    assert run.record.judgement
+    stale = next(r for r in run.record.judgement.invariants if r.variant == "stale" and r.anomalies)
+    assert stale.invariant.check == "linearizable"
+    assert stale.anomalies[0].operations
+    for check in UNBROKEN:
+        assert set(verdicts(run, check).values()) == {"PASS"}, check
