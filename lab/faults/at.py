@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from lab.bench import Bench
 from lab.errors import LabError
@@ -24,7 +25,7 @@ class At(Fault):
     """
 
     role: Role
-    make: Callable[[Member], Fault]
+    make: Callable[[Any], Fault]  # takes a member of the kind that the role has: services, or servers of others
     called: str
 
     def __post_init__(self) -> None:
