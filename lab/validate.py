@@ -301,10 +301,11 @@ def _metric(metric: Metric, scenario: Scenario) -> Problems:
     links = [link.name for link in scenario.links]
     services = [member.name for member in scenario.members]
     variants = [variant.name for variant in scenario.variants]
-    for arg, names in (("link", links), ("service", services), ("since", variants)):
-        value = metric.args.get(arg)
-        if value is not None and value not in names:
-            yield f"measures {arg} {value}, which is not in this scenario; {_one_of(str(value), names)}"
+    for arg, known in (("link", links), ("service", services), ("since", variants)):
+        asked = metric.args.get(arg)
+        for name in str(asked).split(", ") if asked is not None else []:
+            if name not in known:
+                yield f"measures {arg} {name}, which is not in this scenario; {_one_of(name, known)}"
 
 
 def _invariants(scenario: Scenario) -> Problems:

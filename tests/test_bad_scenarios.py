@@ -104,6 +104,11 @@ MISTAKES = [
     (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="on"'), "the ratio is always 1"),
     (HELPS, HELPS.replace("at_most=50", "at_most=50, control=True"), "the control is the first variant"),
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90_ms"), "write it as a call"),
+    (
+        HELPS,
+        HELPS.replace("metrics.p90_ms()", 'metrics.counter_increase([exchange, stranger], "x_total")'),
+        "measures service stranger, which is not in this scenario",
+    ),
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90()"), "has no attribute 'p90'"),
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.attempts(other)"), "measures link payments->exchange"),
     (

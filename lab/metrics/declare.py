@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
@@ -32,8 +32,8 @@ _METRICS: dict[str, Callable[..., Answer]] = {}
 def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Callable[P, Metric]]:
     """Turn `measure(window, **args)` into the function that scenario files call, which gives a Metric.
 
-    Arguments become plain values: a link or a service its name; those left out their defaults, so that a record
-    keeps its meaning when a default changes; None is not kept. Metrics are told apart by the function's name.
+    Arguments become plain values: a link or a service its name, several `a, b`; those left out their defaults, so that
+    a record keeps its meaning when a default changes; None is not kept. Metrics are told apart by the function's name.
     """
 
     def declare(function: Callable[Concatenate[Window, P], Answer]) -> Callable[P, Metric]:
@@ -74,7 +74,16 @@ def _scalar(name: str, key: str, value: object) -> Scalar:
         return value.name
     if isinstance(value, str | int | float | bool):
         return value
+    if isinstance(value, Sequence) and value and all(isinstance(one, Link | Service | Backing) for one in value):
+        return ", ".join(one.name for one in value)
     raise TypeError(f"metrics.{name}: {key} is {value!r}; it takes text, a number, a link or a service")
+
+
+def names_of(services: Service | Backing | str | Sequence[Service]) -> list[str]:
+    """The names of one service or of several; scenarios give the objects, records `a, b`."""
+    if isinstance(services, Service | Backing):
+        return [services.name]
+    return services.split(", ") if isinstance(services, str) else [service.name for service in services]
 
 
 def name_of(thing: Link | Service | Backing | str) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.metrics.declare import Measured, metric, name_of
+from lab.metrics.declare import Measured, metric, name_of, names_of
 from lab.metrics.window import Sample, Window
 from lab.model import Backing, Link, Service
 
@@ -37,9 +37,30 @@ def attempts_per_request(window: Window, link: Link | str) -> Measured:
 
 
 @metric("")
-def counter_increase(window: Window, /, service: Service | Backing | str, metric: str, **labels: str) -> Measured:
-    """What a counter of a service grew by in the phase, over all its series that carry these labels."""
-    return _increase(window, name_of(service), [metric], labels)
+def counter_increase(
+    window: Window, /, service: Service | Backing | str | Sequence[Service], metric: str, **labels: str
+) -> Measured:
+    """What a counter of a service, or of several together, grew by in the phase.
+
+    Over all its series that carry these labels.
+    """
+    return _sum([_increase(window, name, [metric], labels) for name in names_of(service)])
+
+
+@metric("")
+def counter_ratio(
+    window: Window, /, service: Service | Backing | str | Sequence[Service], metric: str, per: str
+) -> Measured:
+    """What one counter of a service, or of several together, grew by in the phase for each that another grew by."""
+    grown, base = (
+        _sum([_increase(window, name, [counter], {}) for name in names_of(service)]) for counter in (metric, per)
+    )
+    for part in (grown, base):
+        if part.value is None or part.censored:  # "at least" says nothing of a ratio
+            return Measured(None, why=part.why)
+    if not base.value:
+        return Measured(None, why=f"{per} did not grow in {window.text}: there is nothing to divide by")
+    return Measured((grown.value or 0.0) / base.value)
 
 
 @metric("")
@@ -73,6 +94,15 @@ def panel_max(window: Window, panel: str) -> Measured:
     return (
         Measured(max(values)) if values else Measured(None, why=f'the panel "{panel}" has no values in {window.text}')
     )
+
+
+def _sum(parts: Sequence[Measured]) -> Measured:
+    """All together; the first reason against it, where there is one."""
+    for part in parts:
+        if part.value is None:
+            return part
+    why = next((part.why for part in parts if part.why), "")
+    return Measured(sum(part.value or 0.0 for part in parts), any(part.censored for part in parts), why)
 
 
 def _increase(window: Window, service: str, counted: Sequence[str], labels: dict[str, str]) -> Measured:

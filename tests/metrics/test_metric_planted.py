@@ -243,6 +243,30 @@ def test_counters_gauges_and_cpu_of_a_service(tmp_path: Path) -> None:
     assert taken(plant(tmp_path, HUNDRED, frozen), metrics.cpu_share(exchange)).value is None
 
 
+def test_counters_of_several_services_are_added_and_set_in_relation(tmp_path: Path) -> None:
+    """Two instances are counted as one; a ratio has no value where what it is taken of stood still or began anew."""
+    twin = Service("twin")
+    queries, renewals = "queries_total", "renewals_total"
+    rows = [
+        counted("start", queries, 10), counted("end", queries, 40), counted("start", renewals, 1),
+        counted("end", renewals, 2), counted("start", "idle_total", 5), counted("end", "idle_total", 5),
+    ]  # fmt: skip
+    theirs = [dict(row, service="twin", value=10 * row["value"]) for row in rows]
+    run = plant(tmp_path, HUNDRED, [*rows, *theirs])
+    both = [exchange, twin]
+    assert taken(run, metrics.counter_increase(both, queries)) == near(330)
+    assert taken(run, metrics.counter_ratio(exchange, queries, per=renewals)) == near(30)
+    assert taken(run, metrics.counter_ratio(both, queries, per=renewals)) == near(30)
+    still = taken(run, metrics.counter_ratio(both, queries, per="idle_total"))
+    assert still.why == "idle_total did not grow in fault of off: there is nothing to divide by"
+    unheard = taken(run, metrics.counter_ratio([exchange, Service("gone")], queries, per=renewals))
+    assert unheard.why == "gone was not heard at the start of fault of off"
+    restarted = [dict(row, value=3) if row["edge"] == "end" else row for row in theirs]
+    run = plant(tmp_path / "restarted", HUNDRED, [*rows, *restarted])
+    assert taken(run, metrics.counter_increase(both, queries)).censored
+    assert "restarted" in taken(run, metrics.counter_ratio(both, queries, per=renewals)).why
+
+
 def test_a_panel_and_a_profile_give_numbers_too(tmp_path: Path) -> None:
     """The highest value of a panel within the phase; the share of samples with a function on the stack."""
     series: list[Row] = [
@@ -317,7 +341,7 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
     arguments = {"attempts": one, "attempts_per_request": one, "cpu_share": one, "panel_max": one}
     arguments |= {"counter_increase": two, "gauge_max": two, "profile_share": two}
     three = ["a", "b", "c"]
-    arguments |= {"profile_fall_points": three, "profile_fall_rank": three}
+    arguments |= {"counter_ratio": three, "profile_fall_points": three, "profile_fall_rank": three}
     for name in metrics.names():
         unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")
         unit = "/s" if name.endswith("_per_s") else unit

@@ -1,0 +1,96 @@
+"""What a read gives may be old, but not older than it is allowed to be: a cache that keeps its promise."""
+
+from __future__ import annotations
+
+import math
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+
+from lab.checkers._register import Unreadable, Words, registers
+from lab.checkers._wing_gong import Op, Value
+from lab.checkers.history import Finding, History
+from lab.record import Anomaly
+
+
+@dataclass(frozen=True)
+class Reign:
+    """When a value can have been the true one: from `from_s`, and at `gone_s` another had surely taken its place."""
+
+    from_s: float
+    gone_s: float
+
+
+def bounded_staleness(
+    history: History,
+    within_s: float,
+    read: str = "get",
+    write: str = "put",
+    at: str = "value",
+    initial: str | None = None,
+) -> Finding:
+    """
+    Hold each answered read of a key against the writes: what it gives was true at some time since `within_s` before it.
+
+    The first word of an operation's name, in any case, says what it does to its `key`: `read` gives, under `at` of a
+    JSON answer that is kept in the record, what it saw (null: nothing); `write` makes it the record's `value`. A key
+    holds `initial` at first.
+
+    A write takes effect at some time between its start and its end, so a value counts as replaced at the end of the
+    first acknowledged write that began after its own had ended. One that nobody answered may have happened at any time,
+    or never: its value may be read, and replaces none. Where two writes set the same value, either explains a read.
+    Nothing is assumed of the system's own clocks or of what it says about ages. UNKNOWN where no read could be held
+    against anything.
+    """
+    try:
+        found = registers(history.operations, Words(read, write, swap="", at=at, swapped=""))
+    except Unreadable as wrong:
+        return Finding("UNKNOWN", f"{wrong}: nothing was checked")
+    anomalies: list[Anomaly] = []
+    checked, stalest_s = 0, 0.0
+    for key, ops in found.items():
+        reigns = reigns_of([op for op in ops if op.kind == "write"], initial)
+        for op in (op for op in ops if op.kind == "read"):
+            checked += 1
+            behind_s = behind(op, reigns.get(op.sees, []))
+            if behind_s <= within_s:
+                stalest_s = max(stalest_s, behind_s)
+            else:
+                anomalies.append(Anomaly(_told(key, op, behind_s, within_s), [op.n]))
+    if not checked:
+        return Finding("UNKNOWN", "no read of any key was answered: nothing was checked")
+    if anomalies:
+        why = f"{len(anomalies):,} of {checked:,} reads: {anomalies[0].text}"
+        return Finding("FAIL", why, checked, tuple(anomalies))
+    return Finding("PASS", f"{checked:,} reads, the stalest {stalest_s:.2f} s behind ({within_s:g} s allowed)", checked)
+
+
+def reigns_of(writes: Sequence[Op], initial: Value) -> dict[Value, list[Reign]]:
+    """By value, when it can have been the true one: once for each write of it."""
+    certain = sorted((op for op in writes if op.certain), key=lambda op: op.start_s)
+    starts = [op.start_s for op in certain]
+    ends = [*accumulate((op.end_s for op in reversed(certain)), min)][::-1]  # the first end from this start on
+    ends.append(math.inf)
+    reigns: dict[Value, list[Reign]] = {initial: [Reign(-math.inf, ends[0])]}
+    for op in writes:
+        reigns.setdefault(op.sets, []).append(Reign(op.start_s, ends[bisect_left(starts, op.end_s)]))
+    return reigns
+
+
+def behind(read: Op, reigns: Sequence[Reign]) -> float:
+    """How many seconds before the read began another had surely replaced its value; infinite: it never was true."""
+    return min(_behind(read, reigns), default=math.inf)
+
+
+def _behind(read: Op, reigns: Sequence[Reign]) -> Iterator[float]:
+    for reign in reigns:
+        if reign.from_s <= read.end_s:
+            yield max(0.0, read.start_s - reign.gone_s)
+
+
+def _told(key: str, read: Op, behind_s: float, within_s: float) -> str:
+    seen = f"{key} was read as {'absent' if read.sees is None else repr(read.sees)} at {read.start_s:.3f} s"
+    if math.isinf(behind_s):
+        return f"{seen}, which nobody had written by then"
+    return f"{seen}, {behind_s:.3f} s after another had replaced it ({within_s:g} s allowed)"
