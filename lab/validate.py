@@ -301,11 +301,11 @@ def _metric(metric: Metric, scenario: Scenario) -> Problems:
     links = [link.name for link in scenario.links]
     services = [member.name for member in scenario.members]
     variants = [variant.name for variant in scenario.variants]
-    for arg, known in (("link", links), ("service", services), ("since", variants)):
+    for arg, there in (("link", links), ("service", services), ("since", variants)):
         asked = metric.args.get(arg)
         for name in str(asked).split(", ") if asked is not None else []:
-            if name not in known:
-                yield f"measures {arg} {name}, which is not in this scenario; {_one_of(name, known)}"
+            if name not in there:
+                yield f"measures {arg} {name}, which is not in this scenario; {_one_of(name, there)}"
 
 
 def _invariants(scenario: Scenario) -> Problems:

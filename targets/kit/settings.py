@@ -33,6 +33,8 @@ Ratio = Annotated[float, Between(0.001, 1)]
 Count = Annotated[int, Between(1, 1_000_000)]
 Port = Annotated[int, Between(0, 65_535)]
 Url = Annotated[str, BaseUrl(("http", "https"), "http://127.0.0.1:8080")]
+PostgresUrl = Annotated[str, BaseUrl(("postgresql",), "postgresql://user@127.0.0.1:5432/database")]
+RedisUrl = Annotated[str, BaseUrl(("redis",), "redis://127.0.0.1:6379/0")]
 NatsUrl = Annotated[str, BaseUrl(("nats",), "nats://127.0.0.1:4222")]
 
 
