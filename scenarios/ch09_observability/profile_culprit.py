@@ -27,6 +27,9 @@ from lab import (
 
 backoffice = Service("backoffice")
 CULPRIT = "balance_at"
+share = metrics.profile_share(backoffice, CULPRIT)
+fall = metrics.profile_fall_points(backoffice, CULPRIT, since="slow")
+place = metrics.profile_fall_rank(backoffice, CULPRIT, since="slow")
 BOOKINGS = 600  # 180,000 additions for the slow variant: some milliseconds of Python
 
 
@@ -52,29 +55,10 @@ scenario = Scenario(
     claims=[
         # 180,000 additions against what a request takes otherwise: 0.64 to 0.81 were measured, on a machine with much
         # else to do and with little.
-        Claim(
-            "the culprit has most of the time",
-            "slow",
-            "load",
-            metrics.profile_share(backoffice, CULPRIT),
-            at_least=0.5,
-            control=True,
-        ),
+        Claim("the culprit has most of the time", "slow", "load", share, at_least=0.5, control=True),
         # All of that goes, and 30 points are what nobody could call chance: the smaller profile has some 70 samples.
-        Claim(
-            "its share falls",
-            "fixed",
-            "load",
-            metrics.profile_fall_points(backoffice, CULPRIT, since="slow"),
-            at_least=30,
-        ),
-        Claim(
-            "the difference points at it",
-            "fixed",
-            "load",
-            metrics.profile_fall_rank(backoffice, CULPRIT, since="slow"),
-            at_most=1,
-        ),
+        Claim("its share falls", "fixed", "load", fall, at_least=30),
+        Claim("the difference points at it", "fixed", "load", place, at_most=1),
         # What is left is to read 600 numbers and to answer: a fifth of the time, and of the CPU a quarter, since some
         # of that goes into metrics, logs and the loop itself.
         Claim("statements are quick", "fixed", "load", metrics.p50_ms(), at_most=0.5, of="slow"),
