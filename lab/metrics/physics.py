@@ -60,7 +60,7 @@ def longest_gap_s(window: Window, operation: str | None = None) -> Measured:
     """The longest time without a success that began in the phase, or was under way when it began.
 
     From the phase's start, or a success in it, to the next success, though that may come after the phase. Where none
-    comes any more, at least until the phase's end.
+    comes any more, until the phase's end, and at least that where it is the longest.
     """
     from lab.metrics.arithmetic import gaps_s
 
@@ -70,4 +70,4 @@ def longest_gap_s(window: Window, operation: str | None = None) -> Measured:
     if not len(operations):
         return nothing(window, operation)
     gaps, ended = gaps_s(operations.end_s[operations.ok], phase.start_s, phase.end_s)
-    return Measured(float(gaps.max()), censored=not ended)
+    return Measured(float(gaps.max()), censored=not ended and bool(gaps[-1] == gaps.max()))

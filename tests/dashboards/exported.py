@@ -7,6 +7,7 @@ import json
 import runpy
 from collections.abc import Mapping
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 from unittest.mock import patch
 
@@ -58,7 +59,8 @@ async def of_service(scenario: Scenario, member: Member, variant: Variant) -> se
 
         def serve(name: str, kind: type[Settings], build: Build[Settings]) -> None:
             service = Service(name, Log(name, "error"), session)
-            build(read(kind, environment(scenario, member, variant)), service)
+            with TemporaryDirectory() as data:
+                build(read(kind, {**environment(scenario, member, variant), "DATA_DIR": data}), service)
             found.update(of_registry(service.metrics.registry))
             service.log.close()
 

@@ -49,6 +49,12 @@ def test_a_gap_that_does_not_end(tmp_path: Path) -> None:
     assert taken(run, metrics.longest_gap_s()) == Measured(8.0, censored=True)
 
 
+def test_the_end_of_the_load_is_no_gap(tmp_path: Path) -> None:
+    """Where the load ends with the phase, what is left of it counts only where it is the longest."""
+    run = plant(tmp_path, [operation(12, 0.0), operation(18, 0.0)])
+    assert taken(run, metrics.longest_gap_s()) == Measured(6.0)
+
+
 def test_a_gap_of_one_operation(tmp_path: Path) -> None:
     """Reads that go on do not hide that no write does."""
     run = plant(tmp_path, [*(read(10 + n, None) for n in range(9)), write(10, 0.0, "a"), write(20, 0.0, "b")])
