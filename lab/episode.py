@@ -19,13 +19,14 @@ import psutil
 from lab import faults
 from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Env, Fault, Member, Phase, Scalar, Scenario, Service, Variant
+from lab.observe import alerts
 from lab.observe.canary import Canary, watch
 from lab.observe.profiles import Profiler
 from lab.observe.prometheus import Prometheus
 from lab.observe.snapshots import snapshot
 from lab.optional import links_of, members_of
 from lab.progress import Progress
-from lab.record import Episode, PhaseWindow, Receipt
+from lab.record import Episode, FiredAlert, PhaseWindow, Receipt
 from lab.runtime.base import Running, Runtime, Stack
 from lab.runtime.supervisor import Supervisor
 
@@ -92,6 +93,7 @@ class Pass:
     profiles: list[asyncio.Task[list[str]]] = field(default_factory=list)
     canary: Canary | None = None
     load: Result | None = None
+    alerts: list[FiredAlert] | None = None
 
     @property
     def label(self) -> str:
@@ -283,11 +285,16 @@ async def _finish(setting: Setting, this: Pass, running: Running, driver: LoadDr
 
 
 async def _collect(setting: Setting, this: Pass) -> None:
-    """Fetch every panel over the time of this episode."""
+    """Fetch every panel over the time of this episode, and which alerts fired."""
     if setting.prometheus:
-        collected = await setting.prometheus.collect(setting.scenario.panels, this.t0_epoch_s, this.windows[-1].end_s)
-        this.series.extend(collected.rows)
+        lasts_s = this.windows[-1].end_s
+        asked = [*setting.scenario.panels, alerts.FIRING]
+        collected = await setting.prometheus.collect(asked, this.t0_epoch_s, lasts_s)
         this.notes.extend(collected.notes)
+        firing = [row for row in collected.rows if row["panel"] == alerts.FIRING.title]
+        this.series.extend(row for row in collected.rows if row["panel"] != alerts.FIRING.title)
+        if not any(alerts.FIRING.title in note for note in collected.notes):
+            this.alerts = alerts.fired(firing, lasts_s)
 
 
 def episode_of(this: Pass) -> Episode:
@@ -304,6 +311,7 @@ def episode_of(this: Pass) -> Episode:
         overhead_s={name: round(value, 3) for name, value in this.overhead_s.items()},
         deaths=this.deaths,
         notes=this.notes,
+        alerts=this.alerts,
     )
 
 

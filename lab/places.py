@@ -6,5 +6,6 @@ ROOT = Path(__file__).resolve().parent.parent
 SCENARIOS = ROOT / "scenarios"
 TARGETS = ROOT / "targets"
 REPORTS = ROOT / "reports"
+RULES = ROOT / "dashboards" / "rules"  # what Prometheus records and when it alerts
 HOME = ROOT / ".lab"  # what the lab fetches and keeps for itself
 STATE = HOME / "runs"  # journals and scratch data of runs in progress

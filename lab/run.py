@@ -27,7 +27,7 @@ from lab.machine import git_state, machine, package_versions
 from lab.model import Service, Variant
 from lab.observe.prometheus import Prometheus, Watch
 from lab.optional import optional, without
-from lab.places import HOME, ROOT, SCENARIOS, STATE
+from lab.places import HOME, ROOT, RULES, SCENARIOS, STATE
 from lab.progress import Progress
 from lab.record import (
     RECORD_VERSION,
@@ -191,6 +191,7 @@ async def _prepare(work: Work, tools: Tools, progress: Progress, stack: AsyncExi
             services=[member.name for member in scenario.members if isinstance(member, Service)],
             episodes=[(trial, variant.name) for trial, variant in _order(work)],
             labels={"scenario": work.entry.name, "run": work.run_id},
+            rules=RULES,
         ),
     )
     stack.push_async_callback(prometheus.stop)

@@ -37,12 +37,13 @@ NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
 class Watch:
     """What will be scraped: the services of each episode, in the order in which they will run.
 
-    `labels` go onto every series: scenario, run.
+    `labels` go onto every series: scenario, run. `rules` is a folder of rule files to be judged once a second.
     """
 
     services: Sequence[str]
     episodes: Sequence[tuple[int, str]]  # trial, variant
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
+    rules: Path | None = None
 
 
 class Prometheus:
@@ -121,7 +122,12 @@ class Prometheus:
 
     async def _start_server(self) -> None:
         config = {
-            "global": {"scrape_interval": f"{SCRAPE_EVERY_S}s", "scrape_timeout": f"{SCRAPE_TIMEOUT_MS}ms"},
+            "global": {
+                "scrape_interval": f"{SCRAPE_EVERY_S}s",
+                "scrape_timeout": f"{SCRAPE_TIMEOUT_MS}ms",
+                "evaluation_interval": f"{SCRAPE_EVERY_S}s",
+            },
+            "rule_files": [f"{self._watch.rules.absolute()}/*.yml"] if self._watch.rules else [],
             "scrape_configs": [
                 {
                     "job_name": "lab",

@@ -77,9 +77,24 @@ class LoadFacts:
 
 
 @dataclass(frozen=True)
+class FiredAlert:
+    """An alert of dashboards/rules that fired; `ended_s` is None where it still did when the variant ended."""
+
+    name: str
+    severity: str
+    slo: str
+    service: str
+    fired_s: float
+    ended_s: float | None
+
+
+@dataclass(frozen=True)
 class Episode:
     """One variant in one trial. `overhead_s` says how long starting, stopping and
-    collecting took; `deaths` name services that ended though no fault asked them to."""
+    collecting took; `deaths` name services that ended though no fault asked them to.
+
+    `alerts` are those that fired; None where nobody asked, as in older records, or Prometheus did not tell.
+    """
 
     trial: int
     variant: str
@@ -91,6 +106,7 @@ class Episode:
     overhead_s: dict[str, float] = field(default_factory=dict)
     deaths: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    alerts: list[FiredAlert] | None = None
 
 
 @dataclass(frozen=True)

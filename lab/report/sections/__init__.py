@@ -14,6 +14,7 @@ ORDER = (
     "naive",
     "recovery",
     "panels",
+    "alerts",
     "receipts",
     "flames",
     "anomalies",
