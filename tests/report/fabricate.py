@@ -24,6 +24,7 @@ from lab.record import (
     Episode,
     ExerciseSpec,
     FaultSpec,
+    FiredAlert,
     InvariantSpec,
     LinkSpec,
     LoadFacts,
@@ -213,6 +214,7 @@ def _episode(recipe: Recipe, spec: Spec, variant: str, trial: int, cut: bool) ->
         receipts=receipts,
         overhead_s={"start": 1.61, "stop": 0.38, "collect": 0.42},
         notes=["py-spy fell behind once; its samples are still spread evenly"] if variant == "on" else [],
+        alerts=[FiredAlert("ExchangeAvailability", "page", "availability", "exchange", windows[1].start_s + 3.0, None)],
     )
     tables = {
         "operations": rows,
