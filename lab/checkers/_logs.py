@@ -11,7 +11,7 @@ from lab.checkers.history import History
 
 
 class Entry(msgspec.Struct, frozen=True, array_like=True):
-    """A committed entry: index (from 1), term, checksum of its command, and the key and value it writes, if any."""
+    """An entry: index (from 1), term, checksum of its command, and the key and value it writes, if any."""
 
     index: int
     term: int
@@ -21,12 +21,17 @@ class Entry(msgspec.Struct, frozen=True, array_like=True):
 
 
 class Member(msgspec.Struct, frozen=True):
-    """A member's answer: whom it took for the leader of which term, and its committed entries after the snapshot."""
+    """A member's answer: whom it took for the leader of which term, and its entries after the snapshot.
+
+    `entries` are those it knows to be committed. `tail` are the others: a leader's word of what is committed comes
+    after the entry itself, and may not have come.
+    """
 
     name: str
     leaders: list[tuple[int, str]]
     snapshot_index: int
     entries: list[Entry]
+    tail: list[Entry] = []
 
 
 class Unread(Exception):

@@ -15,8 +15,10 @@ def acknowledged_stay(history: History, readbacks: str, at: str = "index") -> Fi
     Hold acknowledged writes against the members' committed entries, and refused ones too.
 
     A write is an operation with `key` and `value`; its answer, kept, says `at` which index its entry stands. A value
-    that is a JSON list, as a compare-and-set has it, writes its last element. Every member that has come that far must
-    hold the entry there, and one must. Of a write with outcome `fail` no member may hold an entry; `info` may go either
+    that is a JSON list, as a compare-and-set has it, writes its last element. Every member that knows so many to be
+    committed must hold the entry there. Where none does, a majority of all members must, in the rest of their logs: the
+    leader that counted them died before it could tell, and any later one has the entry (section 5.4 of the Raft paper).
+    Of a write with outcome `fail` no member may hold an entry; `info` may go either
     way. Values must not repeat. `readbacks` as for `one_leader_a_term`; what a snapshot has replaced cannot be looked
     at, so that the verdict is UNKNOWN where an acknowledged write lies below the snapshots of all.
     """
@@ -74,8 +76,13 @@ def _lost(operations: Operations, k: int, index: int, read: Logs) -> Iterator[An
         if index > member.snapshot_index and not _holds(found, key, value):
             there = "nothing" if found is None else f"{found.key} = {found.value} of term {found.term}"
             yield Anomaly(f"{key} = {value} was acknowledged at index {index}, where {member.name} has {there}", n)
-    if not reached:
-        yield Anomaly(f"{key} = {value} was acknowledged at index {index}, which no member has", n)
+    holders = sum(any(e.index == index and _holds(e, key, value) for e in member.tail) for member in read.members)
+    if not reached and holders <= len(read.members) // 2:
+        yield Anomaly(f"{key} = {value} was acknowledged at index {index}, which {_how_many(holders)}", n)
+
+
+def _how_many(holders: int) -> str:
+    return f"only {holders} of the members hold, and none as committed" if holders else "no member has"
 
 
 def _holds(entry: Entry | None, key: str, value: str) -> bool:

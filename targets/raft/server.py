@@ -103,22 +103,24 @@ class Routes:
         )
 
     async def get_log(self, request: web.Request) -> web.Response:
-        """For checkers: who led which term, and the committed entries that are here.
+        """For checkers: who led which term, the entries that are here and known to be committed, and those after them.
 
         An entry is its index, its term, a checksum of the command, and the key and value that it writes, if any.
         """
         if self.node is None:
             raise Problem(404, "no-log", "This service is a client of the cluster and has no log.")
         core = self.node.core
+
+        def shown(first: int, last: int) -> list[tuple[int, int, int, str | None, str | None]]:
+            return [(index, *shown_entry(core.log.at(index))) for index in range(first, last + 1)]
+
         return answer(
             {
                 "name": core.id,
                 "leaders": [[term, name] for term, names in self.node.heard.items() for name in sorted(names)],
                 "snapshot_index": core.log.snapshot.last_included_index,
-                "entries": [
-                    [index, *shown_entry(core.log.at(index))]
-                    for index in range(core.log.first_index, core.commit_index + 1)
-                ],
+                "entries": shown(core.log.first_index, core.commit_index),
+                "tail": shown(max(core.commit_index + 1, core.log.first_index), core.log.last_index),
             }
         )
 

@@ -27,10 +27,15 @@ def noop(index: int, term: int) -> Entry:
 
 
 def log(
-    name: str, entries: Sequence[Entry], leaders: Sequence[tuple[int, str]] = ((1, "a"),), snapshot_index: int = 0
+    name: str,
+    entries: Sequence[Entry],
+    leaders: Sequence[tuple[int, str]] = ((1, "a"),),
+    snapshot_index: int = 0,
+    tail: Sequence[Entry] = (),
 ) -> dict[str, Any]:
     """A member's answer."""
-    return {"name": name, "leaders": list(leaders), "snapshot_index": snapshot_index, "entries": list(entries)}
+    said = {"name": name, "leaders": list(leaders), "snapshot_index": snapshot_index, "entries": list(entries)}
+    return {**said, "tail": list(tail)}
 
 
 def checked(name: str, *members: dict[str, Any], operations: History | None = None) -> Finding:
@@ -163,6 +168,20 @@ def test_one_member_without_the_entry() -> None:
     gap = log("b", [*LOG[:2], *LOG[3:]])
     found = checked("acknowledged_stay", log("a", LOG), gap, log("c", []), operations=past)
     assert [anomaly.text for anomaly in found.anomalies] == ["x = 2 was acknowledged at index 3, where b has nothing"]
+
+
+def test_a_majority_that_was_not_told() -> None:
+    """An entry that no member knows to be committed is kept where a majority holds it, at its place and as it was."""
+    past = written(("1", "ok", 2), ("3", "ok", 5))
+    held, other = log("a", LOG[:4], tail=LOG[4:]), log("c", LOG[:4], tail=[put(5, 2, "4")])
+    assert checked("acknowledged_stay", held, {**held, "name": "b"}, log("c", []), operations=past).verdict == "PASS"
+    for rest in ([log("b", LOG[:4]), log("c", [])], [log("b", LOG[:4], tail=[put(6, 2, "3")]), other]):
+        found = checked("acknowledged_stay", held, *rest, operations=past)
+        assert [anomaly.text for anomaly in found.anomalies] == [
+            "x = 3 was acknowledged at index 5, which only 1 of the members hold, and none as committed"
+        ]
+    told = log("c", [*LOG[:4], put(5, 2, "4")])
+    assert checked("acknowledged_stay", held, {**held, "name": "b"}, told, operations=past).verdict == "FAIL"
 
 
 def test_a_swap_writes_its_second_value() -> None:
