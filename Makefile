@@ -5,9 +5,10 @@ PYTHON ?= python3
 PY := .venv/bin/python
 LAB := $(PY) -m lab
 
-# make scenario NAME=circuit-breaker TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local
+# make scenario NAME=circuit-breaker TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local LOAD_WORKERS=2
 FLAGS := $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
-         $(if $(RUNTIME),--runtime $(RUNTIME))
+         $(if $(RUNTIME),--runtime $(RUNTIME)) $(if $(LOAD_WORKERS),--load-workers $(LOAD_WORKERS)) \
+         $(if $(LOAD_MASTER),--load-master $(LOAD_MASTER))
 
 .PHONY: help
 help: ## Show what there is to type
@@ -25,12 +26,16 @@ setup-dev: ## Set up .venv for developing and testing
 	@$(PYTHON) scripts/bootstrap.py --dev
 
 .PHONY: scenario
-scenario: setup ## Run one experiment: NAME=... [TRIALS= SEED= SCALE= RUNTIME=]
+scenario: setup ## Run one experiment: NAME=... [TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
 	@$(LAB) run $(if $(NAME),$(NAME)) $(FLAGS)
 
 .PHONY: scenarios
 scenarios: setup ## Run the whole catalogue, one after another
 	@$(LAB) run --all $(FLAGS)
+
+.PHONY: load-worker
+load-worker: setup ## Carry load for a lab on another machine: MASTER=HOST:PORT
+	@$(LAB) load-worker --master $(MASTER)
 
 .PHONY: list
 list: setup ## The catalogue and its last verdicts; RUNS=1 for the runs too

@@ -83,6 +83,15 @@ def main() -> None:
     envvar="LAB_RUNTIME",
     help="Where the services run.",
 )
+@click.option(
+    "--load-workers", type=Whole(1, 64), default=1, metavar="N", help="Processes that carry the load.  [default: 1]"
+)
+@click.option(
+    "--load-master",
+    default="",
+    metavar="HOST:PORT",
+    help="Have the load workers join from other machines, by this address of this one (see lab load-worker).",
+)
 @reports_option
 @as_json
 def run(
@@ -92,6 +101,8 @@ def run(
     trials: int,
     scale: float,
     runtime: str | None,
+    load_workers: int,
+    load_master: str,
     reports: Path,
     as_json: bool,
 ) -> int:
@@ -104,7 +115,7 @@ def run(
     from lab import catalogue
     from lab.run import Options, run_one
 
-    options = Options(seed, trials, scale, runtime or "local", reports, quiet=as_json)
+    options = Options(seed, trials, scale, runtime or "local", reports, as_json, load_workers, load_master)
     if name:
         done = run_one(catalogue.find(name), options)
         _show_run(done, as_json)
@@ -150,6 +161,15 @@ def _show_run(run: Run, as_json: bool, *notes: str) -> None:
             console.verdict(run, *notes)
     except BrokenPipeError:  # the verdict is in the exit code too
         nobody_reads()
+
+
+@main.command(name="load-worker", short_help="Carry load for a lab on another machine.")
+@click.option("--master", required=True, metavar="HOST:PORT", help="The other lab's --load-master.")
+def load_worker(master: str) -> None:
+    """Carry load for a lab on another machine, until Ctrl-C."""
+    from lab.carry import carry_load
+
+    carry_load(master)
 
 
 @main.command(name="list")

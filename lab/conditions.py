@@ -15,8 +15,12 @@ MAX_LATE_P99_MS = 100.0  # later than this, and the load generator, not the syst
 def conditions(run: Run) -> list[Condition]:
     """Every condition of a run, met or not, in the order in which a reader would ask."""
     found = [_complete(run), _alive(run)]
-    if run.record.spec.load.per_s is not None:
+    lost = _lost_worker(run)
+    if lost:
+        found.append(lost)
+    elif run.record.spec.load.per_s is not None:
         found.append(_load_reached(run))
+    if run.record.spec.load.per_s is not None:
         found.append(_on_time(run))
     found.append(_machine_free(run))
     found.append(_samples(run))
@@ -43,6 +47,16 @@ def _alive(run: Run) -> Condition:
     if deaths:
         return Condition("services alive", False, f"a service ended unasked ({deaths[0]})")
     return Condition("services alive", True, "nothing ended that no fault had killed")
+
+
+def _lost_worker(run: Run) -> Condition | None:
+    """A load worker that was lost, however late: nobody knows what it sent last, in an open model or a closed one."""
+    for episode in run.record.episodes:
+        for worker in episode.load.workers:
+            if worker.lost:
+                text = f"load worker {worker.worker} on {worker.host} ({_where(run, episode)}) {worker.lost}"
+                return Condition("load reached", False, f"the load was not reached: {text}")
+    return None
 
 
 def _load_reached(run: Run) -> Condition:

@@ -17,6 +17,7 @@ import msgspec
 import psutil
 
 from lab import faults
+from lab.load.crew import Crew
 from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Env, Fault, Member, Phase, Scalar, Scenario, Service, Variant
 from lab.observe import alerts
@@ -50,6 +51,7 @@ class Setting:
     runtime: Runtime
     prometheus: Prometheus | None
     progress: Progress
+    crew: Crew
 
     @property
     def phases(self) -> list[Phase]:
@@ -137,7 +139,7 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
     """Bring up stack and load generator at the same time, point Prometheus and the canary at the stack."""
     scenario = setting.scenario
     load_dir = setting.supervisor.scratch / f"load-{this.label}"
-    driver = LoadDriver.launch(scenario.load, setting.supervisor.spawn, load_dir)
+    driver = LoadDriver.launch(scenario.load, setting.supervisor.spawn, load_dir, setting.crew)
     stack.push_async_callback(driver.stop)
     members, links = members_of(scenario, this.variant), links_of(scenario, this.variant)
     env = {member: _env(member, this.variant) for member in members}
@@ -262,9 +264,8 @@ def _keep(this: Pass, scraped: tuple[Rows, list[str]], phase: Phase, edge: str) 
 async def _finish(setting: Setting, this: Pass, running: Running, driver: LoadDriver) -> None:
     """Drain what is in flight, read back what the services hold, and note who died."""
     this.load = await driver.finish()
-    log = setting.supervisor.scratch / f"load-{this.label}" / "locust.log"
-    if log.exists():
-        shutil.copyfile(log, setting.folder / "logs" / this.label / "locust.log")
+    for log in (setting.supervisor.scratch / f"load-{this.label}").glob("*.log"):
+        shutil.copyfile(log, setting.folder / "logs" / this.label / log.name)
     this.notes.extend(this.load.notes)
     for notes in await asyncio.gather(*this.profiles):
         this.notes.extend(notes)

@@ -13,7 +13,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 from rich.console import Console
 
@@ -23,6 +23,8 @@ from lab.console.plan import plan
 from lab.episode import Pass, Setting, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError, MissingPart
 from lab.judge import judge
+from lab.load.crew import Crew
+from lab.load.joining import crew_of, how_to_join
 from lab.machine import git_state, machine, package_versions
 from lab.model import Service, Variant
 from lab.observe.prometheus import Prometheus, Watch
@@ -44,8 +46,10 @@ from lab.record import (
 from lab.runtime.base import Runtime
 from lab.runtime.heal import heal
 from lab.runtime.local import LocalRuntime, parts_of
+from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
+from lab.signals import Signals
 
 if TYPE_CHECKING:
     from lab.report import Neighbour
@@ -53,7 +57,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """How an experiment is run. `quiet` sends the progress to standard error, so that standard output is data."""
+    """How an experiment is run. `quiet` sends the progress to standard error, so that standard output is data.
+
+    `load_workers` processes carry the load; with `load_master` (HOST:PORT) they join from other machines.
+    """
 
     seed: int
     trials: int
@@ -61,6 +68,8 @@ class Options:
     runtime: str
     reports: Path
     quiet: bool = False
+    load_workers: int = 1
+    load_master: str = ""
 
 
 @dataclass
@@ -93,7 +102,7 @@ async def _run(entry: Entry, options: Options) -> Run:
     work.notes += left_out
     began = time.monotonic()
     run: Run | None = None
-    with _Signals() as signals:
+    with Signals() as signals:
         try:
             with Progress(entry.scenario.title, Console(stderr=options.quiet, highlight=False)) as progress:
                 async with AsyncExitStack() as stack:
@@ -112,28 +121,6 @@ async def _run(entry: Entry, options: Options) -> Run:
     return run
 
 
-class _Signals:
-    """Lets Ctrl-C and SIGTERM cancel the run, once, so that it stops everything in order."""
-
-    def __init__(self) -> None:
-        self.caught: int | None = None
-
-    def __enter__(self) -> Self:
-        self._loop, self._task = asyncio.get_running_loop(), asyncio.current_task()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.add_signal_handler(number, self._catch, number)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        for number in (signal.SIGINT, signal.SIGTERM):
-            self._loop.remove_signal_handler(number)
-
-    def _catch(self, number: int) -> None:
-        if self.caught is None and self._task is not None:
-            self.caught = number
-            self._task.cancel()
-
-
 # --- the steps --------------------------------------------------------------------------------------------------
 
 
@@ -141,6 +128,7 @@ def _check(entry: Entry, options: Options) -> Tools:
     """Name everything that is missing, before anything starts; clean up after labs that died."""
     if options.runtime != "local":
         raise LabError(f'the runtime "{options.runtime}" is not there yet; leave --runtime and LAB_RUNTIME away')
+    _crew(entry, options)
     for sentence in heal(STATE):
         print(sentence, file=sys.stderr)
     tools = Tools(HOME)
@@ -162,6 +150,10 @@ def _within_reach(entry: Entry, tools: Tools) -> tuple[Entry, list[str]]:
     return (replace(entry, scenario=without(entry.scenario, missing)), notes) if missing else (entry, notes)
 
 
+def _crew(entry: Entry, options: Options) -> Crew:
+    return crew_of(entry.scenario.load, options.load_workers, options.load_master, free_port)
+
+
 def _open(entry: Entry, options: Options) -> Work:
     now = time.time()
     run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + f"-{secrets.token_hex(2)}"
@@ -181,6 +173,9 @@ async def _prepare(work: Work, tools: Tools, progress: Progress, stack: AsyncExi
     Thread(target=_warm_up, daemon=True).start()
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(plan(work.entry.spec(work.options.scale), work.options.trials))
+    crew = _crew(work.entry, work.options)
+    if crew.joined:
+        progress.say(how_to_join(crew))
     scenario = work.entry.scenario
     prometheus = await Prometheus.start(
         supervisor.spawn,
@@ -207,6 +202,7 @@ async def _prepare(work: Work, tools: Tools, progress: Progress, stack: AsyncExi
         runtime=runtime,
         prometheus=prometheus,
         progress=progress,
+        crew=crew,
     )
 
 
@@ -290,6 +286,8 @@ def _command(work: Work) -> str:
     words = ["make", "scenario", f"NAME={shlex.quote(name)}", f"SEED={options.seed}"]
     words += [f"TRIALS={options.trials}"] if options.trials > 1 else []
     words += [f"SCALE={options.scale:g}"] if options.scale != 1 else []
+    words += [f"LOAD_WORKERS={options.load_workers}"] if options.load_workers > 1 else []
+    words += [f"LOAD_MASTER={shlex.quote(options.load_master)}"] if options.load_master else []
     return " ".join(words)
 
 

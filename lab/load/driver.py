@@ -1,73 +1,35 @@
-"""Runs the load of one variant: Locust in a process of its own, told by files what to do, heard through files."""
+"""Runs the load of one variant: Locust in processes of its own, told by files what to do, heard through files."""
 
 from __future__ import annotations
 
 import asyncio
-import os
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
-
-import numpy as np
 
 from lab.errors import LabError, StartError
 from lab.load import forms
 from lab.load.arrivals import Arrival, schedule, stream
-from lab.load.forms import Beat, Row, Shot
+from lab.load.crew import Crew, Locusts, Spawn
+from lab.load.facts import load_facts
+from lab.load.forms import Beat, Member, Parted, Row, Shot
 from lab.load.sample import Sample, Tally
 from lab.load.wire import render
 from lab.model import Load
 from lab.record import LoadFacts
 
-_LOCUSTFILE = Path(__file__).with_name("locustfile.py")
-_ROOT = _LOCUSTFILE.parents[2]
 _READY_WITHIN_S = 30.0
+_JOINED_WITHIN_S = 120.0  # somebody has to type a command on another machine
 _POLL_S = 0.01
 _AHEAD = 10_000  # requests made in advance for a closed model,
 _REFILLS_AHEAD = 8  # or as many as its users took since the last look, this many times over
 _CHUNK = 500
-
-
-class Managed(Protocol):
-    """A process that somebody else answers for."""
-
-    @property
-    def pid(self) -> int:
-        """Process id."""
-
-    @property
-    def returncode(self) -> int | None:
-        """Exit code, minus the signal's number where it was killed, None while it runs."""
-
-    async def wait(self) -> int:
-        """Wait for its end."""
-
-    async def stop(self, grace_s: float = ...) -> int:
-        """Ask it to end, then make it."""
-
-    def tail(self, lines: int = ...) -> str:
-        """The end of its log."""
-
-
-class Spawn(Protocol):
-    """How a process is started: the supervisor's `spawn`."""
-
-    def __call__(
-        self,
-        name: str,
-        argv: Sequence[str | Path],
-        *,
-        env: Mapping[str, str] | None = None,
-        log: Path,
-        cwd: Path | None = None,
-    ) -> Managed:
-        """Start a program; its output goes to `log`."""
+_ALONE = Crew()
 
 
 @dataclass(frozen=True)
@@ -112,12 +74,12 @@ class LoadDriver:
     Made by start(), or by launch() and prepare(); begin() once, then progress() as often as liked, finish(), stop().
     """
 
-    def __init__(self, load: Load, workdir: Path) -> None:
-        self._load = load
+    def __init__(self, locusts: Locusts, load: Load, workdir: Path) -> None:
         self._plan = Plan([], load, 0.0, 0)  # until prepare()
-        workdir = workdir.absolute()
         self._workdir = workdir
-        self._process: Managed | None = None
+        self._locusts = locusts
+        self._workers = locusts.crew.workers
+        self._members: list[Member] = []
         self._known: list[_Known] = []
         self._due_s: list[float] | None = None
         self._tally = Tally(None)
@@ -131,32 +93,21 @@ class LoadDriver:
         self.version = ""
 
     @classmethod
-    async def start(cls, plan: Plan, spawn: Spawn, workdir: Path) -> LoadDriver:
+    async def start(cls, plan: Plan, spawn: Spawn, workdir: Path, crew: Crew = _ALONE) -> LoadDriver:
         """launch() and prepare() in one: return when Locust waits for begin()."""
-        driver = cls.launch(plan.load, spawn, workdir)
+        driver = cls.launch(plan.load, spawn, workdir, crew)
         await driver.prepare(plan)
         return driver
 
     @classmethod
-    def launch(cls, load: Load, spawn: Spawn, workdir: Path) -> LoadDriver:
+    def launch(cls, load: Load, spawn: Spawn, workdir: Path, crew: Crew = _ALONE) -> LoadDriver:
         """Start a Locust that waits for its plan: it takes a second to come up, in which the services can too.
 
         `workdir` must be new.
         """
-        driver = cls(load, workdir)
-        driver._workdir.mkdir(parents=True, exist_ok=True)
-        driver._process = spawn(
-            "locust",
-            driver._command(),
-            env={
-                "LAB_LOAD_DIR": str(driver._workdir),
-                "HOME": str(driver._workdir),  # nobody's ~/.locust.conf has a say
-                "PYTHONPATH": os.pathsep.join(p for p in (str(_ROOT), os.environ.get("PYTHONPATH", "")) if p),
-            },
-            log=workdir / "locust.log",
-            cwd=workdir,
-        )
-        return driver
+        workdir = workdir.absolute()
+        workdir.mkdir(parents=True, exist_ok=True)
+        return cls(Locusts.launch(crew, load, spawn, workdir), load, workdir)
 
     async def prepare(self, plan: Plan) -> None:
         """Work out the arrivals and return when Locust waits for begin().
@@ -164,13 +115,14 @@ class LoadDriver:
         Raises ScenarioError where the mix makes something that cannot be sent, StartError with the last log lines
         where Locust does not come up; nothing is left running then.
         """
-        assert self._process is not None
         self._plan = plan
         try:
             self._addresses = [_address(base_url) for base_url in plan.base_urls]
+            if self._locusts.crew.joined:
+                await self._locusts.open_entry(self._addresses)
             self._stream = stream(plan.load, plan.seed, plan.salt)
             await asyncio.to_thread(self._write_plan)
-            await self._until_ready(self._process)
+            await self._until_ready()
         except BaseException:
             await self.stop()
             raise
@@ -200,23 +152,25 @@ class LoadDriver:
         Waits `grace_s` more than all time limits together and stops Locust then, with a note. A Locust that died
         leaves what it had written; a note says so.
         """
-        assert self._process is not None
-        plan = self._plan
+        plan, head = self._plan, self._locusts.head
         until_s = self._t0_epoch_s + plan.lasts_s + plan.load.timeout_s + plan.drain_s + grace_s
         notes = []
         try:
-            returncode = await asyncio.wait_for(self._process.wait(), max(0.0, until_s - time.time()))
+            returncode = await asyncio.wait_for(head.wait(), max(0.0, until_s - time.time()))
         except TimeoutError:
             notes.append("The load generator did not end by itself and was stopped.")
-            returncode = await self._process.stop()
+            returncode = await head.stop()
+        endings = {w.pid: f"died ({_ending(w.returncode)})" for w in self._locusts.workers if w.returncode}
+        await self._locusts.dissolve()
         await self.stop()
         sample = self.progress()
         if returncode != 0 and not notes:
             notes.append(
                 f"The load generator died ({_ending(returncode)}) after {sample.at_s if sample else 0:.1f} s; "
-                f"what it had written by then is kept. {self._process.tail(5)}".rstrip()
+                f"what it had written by then is kept. {head.tail(5)}".rstrip()
             )
-        facts = self._facts()
+        facts = self._facts(endings)
+        notes += [f"Load worker {w.worker} on {w.host} {w.lost}." for w in facts.workers if w.lost]
         return Result([self._row(row) for row in sorted(self._rows, key=_by_due)], facts, notes + self._doubts())
 
     async def stop(self) -> None:
@@ -226,8 +180,7 @@ class LoadDriver:
             with suppress(asyncio.CancelledError):
                 await self._refill
             self._refill = None
-        if self._process is not None and self._process.returncode is None:
-            await self._process.stop()
+        await self._locusts.stop()
 
     def _write_plan(self) -> None:
         load = self._plan.load
@@ -257,15 +210,19 @@ class LoadDriver:
             wire = render(arrival, "{}:{}".format(*self._addresses[at]))
             due_s = arrival.due_s if self._due_s is not None else 0.0
             shots.append(Shot(arrival.n, due_s, arrival.operation, request.method, wire, request.keep_response, at))
-        with (self._workdir / forms.SHOTS).open("ab") as file:
-            forms.append_shots(file, shots)
+        for worker in range(self._workers):
+            own = [shot for shot in shots if forms.worker_of(shot.n, self._workers) == worker]
+            with (self._workdir / forms.shots(worker)).open("ab") as file:
+                for begin in range(0, len(own), _CHUNK):
+                    forms.append_shots(file, own[begin : begin + _CHUNK])
 
     async def _keep_ahead(self) -> None:
         """Keep a closed model supplied with requests: how many it takes depends on how soon it is answered."""
         before = 0
         while True:
             self.progress()
-            started = self._tally.latest.started if self._tally.latest else 0
+            # What the quickest worker took, times all: each has a share of the stream of its own.
+            started = self._workers * max((beat.started for beat in self._tally.newest.values()), default=0)
             ahead = max(_AHEAD, _REFILLS_AHEAD * (started - before))
             before = started
             while len(self._known) < started + ahead:
@@ -273,39 +230,37 @@ class LoadDriver:
                 await asyncio.sleep(0)
             await asyncio.sleep(forms.FLUSH_EVERY_S)
 
-    def _command(self) -> list[str | Path]:
-        load = self._load
-        users = 1 if load.is_open else load.users or 1
-        return [
-            *(sys.executable, "-m", "locust", "-f", _LOCUSTFILE, "--headless", "--only-summary"),
-            *("--loglevel", "WARNING", "--exit-code-on-error", "0", "--stop-timeout", "0"),
-            # Locust asks for a host; where the load goes stands in the plan, which it waits for.
-            *("--host", "http://127.0.0.1", "--users", str(users), "--spawn-rate", str(users)),
-            "OpenModel" if load.is_open else "ClosedModel",
-        ]
-
-    async def _until_ready(self, process: Managed) -> None:
-        until_s = time.monotonic() + _READY_WITHIN_S
+    async def _until_ready(self) -> None:
+        crew = self._locusts.crew
+        within_s = _JOINED_WITHIN_S if crew.joined else _READY_WITHIN_S
+        until_s = time.monotonic() + within_s
         file = self._workdir / forms.READY
         while not file.exists():
-            if process.returncode is not None:
-                raise StartError(f"locust: {_ending(process.returncode)} at start; its last lines:\n{process.tail()}")
+            if self._locusts.ended:
+                name, process = self._locusts.ended
+                how = _ending(process.returncode or 0)
+                raise StartError(f"{name}: {how} at start; its last lines:\n{process.tail()}")
             if time.monotonic() > until_s:
-                raise StartError(f"locust: not ready within {_READY_WITHIN_S:.0f} s; its last lines:\n{process.tail()}")
+                who = (
+                    f"the {crew.workers} load workers that {crew.host}:{crew.port} waits for"
+                    if crew.joined
+                    else "locust"
+                )
+                tail = self._locusts.head.tail()
+                raise StartError(f"{who}: not ready within {within_s:.0f} s; the last lines:\n{tail}")
             await asyncio.sleep(_POLL_S)
-        self.version = forms.read(file, forms.Ready).locust
+        ready = forms.read(file, forms.Ready)
+        self.version, self._members = ready.locust, ready.crew
 
-    def _facts(self) -> LoadFacts:
-        late_ms = np.array([(row.start_s - row.due_s) * 1000 for row in self._rows] or [0.0])
-        last = self._tally.latest
-        started = last.started if last else 0
-        return LoadFacts(
-            asked=started if self._due_s is None else len(self._due_s),
-            started=started,
-            finished=last.finished if last else 0,
-            late_p99_ms=float(np.percentile(late_ms, 99)),
-            late_max_ms=float(late_ms.max()),
-            cpu_s=last.cpu_s if last else 0.0,
+    def _facts(self, endings: dict[int, str]) -> LoadFacts:
+        parted = forms.LineReader(self._workdir / forms.PARTED, Parted).more()
+        return load_facts(
+            None if self._due_s is None else len(self._due_s),
+            self._rows,
+            self._tally.newest,
+            self._members,
+            {each.worker: each for each in parted},
+            endings,
         )
 
     def _row(self, row: Row) -> dict[str, Any]:

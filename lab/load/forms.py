@@ -1,11 +1,15 @@
 """The files through which the lab and its Locust process talk: their names, their shapes, reading and appending.
 
 setup.json        what to send to, for how long, in which model
-shots.msgpack     the operations as bytes, in chunks (appended to while a closed model runs)
-ready.json        Locust is up and has read both
+shots-0.msgpack   the operations as bytes, in chunks (appended to while a closed model runs); one file a worker
+ready.json        Locust is up and has read both, and who carries the load where that is several workers
 go.json           when the load begins
 operations.jsonl  one row an operation that ended, appended
 beats.jsonl       counts and CPU time, four a second, appended
+parted.jsonl      how each worker took leave, appended
+
+Where several workers carry the load, their master reads and writes these files, and passes what stands in them on over
+Locust's own connections.
 """
 
 from __future__ import annotations
@@ -16,8 +20,8 @@ from typing import BinaryIO, Generic, TypeVar
 
 import msgspec
 
-SETUP, SHOTS, READY, GO = "setup.json", "shots.msgpack", "ready.json", "go.json"
-OPERATIONS, BEATS = "operations.jsonl", "beats.jsonl"
+SETUP, READY, GO = "setup.json", "ready.json", "go.json"
+OPERATIONS, BEATS, PARTED = "operations.jsonl", "beats.jsonl", "parted.jsonl"
 FLUSH_EVERY_S = 0.25
 _LENGTH_BYTES = 4
 
@@ -45,11 +49,34 @@ class Shot(msgspec.Struct, frozen=True, array_like=True, gc=False):
     at: int = 0
 
 
+class Member(msgspec.Struct, frozen=True):
+    """A worker that is up: where it runs, and its wall clock beside the master's, known `within_ms` either way."""
+
+    worker: int
+    host: str
+    pid: int
+    clock_ahead_ms: float
+    clock_within_ms: float
+
+
+class Parted(msgspec.Struct, frozen=True):
+    """A worker that is done or lost. `recorded` is how many operations it says it has sent; None where it was lost.
+
+    `drift_ms` is by how much its clock ran ahead of the master's from the first look to the last.
+    """
+
+    worker: int
+    recorded: int | None
+    arrived: int
+    drift_ms: float | None = None
+
+
 class Ready(msgspec.Struct, frozen=True):
     """Locust is up."""
 
     pid: int
     locust: str
+    crew: list[Member] = []
 
 
 class Go(msgspec.Struct, frozen=True):
@@ -72,16 +99,27 @@ class Row(msgspec.Struct, array_like=True, gc=False):
 
 
 class Beat(msgspec.Struct, frozen=True):
-    """Counts so far. `dry_s` is how long users of a closed model had no request to take."""
+    """Counts so far of one worker. `dry_s` is how long users of a closed model had no request to take."""
 
     at_s: float
     started: int
     finished: int
     cpu_s: float
     dry_s: float = 0.0
+    worker: int = 0
 
 
 Form = TypeVar("Form")
+
+
+def shots(worker: int) -> str:
+    """The file of one worker's operations."""
+    return f"shots-{worker}.msgpack"
+
+
+def worker_of(n: int, workers: int) -> int:
+    """Which worker sends the n-th operation: they take turns, so that each has the same mix at the same rate."""
+    return n % workers
 
 
 def write(path: Path, form: msgspec.Struct) -> None:
@@ -103,28 +141,39 @@ def append_shots(file: BinaryIO, shots: Sequence[Shot]) -> None:
     file.flush()
 
 
-class ShotReader:
-    """Reads chunks of shots from a file that may still grow."""
+class ChunkReader:
+    """Reads chunks from a file that may still grow."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("rb")
-        self._decoder = msgspec.msgpack.Decoder(list[Shot])
         self._rest = b""
 
-    def more(self) -> list[Shot]:
-        """Give the shots of all chunks that are complete by now and were not given before."""
+    def more(self) -> list[bytes]:
+        """Give all chunks that are complete by now and were not given before."""
         data = self._rest + self._file.read()
-        shots: list[Shot] = []
+        chunks: list[bytes] = []
         at = 0
         while len(data) - at >= _LENGTH_BYTES:
             begin = at + _LENGTH_BYTES
             end = begin + int.from_bytes(data[at:begin], "big")
             if end > len(data):
                 break
-            shots += self._decoder.decode(data[begin:end])
+            chunks.append(data[begin:end])
             at = end
         self._rest = data[at:]
-        return shots
+        return chunks
+
+
+class ShotReader:
+    """Reads shots from a file of chunks that may still grow."""
+
+    def __init__(self, path: Path) -> None:
+        self._chunks = ChunkReader(path)
+        self._decoder = msgspec.msgpack.Decoder(list[Shot])
+
+    def more(self) -> list[Shot]:
+        """Give the shots of all chunks that are complete by now and were not given before."""
+        return [shot for chunk in self._chunks.more() for shot in self._decoder.decode(chunk)]
 
 
 class LineReader(Generic[Form]):

@@ -2,7 +2,7 @@
 
     python -m locust -f lab/load/locustfile.py --headless ... OpenModel     (or ClosedModel)
 
-with the directory of setup.json in LAB_LOAD_DIR; `driver.py` starts it so. `forms.py` describes the files.
+with the directory of setup.json in LAB_LOAD_DIR; `crew.py` starts it so, alone or as a master and its workers.
 """
 
 from __future__ import annotations
@@ -19,28 +19,31 @@ from typing import Any
 import gevent
 import locust
 from gevent.event import Event
+from locust import runners
 from locust.exception import CatchResponseError, StopUser
 
-from lab.load import forms
+from lab.load import forms, words
 from lab.load.alarm import new_alarm
+from lab.load.channel import Channel, Files, Messages
 from lab.load.client import Answer, Client
 from lab.load.forms import Beat, Row, Shot
+from lab.load.master import Master
 
 _POLL_S = 0.02
 _BURST = 16  # arrivals started back to back when behind, before answers get their turn
 _UNLIMITED = 1 << 20
 
+runners.CONNECT_TIMEOUT = 1  # a worker whose master is not there yet, or has no seat free, knocks again so soon
+runners.MASTER_HEARTBEAT_TIMEOUT = 10  # a worker whose master is gone sends no load any longer than this
+
 
 class Session:
     """The one run of this process: its schedule, its clock, what is in flight and what is written down."""
 
-    def __init__(self, directory: Path, environment: Any) -> None:
-        self.directory = directory
-        self.setup = _await_setup(directory / forms.SETUP)
-        self.shots_file = forms.ShotReader(directory / forms.SHOTS)
-        self.shots = self.shots_file.more()
-        self.rows = forms.LineWriter(directory / forms.OPERATIONS)
-        self.beats = forms.LineWriter(directory / forms.BEATS)
+    def __init__(self, channel: Channel, environment: Any) -> None:
+        self.channel = channel
+        self.setup = channel.setup()
+        self.shots = channel.shots()
         self.clients = [Client(*address, _UNLIMITED, self.setup.timeout_s) for address in self.setup.addresses]
         self.environment = environment
         self.fire = environment.events.request.fire
@@ -56,26 +59,24 @@ class Session:
         self.in_flight: dict[int, Row] = {}
         self.errors: dict[str, CatchResponseError] = {}
         self.all_started = Event()
+        self.recorded = 0
+        self.closed = False
 
     def ready(self) -> None:
         """Count a user as up; when all are, say so and await the signal to begin."""
         self.users_ready += 1
-        if self.users_ready == (self.setup.users or 1):
+        if self.users_ready == self.environment.runner.target_user_count:
             gevent.spawn(self._run)
         self.went.wait()
 
     def _run(self) -> None:
         _settle_memory()
-        forms.write(self.directory / forms.READY, forms.Ready(os.getpid(), locust.__version__))
-        go = self.directory / forms.GO
-        while not go.exists():
-            gevent.sleep(_POLL_S)
-        self.t0_s = perf_counter() + forms.read(go, forms.Go).t0_epoch_s - time.time()
+        self.t0_s = self.channel.ready()
         self.cpu_s = time.process_time()
         self.went.set()
         gevent.spawn(self._flush_often)
         self._await_end()
-        self.environment.runner.quit()
+        self.close()
 
     def _await_end(self) -> None:
         gevent.sleep(max(0.0, self.t0_s + self.setup.lasts_s - perf_counter()))
@@ -93,9 +94,10 @@ class Session:
         self.in_flight[shot.n] = row
         self.started += 1
         answer = self.clients[shot.at].exchange(shot)
+        if self.in_flight.pop(shot.n, None) is None:
+            return  # given up, and written down as unanswered
         row.end_s = perf_counter() - self.t0_s
         row.outcome, row.status, row.error, row.response, length = answer
-        del self.in_flight[shot.n]
         self.finished += 1
         self.ended.append(row)
         self.fire(
@@ -115,7 +117,7 @@ class Session:
     def take(self) -> Shot | None:
         """Give the next request of the stream to a user, once there is one; None when the run is over."""
         while self.taken >= len(self.shots):
-            self.shots += self.shots_file.more()
+            self.shots += self.channel.shots()
             if self.taken < len(self.shots):
                 break
             self.dry_s += _POLL_S
@@ -126,30 +128,28 @@ class Session:
         return self.shots[self.taken - 1]
 
     def _flush_often(self) -> None:
-        while True:
-            gevent.sleep(forms.FLUSH_EVERY_S)
+        gevent.sleep(forms.FLUSH_EVERY_S)
+        while not self.closed:
             self.flush()
+            gevent.sleep(forms.FLUSH_EVERY_S)
 
     def flush(self) -> None:
         """Write down what ended since the last time, and a beat."""
         batch, self.ended = self.ended, []
-        self.rows.write(batch)
+        self.recorded += len(batch)
+        cpu_s = time.process_time() - self.cpu_s
         at_s = perf_counter() - self.t0_s
-        self.beats.write([Beat(at_s, self.started, self.finished, time.process_time() - self.cpu_s, self.dry_s)])
+        beat = Beat(at_s, self.started, self.finished, cpu_s, self.dry_s, self.channel.worker)
+        self.channel.report(batch, beat)
 
     def close(self) -> None:
         """Write down everything, also what is still unanswered: it may have happened."""
-        if self.went.is_set():
+        if self.went.is_set() and not self.closed:
+            self.closed = True
             self.ended += self.in_flight.values()
             self.in_flight = {}
             self.flush()
-
-
-def _await_setup(file: Path) -> forms.Setup:
-    """The plan, once it is there: the services come up meanwhile."""
-    while not file.exists():
-        gevent.sleep(_POLL_S)
-    return forms.read(file, forms.Setup)
+            self.channel.done(self.recorded)
 
 
 def _settle_memory() -> None:
@@ -167,17 +167,24 @@ class _Holder:
     session: Session
 
 
-def _open_session(environment: Any, **_: Any) -> None:
-    _Holder.session = Session(Path(os.environ["LAB_LOAD_DIR"]), environment)
-
-
-def _close_session(**_: Any) -> None:
-    _Holder.session.close()
+def _open(environment: Any, runner: Any, **_: Any) -> None:
+    """Be what Locust was started as: a master, one of its workers, or alone."""
+    if isinstance(runner, runners.MasterRunner):
+        Master(Path(os.environ["LAB_LOAD_DIR"]), environment).assemble()
+        return
+    channel: Channel
+    if isinstance(runner, runners.WorkerRunner):
+        channel = messages = Messages(runner, os.environ.get(words.ENTRY_VARIABLE))
+        environment.events.quit.add_listener(lambda **_: messages.drain())
+    else:
+        channel = Files(Path(os.environ["LAB_LOAD_DIR"]), runner)
+    _Holder.session = Session(channel, environment)
+    # Added now, it comes before Locust's own word that a worker leaves, on which a master may leave too.
+    environment.events.quitting.add_listener(lambda **_: _Holder.session.close())
 
 
 _events: Any = locust.events
-_events.init.add_listener(_open_session)
-_events.quitting.add_listener(_close_session)
+_events.init.add_listener(_open)
 
 
 class OpenModel(locust.FastHttpUser):

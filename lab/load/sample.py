@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections import Counter, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from lab.load.forms import Beat, Row
@@ -46,13 +46,16 @@ class Tally:
 
     def __init__(self, due_s: Sequence[float] | None) -> None:
         self._due_s = due_s
-        self._beats: deque[Beat] = deque()
+        self.newest: dict[int, Beat] = {}  # by worker
+        self._beats: deque[Beat] = deque()  # of all workers together
         self._recent: deque[tuple[float, float]] = deque()
         self._outcomes: Counter[str] = Counter()
 
     def add(self, beats: Iterable[Beat], rows: Iterable[Row]) -> None:
         """Take in what has been written since the last time."""
-        for beat in beats:
+        for each in beats:
+            self.newest[each.worker] = each
+            beat = together(self.newest.values())
             self._beats.append(beat)
             while len(self._beats) > 2 and self._beats[1].at_s <= beat.at_s - _RATE_OVER_S:
                 self._beats.popleft()
@@ -65,7 +68,7 @@ class Tally:
 
     @property
     def latest(self) -> Beat | None:
-        """The newest beat."""
+        """The newest beat, of all workers together."""
         return self._beats[-1] if self._beats else None
 
     def sample(self) -> Sample | None:
@@ -98,6 +101,17 @@ class Tally:
         if since_s > 0:
             return more / since_s
         return last.started / last.at_s if last.at_s > 0 else 0.0
+
+
+def together(beats: Collection[Beat]) -> Beat:
+    """The newest beats of all workers as one: a worker that is silent counts with what it had done by its last."""
+    return Beat(
+        at_s=max(beat.at_s for beat in beats),
+        started=sum(beat.started for beat in beats),
+        finished=sum(beat.finished for beat in beats),
+        cpu_s=sum(beat.cpu_s for beat in beats),
+        dry_s=sum(beat.dry_s for beat in beats),
+    )
 
 
 def quantile(ordered: Sequence[float], share: float) -> float | None:

@@ -45,6 +45,7 @@ from lab.record.facts import (
     Receipt,
     Record,
     Verdict,
+    WorkerFacts,
 )
 from lab.record.operations import Operations
 from lab.record.spec import (
@@ -100,6 +101,7 @@ __all__ = [
     "Spec",
     "VariantSpec",
     "Verdict",
+    "WorkerFacts",
     "point_to_latest",
     "read_run",
     "runs_of",

@@ -62,10 +62,34 @@ class Receipt:
 
 
 @dataclass(frozen=True)
+class WorkerFacts:
+    """What one of several load workers did in one episode, and its clock beside that of the lab's machine.
+
+    `clock_ahead_ms` is its wall clock minus the lab's, known `clock_within_ms` either way; due times were translated to
+    its steady clock, just as exactly. `clock_drift_ms` is how far that ran ahead of the lab's during the load, None
+    where it could not be asked again. `lost` says how it ended where it did not end as it should.
+    """
+
+    worker: int
+    host: str
+    asked: int
+    started: int
+    finished: int
+    late_p99_ms: float
+    late_max_ms: float
+    cpu_s: float
+    clock_ahead_ms: float
+    clock_within_ms: float
+    clock_drift_ms: float | None = None
+    lost: str = ""
+
+
+@dataclass(frozen=True)
 class LoadFacts:
     """What the load generator reports of itself for one episode.
 
-    `asked` and `started` count operations; lateness is start minus due; `cpu_s` is its own CPU time.
+    `asked` and `started` count operations; lateness is start minus due; `cpu_s` is its own CPU time. `workers` is empty
+    where one process carried the load, and in records of labs that had no more.
     """
 
     asked: int
@@ -74,6 +98,7 @@ class LoadFacts:
     late_p99_ms: float
     late_max_ms: float
     cpu_s: float
+    workers: list[WorkerFacts] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from lab.record import (
     Run,
     Spec,
     VariantSpec,
+    WorkerFacts,
     read_run,
     write_record,
     write_table,
@@ -55,6 +56,7 @@ class Story:
     dose: Dose | None = ARRIVED
     deaths: Sequence[str] = ()
     late_p99_ms: float = 1.0
+    lost_worker: str = ""  # how the second of two load workers ended
     busy_share: float | None = None
     missing_variant: str = ""
     never_answered: str = ""  # the variant whose operations in the fault were not
@@ -100,7 +102,10 @@ def _operations(story: Story, variant: str, trial: int, latency_ms: float) -> li
 
 def _episode(story: Story, variant: str, trial: int) -> Episode:
     receipts = [Receipt(SILENCE, "fault", 10.01, 20.0, {}, story.dose)] if story.dose else []
-    facts = LoadFacts(200, 200, 200, story.late_p99_ms, 2 * story.late_p99_ms, 0.1)
+    lost = (
+        [WorkerFacts(1, "far", 100, 100, 100, 1, 2, 0.1, 0, 0.1, lost=story.lost_worker)] if story.lost_worker else []
+    )
+    facts = LoadFacts(200, 200, 200, story.late_p99_ms, 2 * story.late_p99_ms, 0.1, lost)
     phases = [
         replace(phase, asked=story.asked[n] if story.asked else None, busy_share=story.busy_share)
         for n, phase in enumerate(PHASES)

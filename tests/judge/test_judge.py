@@ -44,6 +44,10 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
         (replace(SOUND, skip_every=2), "load reached 50% of what was asked"),
         (replace(SOUND, deaths=["payments ended: exit code 1"]), "a service ended unasked"),
         (replace(SOUND, late_p99_ms=400), "the load generator fell behind"),
+        (
+            replace(SOUND, lost_worker="died (killed by signal 9) after 19.9 s"),
+            "the load was not reached: load worker 1 on far (off) died (killed by signal 9) after 19.9 s",
+        ),
         (replace(SOUND, busy_share=0.97), "CPU was 97% busy in fault of on; at most 90% leaves room"),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 passes"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),

@@ -68,3 +68,15 @@ def test_quantile():
     assert quantile([3.0], 0.5) == 3.0
     assert quantile([1.0, 2.0], 0.5) == 1.0
     assert quantile([], 0.5) is None
+
+
+def test_workers_are_counted_together():
+    """Counts are sums of what each worker had by its newest beat; one that has fallen silent keeps its own."""
+    tally = Tally([n / 100 for n in range(1_000)])
+    tally.add([beat(1.0, 50, 40), Beat(1.1, 55, 50, cpu_s=0.2, worker=1), beat(2.0, 100, 90)], [])
+    sample, latest = tally.sample(), tally.latest
+    assert sample is not None
+    assert latest is not None
+    assert (sample.at_s, sample.asked, sample.started, sample.finished) == (2.0, 201, 155, 140)
+    assert latest.cpu_s == pytest.approx(0.3)
+    assert tally.newest[1].started == 55

@@ -16,6 +16,7 @@ from lab.record import (
     Receipt,
     Run,
     Spec,
+    WorkerFacts,
     write_table,
 )
 from lab.report.sections import (
@@ -262,6 +263,25 @@ def test_notes_say_which_pass_they_are_of(view_of: ViewOf) -> None:
     view = view_of("pass")
     data = machine.build(View(Run(view.run.path, replace(view.record, machine=unknown_load)), {}))
     assert "Load average before" not in dict(data.facts)
+
+
+def test_each_load_worker_has_a_line(view_of: ViewOf) -> None:
+    """Its share, its lateness, its clock, and how it was lost; one process alone has none."""
+    view = view_of("pass")
+    assert machine.build(view).workers == []
+    first, *others = view.record.episodes
+    crew = [
+        WorkerFacts(0, "here", 253, 253, 253, 1.5, 9.0, 0.25, 0.01, 0.06, 0.02),
+        WorkerFacts(1, "there", 252, 100, 99, 2.5, 9.0, 0.5, -3.25, 0.4, lost="died after 4.0 s"),
+    ]
+    shared = replace(first, load=replace(first.load, workers=crew))
+    lines = machine.build(View(Run(view.run.path, replace(view.record, episodes=[shared, *others])), {})).workers
+    assert lines == [
+        "off: worker 0 on here started 253 of 253, p99 1.5 ms late, CPU 250 ms; "
+        "its clock was 0.01 ms ahead, known within 0.06 ms, drift 0.02 ms",
+        "off: worker 1 on there started 100 of 252, p99 2.5 ms late, CPU 500 ms; "
+        "its clock was -3.25 ms ahead, known within 0.4 ms; died after 4.0 s",
+    ]
 
 
 def test_a_variant_that_was_not_run_is_none_to_ask_for(view_of: ViewOf) -> None:

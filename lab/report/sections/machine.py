@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.record import Episode, WorkerFacts
 from lab.report.numbers import bytes_of, duration, number, quantity
 from lab.report.view import View
 
@@ -32,6 +33,7 @@ class Data:
     facts: Sequence[tuple[str, str]]
     versions: Sequence[tuple[str, str]]
     passes: Sequence[Pass]
+    workers: Sequence[str]
     notes: Sequence[str]
 
 
@@ -61,12 +63,29 @@ def build(view: View) -> Data:
         )
         for e in record.episodes
     ]
-    return Data(facts, sorted(record.versions.items()), passes, _notes(view))
+    workers = [f"{_where(view, e)}: {_worker(worker)}" for e in record.episodes for worker in e.load.workers]
+    return Data(facts, sorted(record.versions.items()), passes, workers, _notes(view))
+
+
+def _worker(worker: WorkerFacts) -> str:
+    """One load worker in a line: its share, its punctuality, its clock beside the lab's."""
+    drift_ms = worker.clock_drift_ms
+    drift = "" if drift_ms is None else f", drift {quantity(drift_ms, 'ms')}"
+    lost = f"; {worker.lost}" if worker.lost else ""
+    return (
+        f"worker {worker.worker} on {worker.host} started {worker.started:,} of {worker.asked:,}, "
+        f"p99 {quantity(worker.late_p99_ms, 'ms')} late, CPU {duration(worker.cpu_s)}; its clock was "
+        f"{quantity(worker.clock_ahead_ms, 'ms')} ahead, known within "
+        f"{quantity(worker.clock_within_ms, 'ms')}{drift}{lost}"
+    )
+
+
+def _where(view: View, episode: Episode) -> str:
+    return episode.variant if view.record.trials == 1 else f"{episode.variant}, trial {episode.trial}"
 
 
 def _notes(view: View) -> list[str]:
     notes = list(view.record.notes)
     for e in view.record.episodes:
-        where = e.variant if view.record.trials == 1 else f"{e.variant}, trial {e.trial}"
-        notes += [f"{where}: {note}" for note in [*e.deaths, *e.notes]]
+        notes += [f"{_where(view, e)}: {note}" for note in [*e.deaths, *e.notes]]
     return notes

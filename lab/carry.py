@@ -1,0 +1,29 @@
+"""What `lab load-worker` does: carry load for a lab on another machine."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import signal
+
+from lab.errors import Interrupted
+from lab.load.joining import address_of, work_for
+from lab.places import STATE
+from lab.runtime.supervisor import Supervisor
+from lab.signals import Signals
+
+
+def carry_load(master: str) -> None:
+    """Be a load worker of the lab at `master` (HOST:PORT). Ends by Ctrl-C or SIGTERM alone: Interrupted."""
+    host, port = address_of(master, "--master")
+    asyncio.run(_carry(host, port))
+
+
+async def _carry(host: str, port: int) -> None:
+    name = f"load-worker-{secrets.token_hex(2)}"
+    with Signals() as signals:
+        try:
+            async with Supervisor.open(STATE / name, name) as supervisor:
+                await work_for(host, port, supervisor.spawn, supervisor.scratch, lambda text: print(text, flush=True))
+        except asyncio.CancelledError:
+            raise Interrupted(signals.caught or signal.SIGINT) from None
