@@ -136,6 +136,10 @@ class Messages:
         """Tell the master, who ends this process when all are done."""
         self._say(words.DONE, recorded=recorded)
 
+    def is_set(self) -> None:
+        """Say that users may come: none finds nothing prepared."""
+        self._say(words.IS_SET)
+
     def drain(self) -> None:
         """Wait until everything said has left: a process that ends takes along what waits in its queue."""
         sock = self._runner.client.socket

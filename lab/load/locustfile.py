@@ -172,13 +172,13 @@ def _open(environment: Any, runner: Any, **_: Any) -> None:
     if isinstance(runner, runners.MasterRunner):
         Master(Path(os.environ["LAB_LOAD_DIR"]), environment).assemble()
         return
-    channel: Channel
     if isinstance(runner, runners.WorkerRunner):
-        channel = messages = Messages(runner, os.environ.get(words.ENTRY_VARIABLE))
+        messages = Messages(runner, os.environ.get(words.ENTRY_VARIABLE))
         environment.events.quit.add_listener(lambda **_: messages.drain())
+        _Holder.session = Session(messages, environment)
+        messages.is_set()
     else:
-        channel = Files(Path(os.environ["LAB_LOAD_DIR"]), runner)
-    _Holder.session = Session(channel, environment)
+        _Holder.session = Session(Files(Path(os.environ["LAB_LOAD_DIR"]), runner), environment)
     # Added now, it comes before Locust's own word that a worker leaves, on which a master may leave too.
     environment.events.quitting.add_listener(lambda **_: _Holder.session.close())
 

@@ -40,7 +40,7 @@ class Seat:
         self.pid = 0
         self.first = self.last = clock.Reading(0.0, 0.0, 0.0)
         self.echo: AsyncResult = AsyncResult()
-        self.took, self.up = Event(), Event()
+        self.took, self.is_set, self.up = Event(), Event(), Event()
         self.arrived = 0
         self.recorded: int | None = None  # said when done
 
@@ -74,6 +74,7 @@ class Master:
             words.HERE: self._here,
             words.TIME: self._time,
             words.TOOK: self._took,
+            words.IS_SET: self._is_set,
             words.UP: self._up,
             words.REPORT: self._report,
             words.DONE: self._done,
@@ -126,6 +127,7 @@ class Master:
         seat.first = self._read_clock(seat)
         self._feed(seat, feed)
         self._tell(seat, words.SET_UP, setup=msgspec.json.encode(setup), worker=seat.number)
+        seat.is_set.wait()
 
     def _read_clock(self, seat: Seat) -> clock.Reading:
         echoes = []
@@ -208,6 +210,9 @@ class Master:
 
     def _took(self, environment: Any, msg: Any) -> None:
         self.seats[msg.node_id].took.set()
+
+    def _is_set(self, environment: Any, msg: Any) -> None:
+        self.seats[msg.node_id].is_set.set()
 
     def _up(self, environment: Any, msg: Any) -> None:
         self.seats[msg.node_id].up.set()
