@@ -1,0 +1,131 @@
+"""
+Feed: tells the world of each trade, as a message on its pair's subject.
+
+    client -> feed -> (link) -> nats <- (link) <- notifier
+              ^^^^ here; which events there were is kept in memory
+
+POST /events    202 and the event's subject and number, once it is handed over (PUBLISH=core: fire and forget), or
+                201 once the broker has stored it (PUBLISH=durable); 504 where it did not say so, and may have
+
+Events of one subject are numbered from 1 and published in the order of their numbers. Who asks again under the same id
+has the same event published again: the feed cannot know whether the broker has it. A stream knows, by Nats-Msg-Id.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections import Counter as Tally
+from dataclasses import dataclass, field
+from typing import Annotated, Literal
+
+import nats.errors
+from aiohttp import web
+from msgspec import Meta, Struct, json
+from prometheus_client import Counter
+
+from targets.kit import NatsUrl, Problem, Seconds, Service, Settings, answer, read_json, serve
+from targets.kit.broker import Broker, JetStream, make_stream, on_broker
+
+STREAM, SUBJECTS = "TRADES", "trades.*"
+
+
+@dataclass(frozen=True, kw_only=True)
+class FeedSettings(Settings):
+    """What the feed can be told."""
+
+    nats_url: NatsUrl
+    publish: Literal["core", "durable"] = "durable"
+    nats_timeout_s: Seconds = 2.0
+
+
+class NewEvent(Struct, frozen=True, forbid_unknown_fields=True):
+    """What is asked for."""
+
+    id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
+    pair: Annotated[str, Meta(pattern=r"^[A-Z]{6}$")] = "EURUSD"
+    amount_cents: Annotated[int, Meta(ge=1, le=10**12)] = 1_000
+
+
+class Event(Struct, frozen=True):
+    """What is published: `seq` counts the events of its subject, `at` is the time (epoch seconds)."""
+
+    id: str
+    subject: str
+    seq: int
+    at: float
+    amount_cents: int
+
+
+@dataclass
+class Feed:
+    """Answers the route. `stream` is None where nothing is stored."""
+
+    broker: Broker
+    stream: JetStream | None
+    timeout_s: float
+    told: Counter
+    repeats: Counter
+    events: dict[str, tuple[NewEvent, Event]] = field(default_factory=dict)
+    last: Tally[str] = field(default_factory=Tally)
+    turn: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def post_event(self, request: web.Request) -> web.Response:
+        """Publish an event, again if it is asked for again."""
+        if not self.broker.is_connected:
+            raise Problem(503, "broker-away", "There is no connection to the broker; nothing was published.")
+        event = self.event(await read_json(request, NewEvent))
+        what = {"id": event.id, "subject": event.subject, "seq": event.seq}
+        message, names = json.encode(event), {"Nats-Msg-Id": event.id}
+        if self.stream is None:
+            async with self.turn:
+                await self.broker.publish(event.subject, message, headers=names)
+            return answer(what, 202)
+        async with self.turn:  # until it is on its way: numbers must not overtake one another
+            stored = await self.stream.publish_async(event.subject, message, headers=names)
+        try:
+            receipt = await asyncio.wait_for(stored, self.timeout_s)
+        except (TimeoutError, nats.errors.Error) as error:
+            raise Problem(504, "broker-silent", f"The broker did not say that it has it: {error!r}.") from error
+        if receipt.duplicate:
+            self.repeats.inc()
+        return answer({**what, "stored_as": receipt.seq, "repeat": bool(receipt.duplicate)}, 201)
+
+    def event(self, asked: NewEvent) -> Event:
+        """The event of this id, with the next number of its subject if it is new. Raises Problem."""
+        if asked.id not in self.events:
+            subject = f"trades.{asked.pair}"
+            self.last[subject] += 1
+            self.events[asked.id] = asked, Event(asked.id, subject, self.last[subject], time.time(), asked.amount_cents)
+            self.told.inc()
+        first, event = self.events[asked.id]
+        if first != asked:
+            raise Problem(409, "event-exists", "This id belongs to an event with other terms; take a new one.")
+        return event
+
+
+def build(settings: FeedSettings, service: Service) -> web.Application:
+    """The application."""
+    registry = service.metrics.registry
+    broker = Broker()
+    feed = Feed(
+        broker,
+        broker.jetstream(timeout=settings.nats_timeout_s) if settings.publish == "durable" else None,
+        settings.nats_timeout_s,
+        Counter("feed_events", "Events, each counted once.", registry=registry),
+        Counter("feed_repeats", "Publishes that the stream knew by their id and did not store.", registry=registry),
+    )
+
+    async def open_stream(ready: asyncio.Event) -> None:
+        if feed.stream is not None:
+            await make_stream(feed.stream, STREAM, SUBJECTS)
+        ready.set()
+
+    app = web.Application()
+    app.cleanup_ctx.append(on_broker(service, broker, settings.nats_url, open_stream))
+    app.add_routes([web.post("/events", feed.post_event)])
+    return app
+
+
+if __name__ == "__main__":
+    serve("feed", FeedSettings, build)
