@@ -301,7 +301,9 @@ def _metric(metric: Metric, scenario: Scenario) -> Problems:
     links = [link.name for link in scenario.links]
     services = [member.name for member in scenario.members]
     variants = [variant.name for variant in scenario.variants]
-    for arg, there in (("link", links), ("service", services), ("since", variants)):
+    readbacks = [readback.name for readback in scenario.readbacks]
+    known_as = (("link", links), ("service", services), ("since", variants), ("readback", readbacks))
+    for arg, there in known_as:
         asked = metric.args.get(arg)
         for name in str(asked).split(", ") if asked is not None else []:
             if name not in there:

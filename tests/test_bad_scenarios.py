@@ -116,6 +116,7 @@ MISTAKES = [
         HELPS.replace("metrics.p90_ms()", 'metrics.profile_fall_points(exchange, "f", since="none")'),
         "measures since none, which is not in this scenario",
     ),
+    (HELPS, HELPS.replace("metrics.p90_ms()", 'metrics.messages_lost("mail")'), "measures readback mail, which is not"),
     (HELPS, HELPS.replace("it helps", "it hurts"), 'two claims read "it hurts"'),
     (", control=True", "", "no claim says that the control"),
     ('ask("exactly_once"', 'ask("exactly_twice"', 'did you mean "exactly_once"?'),

@@ -8,6 +8,7 @@ below `@metric`; nothing else has to be registered.
 
 from lab.metrics.declare import Measured, measure, metric, names
 from lab.metrics.latency import max_ms, mean_ms, naive_p99_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms
+from lab.metrics.messages import catch_up_s, messages_again, messages_lost
 from lab.metrics.outcomes import (
     error_ratio,
     goodput_per_s,
@@ -36,6 +37,7 @@ __all__ = [
     "Window",
     "attempts",
     "attempts_per_request",
+    "catch_up_s",
     "counter_increase",
     "counter_ratio",
     "cpu_share",
@@ -48,6 +50,8 @@ __all__ = [
     "max_ms",
     "mean_ms",
     "measure",
+    "messages_again",
+    "messages_lost",
     "metric",
     "naive_p99_ms",
     "names",

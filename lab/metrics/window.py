@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal
+from typing import Any, Literal
 
 from lab.record import Operations, PhaseWindow, Receipt, Run
 
@@ -93,6 +93,16 @@ class Window:
             if (row["trial"], row["variant"], row["panel"]) == (self.trial, self.variant, title)
             and self.phase.start_s <= row["at_s"] <= self.phase.end_s
         ]
+
+    def readback(self, name: str) -> Any:
+        """What a service answered after the load; None where it was not asked or did not answer."""
+        return self.run.readbacks(self.variant, self.trial).get(name)
+
+    @property
+    def t0_epoch_s(self) -> float:
+        """When the variant's load began, on the clock."""
+        episode = self.run.episode(self.variant, self.trial)
+        return episode.t0_epoch_s if episode else NEVER
 
     def profile(self, service: str) -> str | None:
         """Collapsed stacks of a service in this phase; None where it was not profiled."""

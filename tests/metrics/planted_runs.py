@@ -33,6 +33,7 @@ from lab.record.disk import read_run
 
 PHASES = (PhaseWindow("baseline", 0.0, 10.0), PhaseWindow("fault", 10.0, 20.0), PhaseWindow("recovery", 20.0, 30.0))
 TIMEOUT_S = 4.0
+T0_EPOCH_S = 1.76e9
 Row = dict[str, Any]
 
 
@@ -65,6 +66,7 @@ def plant(
     *,
     injected_s: float | None = None,
     profiles: Mapping[str, str] | None = None,
+    readbacks: Mapping[str, Any] | None = None,
     phases: Sequence[PhaseWindow] = PHASES,
     trials: int = 1,
     both: bool = False,
@@ -74,7 +76,7 @@ def plant(
     receipts = []
     if injected_s is not None:
         receipts = [Receipt(fault, "fault", injected_s, 20.0, {}, Dose("silence", "silence", True))]
-    episode = Episode(1, "off", 7, 1.76e9, list(phases), LoadFacts(0, 0, 0, 0, 0, 0), receipts)
+    episode = Episode(1, "off", 7, T0_EPOCH_S, list(phases), LoadFacts(0, 0, 0, 0, 0, 0), receipts)
     rows = [{"n": n, **row} for n, row in enumerate(operations)]
     path.mkdir(parents=True, exist_ok=True)
     for name, table in (("operations", rows), ("snapshots", snapshots), ("series", series)):
@@ -83,6 +85,9 @@ def plant(
         file = path / "profiles" / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
+    if readbacks is not None:
+        (path / "readbacks").mkdir()
+        (path / "readbacks" / "1-off.json").write_text(json.dumps(readbacks))
     episodes = [episode, replace(episode, variant="on")] if both else [episode]
     write_record(path, _record(episodes, trials))
     return read_run(path)

@@ -342,6 +342,7 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
     arguments |= {"counter_increase": two, "gauge_max": two, "profile_share": two}
     three = ["a", "b", "c"]
     arguments |= {"counter_ratio": three, "profile_fall_points": three, "profile_fall_rank": three}
+    arguments |= dict.fromkeys(("catch_up_s", "messages_again", "messages_lost"), one)
     for name in metrics.names():
         unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")
         unit = "/s" if name.endswith("_per_s") else unit

@@ -1,0 +1,84 @@
+"""What became of messages, on histories planted by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from planted_runs import T0_EPOCH_S, Row, operation, plant, taken
+
+from lab import metrics
+from lab.metrics import Measured
+from lab.model import Metric
+from lab.record import Run
+
+LOST, AGAIN = metrics.messages_lost("notifier"), metrics.messages_again("notifier")
+CATCH_UP = metrics.catch_up_s("notifier")
+
+
+def run_of(folder: Path, sent: list[Row], came: list[tuple[str, float]]) -> Run:
+    """Publishes, and deliveries as (id, seconds since the load began), in the order in which they came."""
+    received = [{"id": i, "subject": "s", "seq": 1, "at": T0_EPOCH_S + at_s} for i, at_s in came]
+    return plant(folder, sent, readbacks={"notifier": {"received": received}})
+
+
+def sent(key: str, due_s: float, outcome: str = "ok", wait_s: float | None = 0.0) -> Row:
+    """One publish."""
+    return operation(due_s, wait_s, outcome, key=key)
+
+
+def near(value: float, censored: bool = False) -> Any:
+    """The number, within rounding of the clock."""
+    return Measured(pytest.approx(value, abs=1e-5), censored)  # type: ignore[arg-type]
+
+
+def test_lost_are_those_acknowledged_and_never_received(tmp_path: Path) -> None:
+    """Each message counts once, in the phase it was first due in; without an acknowledgement it cannot be lost."""
+    publishes = [
+        sent("a", 9), sent("b", 11), sent("c", 12), sent("c", 13), sent("d", 14, "info", None), sent("e", 19.9),
+        sent("e", 20.1),
+    ]  # fmt: skip
+    run = run_of(tmp_path, publishes, [("b", 11)])
+    assert [taken(run, LOST, phase).value for phase in ("baseline", "fault")] == [1, 2]
+    assert taken(run, LOST, "recovery").why == "no message was due in recovery of off"
+
+
+def test_again_counts_deliveries_beyond_the_first(tmp_path: Path) -> None:
+    """Of the messages of the phase, whenever they came."""
+    came = [("a", 11.0), ("b", 11.0), ("a", 12.0), ("a", 25.0), ("b", 26.0)]
+    run = run_of(tmp_path, [sent("a", 11), sent("b", 21)], came)
+    assert [taken(run, AGAIN, phase).value for phase in ("fault", "recovery")] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("came", "expected"),
+    [
+        ([("a", 15.9), ("b", 16.1)], near(0)),  # all within a second
+        ([("a", 20.5), ("b", 22.5)], near(2.5)),  # the last late one came 2.5 s into the recovery
+        ([("b", 20.5), ("a", 20.5), ("a", 28.0)], near(0.5)),  # that it came again says nothing
+        ([("a", 20.5)], near(0.5)),  # b never came, which is not for this metric to tell
+        ([("a", 20.5), ("b", 31.0)], Measured(10.0, True, "had not caught up within the 10.0 s")),
+    ],
+)
+def test_catch_up_lasts_until_the_last_late_message(
+    tmp_path: Path, came: list[tuple[str, float]], expected: Measured
+) -> None:
+    """Two messages were acknowledged at 15 s and 15.5 s; when did those that came late come?"""
+    run = run_of(tmp_path, [sent("a", 15), sent("b", 15.5), sent("c", 21)], [*came, ("c", 21.2)])
+    assert taken(run, CATCH_UP, "recovery") == expected
+
+
+def test_what_is_not_late_yet_at_the_end_of_the_phase_does_not_count(tmp_path: Path) -> None:
+    """A message of the phase's last second may come after it; one that was late at the end may not."""
+    for published_s, expected in ((19.5, near(0)), (18.5, Measured(10, True, "had not caught up within the 10.0 s"))):
+        run = run_of(tmp_path / str(published_s), [sent("a", published_s)], [("a", 24.0)])
+        assert taken(run, CATCH_UP, "fault") == expected
+
+
+@pytest.mark.parametrize("metric", [LOST, AGAIN, CATCH_UP], ids=lambda metric: metric.name)
+def test_without_deliveries_nothing_is_measured(tmp_path: Path, metric: Metric) -> None:
+    """A readback that is not there, or tells of something else, gives no number, and says why."""
+    assert "gave no list" in taken(plant(tmp_path / "none", [sent("a", 11)]), metric).why
+    other = plant(tmp_path / "other", [sent("a", 11)], readbacks={"notifier": {"received": ["a"]}})
+    assert "is none of deliveries" in taken(other, metric).why
