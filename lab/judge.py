@@ -157,7 +157,7 @@ def _invariant(run: Run, invariant: InvariantSpec, variant: str) -> InvariantRes
     if variant in invariant.broken_in:
         verdict, why = _expect_broken(verdict, why)
     checked = sum(finding.checked for finding in findings)
-    return InvariantResult(invariant, variant, verdict, why, checked, anomalies[:MAX_ANOMALIES])
+    return InvariantResult(invariant, variant, verdict, why, checked, anomalies[:MAX_ANOMALIES], len(anomalies))
 
 
 def _check(invariant: InvariantSpec, history: History) -> Finding:

@@ -22,7 +22,7 @@ from typing import Annotated, Literal
 import nats.errors
 from aiohttp import web
 from msgspec import Meta, Struct, json
-from prometheus_client import Counter
+from prometheus_client import Counter, Gauge
 
 from targets.kit import NatsUrl, Problem, Seconds, Service, Settings, answer, read_json, serve
 from targets.kit.broker import Broker, JetStream, make_stream, on_broker
@@ -58,23 +58,43 @@ class Event(Struct, frozen=True):
 
 
 @dataclass
+class Events:
+    """All events, by id; `last` is the highest number of each subject."""
+
+    by_id: dict[str, tuple[NewEvent, Event]] = field(default_factory=dict)
+    last: Tally[str] = field(default_factory=Tally)
+
+    def of(self, asked: NewEvent) -> Event:
+        """The event of this id, with the next number of its subject if it is new. Raises Problem."""
+        if asked.id not in self.by_id:
+            subject = f"trades.{asked.pair}"
+            self.last[subject] += 1
+            event = Event(asked.id, subject, self.last[subject], time.time(), asked.amount_cents)
+            self.by_id[asked.id] = asked, event
+        first, event = self.by_id[asked.id]
+        if first != asked:
+            raise Problem(409, "event-exists", "This id belongs to an event with other terms; take a new one.")
+        return event
+
+
+@dataclass
 class Feed:
     """Answers the route. `stream` is None where nothing is stored."""
 
     broker: Broker
     stream: JetStream | None
     timeout_s: float
-    told: Counter
+    told: Gauge
     repeats: Counter
-    events: dict[str, tuple[NewEvent, Event]] = field(default_factory=dict)
-    last: Tally[str] = field(default_factory=Tally)
+    events: Events = field(default_factory=Events)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def post_event(self, request: web.Request) -> web.Response:
         """Publish an event, again if it is asked for again."""
         if not self.broker.is_connected:
             raise Problem(503, "broker-away", "There is no connection to the broker; nothing was published.")
-        event = self.event(await read_json(request, NewEvent))
+        event = self.events.of(await read_json(request, NewEvent))
+        self.told.set(len(self.events.by_id))
         what = {"id": event.id, "subject": event.subject, "seq": event.seq}
         message, names = json.encode(event), {"Nats-Msg-Id": event.id}
         if self.stream is None:
@@ -91,18 +111,6 @@ class Feed:
             self.repeats.inc()
         return answer({**what, "stored_as": receipt.seq, "repeat": bool(receipt.duplicate)}, 201)
 
-    def event(self, asked: NewEvent) -> Event:
-        """The event of this id, with the next number of its subject if it is new. Raises Problem."""
-        if asked.id not in self.events:
-            subject = f"trades.{asked.pair}"
-            self.last[subject] += 1
-            self.events[asked.id] = asked, Event(asked.id, subject, self.last[subject], time.time(), asked.amount_cents)
-            self.told.inc()
-        first, event = self.events[asked.id]
-        if first != asked:
-            raise Problem(409, "event-exists", "This id belongs to an event with other terms; take a new one.")
-        return event
-
 
 def build(settings: FeedSettings, service: Service) -> web.Application:
     """The application."""
@@ -112,7 +120,7 @@ def build(settings: FeedSettings, service: Service) -> web.Application:
         broker,
         broker.jetstream(timeout=settings.nats_timeout_s) if settings.publish == "durable" else None,
         settings.nats_timeout_s,
-        Counter("feed_events", "Events, each counted once.", registry=registry),
+        Gauge("feed_events", "Events there were, each counted once.", registry=registry),
         Counter("feed_repeats", "Publishes that the stream knew by their id and did not store.", registry=registry),
     )
 

@@ -99,7 +99,7 @@ def _of_variant(result: InvariantResult) -> Text:
 
 
 def _counted(result: InvariantResult) -> tuple[str, str]:
-    measured = f"{len(result.anomalies):,} of {result.checked:,}" if result.checked else "-"
+    measured = f"{result.violations:,} of {result.checked:,}" if result.checked else "-"
     return measured, "to be broken" if result.variant in result.invariant.broken_in else "no violation"
 
 

@@ -181,7 +181,7 @@ class Anomaly:
 
 @dataclass(frozen=True)
 class InvariantResult:
-    """An invariant judged in one variant over all trials."""
+    """An invariant judged in one variant over all trials: `found` anomalies, of which the first are kept."""
 
     invariant: InvariantSpec
     variant: str
@@ -189,6 +189,12 @@ class InvariantResult:
     why: str
     checked: int = 0
     anomalies: list[Anomaly] = field(default_factory=list)
+    found: int | None = None  # None in records that did not count: all are kept
+
+    @property
+    def violations(self) -> int:
+        """How many anomalies there were, kept or not."""
+        return len(self.anomalies) if self.found is None else self.found
 
 
 @dataclass(frozen=True)

@@ -131,6 +131,13 @@ def test_a_violated_invariant_fails_with_the_operations_that_show_it(tmp_path: P
     assert judgement.invariants[0].anomalies[0].operations == [7]
 
 
+def test_all_violations_are_counted_and_the_first_are_kept(tmp_path: Path) -> None:
+    """A hundred lost effects are counted as a hundred, though a reader is shown the first few."""
+    story = replace(SOUND, invariants=[once()], readbacks={"charges": {"effects": EFFECTS[100:]}})
+    broken = judge(tell(tmp_path, story)).invariants[0]
+    assert (broken.violations, len(broken.anomalies)) == (100, 20)
+
+
 def test_a_kept_invariant_passes_and_counts_what_was_checked(tmp_path: Path) -> None:
     """One effect for each acknowledged operation: PASS in both variants."""
     story = replace(SOUND, invariants=[once()], readbacks={"charges": {"effects": EFFECTS}})

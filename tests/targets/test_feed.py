@@ -1,0 +1,67 @@
+"""Feed and notifier where there is no broker; with one they are in tests/e2e/test_pubsub_targets.py."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from aiohttp import ClientSession
+from target_bench import Start, series
+
+from targets import feed, notifier
+from targets.kit import Problem, SettingsError, broker
+from targets.kit.settings import read
+
+NOBODY = "nats://127.0.0.1:1"
+
+
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody waits for a broker that never comes."""
+    monkeypatch.setattr(broker, "PATIENCE_S", 0.05)
+
+
+async def test_without_a_broker_nothing_is_published_and_the_answer_says_so(http: ClientSession, start: Start) -> None:
+    """The feed comes up all the same, and refuses: a 503 is sure."""
+    target = await start(feed.FeedSettings(service_name="feed", nats_url=NOBODY), feed.build)
+    async with http.post(f"{target.url}/events", json={"id": "t-1"}) as response:
+        assert response.status == 503
+        assert (await response.json())["type"].endswith("broker-away")
+    assert series(target, "nats_connected") == 0
+    assert series(target, "feed_events") == 0
+
+
+def test_events_are_numbered_by_subject_and_an_id_keeps_its_number() -> None:
+    """Each pair counts from 1; asked again, an event is the same, and with other terms it is refused."""
+    events = feed.Events()
+    asked = [feed.NewEvent("a"), feed.NewEvent("b", "USDJPY"), feed.NewEvent("c"), feed.NewEvent("a")]
+    told = [events.of(new) for new in asked]
+    assert [(event.subject, event.seq) for event in told] == [
+        ("trades.EURUSD", 1), ("trades.USDJPY", 1), ("trades.EURUSD", 2), ("trades.EURUSD", 1),
+    ]  # fmt: skip
+    assert told[3] is told[0]
+    with pytest.raises(Problem, match="other terms"):
+        events.of(feed.NewEvent("a", amount_cents=7))
+
+
+async def test_a_notifier_without_a_broker_tells_what_it_knew(
+    http: ClientSession, start: Start, tmp_path: Path
+) -> None:
+    """What it received in an earlier life is in its file, and is told also while nothing new can come."""
+    earlier = notifier.Journal(tmp_path / "received", notifier.Delivery)
+    earlier.append(notifier.Delivery("a", "trades.EURUSD", 1, 5.0, True))
+    earlier.append(notifier.Delivery("a", "trades.EURUSD", 1, 6.0, False))
+    earlier.close()
+    settings = notifier.NotifierSettings(service_name="notifier", nats_url=NOBODY, data_dir=str(tmp_path))
+    target = await start(settings, notifier.build)
+    async with http.get(f"{target.url}/received") as response:
+        assert [entry["at"] for entry in (await response.json())["received"]] == [5.0, 6.0]
+    async with http.get(f"{target.url}/notifications/keys") as response:
+        assert await response.json() == {"effects": ["a"]}
+    assert series(target, "notifier_notified") == 1
+
+
+def test_a_notifier_needs_a_folder() -> None:
+    """Without one it could not keep what it acknowledges."""
+    with pytest.raises(SettingsError, match="DATA_DIR is missing"):
+        read(notifier.NotifierSettings, {"SERVICE_NAME": "notifier", "NATS_URL": NOBODY})
