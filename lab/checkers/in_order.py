@@ -49,7 +49,7 @@ def in_order(history: History, readback: str, at: str = "received") -> Finding:
         return Finding("FAIL", f"{len(anomalies):,} times: {anomalies[0].text}", len(acked), tuple(anomalies))
     again = len(received) - len({(d.subject, d.seq) for d in received})
     subjects = f"{len(sent)} subject" + "s" * (len(sent) != 1)
-    return Finding("PASS", f"{len(acked):,} messages in order on {subjects}, {again:,} deliveries again", len(acked))
+    return Finding("PASS", f"{len(acked):,} messages in order on {subjects}, {again:,} of them again", len(acked))
 
 
 def _overtaken(subject: str, came: Sequence[Delivery], sent: Sent) -> Iterator[Anomaly]:

@@ -34,8 +34,10 @@ def on_broker(
     cancelled when the application ends. Should it fail before, the log says why, and the service is not ready any more.
     """
 
+    connected = Gauge("nats_connected", "1 while there is a connection to NATS.", registry=service.metrics.registry)
+
     async def connect_and_work(ready: asyncio.Event) -> None:
-        await _connect(service, broker, url)
+        await _connect(service, broker, url, connected)
         while True:
             try:
                 return await work(ready)
@@ -65,15 +67,13 @@ def on_broker(
     return beside_requests
 
 
-async def _connect(service: Service, broker: Broker, url: str) -> None:
-    up = Gauge("nats_connected", "1 while there is a connection to NATS.", registry=service.metrics.registry)
-
+async def _connect(service: Service, broker: Broker, url: str, connected: Gauge) -> None:
     async def lost() -> None:
-        up.set(0)
+        connected.set(0)
         service.log.warning("broker lost", url=url)
 
     async def back() -> None:
-        up.set(1)
+        connected.set(1)
         service.log.info("broker back", url=url)
 
     async def wrong(error: Exception) -> None:

@@ -70,7 +70,7 @@ def test_the_operations_that_show_it_are_named() -> None:
 def test_both_numbers_are_told() -> None:
     """Messages and how many deliveries came again stand in the sentence."""
     found = in_order(history(ABC, came(("a", 1), ("a", 1), ("b", 2), ("c", 3), ("a", 1))), readback="notifier")
-    assert found.why == "3 messages in order on 1 subject, 2 deliveries again"
+    assert found.why == "3 messages in order on 1 subject, 2 of them again"
 
 
 @pytest.mark.parametrize(
