@@ -65,23 +65,23 @@ scenario = Scenario(
         ),
     ],
     claims=[
-        # Nobody listens: all of some 490 events in 5 s and 390 in 4 s are lost, less a few at the edges. The bounds leave
-        # room for quick looks at a tenth of the length; that the faults were in force is known from their receipts.
+        # Nobody listens: all of some 490 events in 5 s and 390 in 4 s are lost, less a few at the edges. The bounds
+        # leave room for quick looks at a tenth of the length; that the faults were in force is known by their receipts.
         Claim("a cut loses", "core", "cut", metrics.messages_lost("notifier"), at_least=40, control=True),
         Claim("a crash loses", "core", "killed", metrics.messages_lost("notifier"), at_least=30, control=True),
         Claim("a cut loses nothing", "durable", "cut", metrics.messages_lost("notifier"), at_most=0),
         Claim("a crash loses nothing", "durable", "killed", metrics.messages_lost("notifier"), at_most=0),
-        # 500 behind, 100 more a second, 400 done: 1.7 s, and up to 1 s for what was in flight to be delivered again. On a
-        # machine that others use as well 1.1 to 2.9 s were measured.
+        # 500 behind, 100 more a second, 400 done: 1.7 s, and up to 1 s for what was in flight to be delivered again. 1.1
+        # to 2.9 s were measured on a machine that others used as well.
         Claim("it catches up after the cut", "durable", "healed", metrics.catch_up_s("notifier"), at_most=5),
         Claim("it catches up after the crash", "durable", "recovery", metrics.catch_up_s("notifier"), at_most=5),
-        # Every fiftieth of 600 publishes: 12.
+        # Every fiftieth of 600 publishes: 12; one is enough to show that it knows.
         Claim(
             "the stream stores a repeat once",
             "durable",
             "baseline",
             metrics.counter_increase(feed, "feed_repeats_total"),
-            at_least=5,
+            at_least=1,
         ),
         # A write to the page cache and a round trip: 3 to 9 ms were measured, 50 is what nobody would call waiting.
         Claim("the broker's word costs little", "durable", "baseline", metrics.p90_ms(), at_most=50),
