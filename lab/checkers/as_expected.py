@@ -8,15 +8,15 @@ from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 
 
-def as_expected(history: History) -> Finding:
+def as_expected(history: History, operation: str = "") -> Finding:
     """
     Hold each acknowledged operation's answer against its `value`: a JSON object whose members the answer must have.
 
     The answer may have others too. The scenario sets `value` when it makes the request, with `keep_response`.
-    Operations without a value, and those that were not acknowledged, are not looked at; an answer that is no JSON
-    object is a violation.
+    Operations without a value, those that were not acknowledged, and, where `operation` names one kind, all others
+    are not looked at; an answer that is no JSON object is a violation.
     """
-    operations = history.operations
+    operations = history.of(operation)
     anomalies: list[Anomaly] = []
     checked = 0
     columns = (operations.n, operations.outcome, operations.value, operations.response)

@@ -16,6 +16,11 @@ class History:
     operations: Operations
     readbacks: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
+    def of(self, operation: str) -> Operations:
+        """Those of one kind; all where it is empty."""
+        operations = self.operations
+        return operations.where(operations.being("operation", operation)) if operation else operations
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -10,6 +10,7 @@ ORDER = (
     "idea",
     "predict",
     "claims",
+    "matrix",
     "variants",
     "naive",
     "recovery",

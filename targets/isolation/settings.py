@@ -1,0 +1,32 @@
+"""What the isolation target can be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from targets.kit import Millis, Settings
+from targets.kit.settings import BaseUrl, Between
+
+PostgresUrl = Annotated[str, BaseUrl(("postgresql",), "postgresql://lab@127.0.0.1:5432/postgres")]
+MariadbUrl = Annotated[str, BaseUrl(("mysql",), "mysql://lab@127.0.0.1:3306/lab")]
+
+
+@dataclass(frozen=True, kw_only=True)
+class IsolationSettings(Settings):
+    """One database, one level; THINK_MS passes between what a transaction reads and what it makes of it."""
+
+    postgres_url: PostgresUrl = ""
+    mariadb_url: MariadbUrl = ""
+    level: Literal["read-uncommitted", "read-committed", "repeatable-read", "serializable"] = "serializable"
+    think_ms: Millis = 100.0
+    attempts: Annotated[int, Between(1, 100)] = 25  # of a transaction that the server refuses for another's sake
+
+    def __post_init__(self) -> None:
+        if bool(self.postgres_url) == bool(self.mariadb_url):
+            raise ValueError("POSTGRES_URL, MARIADB_URL: give one of them, and not the other")
+
+    @property
+    def level_words(self) -> str:
+        """The level as SQL spells it."""
+        return self.level.replace("-", " ")

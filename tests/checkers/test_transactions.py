@@ -1,0 +1,233 @@
+"""as_published, no_lost_update and one_stays: each rejects planted bad histories, and accepts their mended twins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+
+from lab.checkers.as_expected import as_expected
+from lab.checkers.as_published import as_published
+from lab.checkers.history import Finding, History
+from lab.checkers.no_lost_update import no_lost_update
+from lab.checkers.one_stays import one_stays
+from lab.record import Operations
+
+
+class Op(NamedTuple):
+    """An operation; its answer is written as JSON."""
+
+    response: object = None
+    key: str | None = None
+    value: str | None = None
+    outcome: str = "ok"
+    operation: str = "it"
+
+
+def history(ops: list[Op], readback: object = None) -> History:
+    """Operations in order, and what was read back."""
+    columns: dict[str, object] = {n: np.full(len(ops), None, dtype=object) for n in Operations.__dataclass_fields__}
+    columns |= {name: np.zeros(len(ops)) for name in ("due_s", "start_s", "end_s")}
+    columns |= {"n": np.arange(len(ops)), "status": np.zeros(len(ops), dtype=np.int64)}
+    columns |= {
+        name: np.array([getattr(op, name) for op in ops], dtype=object)
+        for name in ("key", "value", "outcome", "operation")
+    }
+    answers = [None if op.response is None else json.dumps(op.response) for op in ops]
+    columns["response"] = np.array(answers, dtype=object)
+    return History(Operations(**columns), {"books": readback})  # type: ignore[arg-type]
+
+
+def told(found: Finding) -> list[tuple[str, list[int]]]:
+    """What each anomaly says, and of which operations."""
+    return [(anomaly.text, anomaly.operations) for anomaly in found.anomalies]
+
+
+# --- as_published -----------------------------------------------------------------------------------------------
+
+PUBLISHED = json.dumps({"weak": "no", "half": "read-only", "strong": "yes"})
+
+
+def cell(row: str, prevented: str, value: str | None = PUBLISHED) -> Op:
+    """A cell that was measured."""
+    return Op({"row": row, "column": "G1a", "prevented": prevented}, value=value)
+
+
+def published(*ops: Op) -> Finding:
+    """What comes of these."""
+    return as_published(history([*ops, Op("anything", operation="another")]), "it", "a paper")
+
+
+@pytest.mark.parametrize(
+    ("row", "bad", "mended"),
+    [("strong", "no", "yes"), ("strong", "read-only", "yes"), ("half", "no", "read-only")],
+)
+def test_an_anomaly_that_is_published_as_prevented_is_rejected(row: str, bad: str, mended: str) -> None:
+    """Also where it happens in one measurement of many; its mended twin passes."""
+    found = published(cell(row, mended), cell(row, bad), cell("weak", "no"))
+    expected = json.loads(PUBLISHED)[row]
+    assert (found.verdict, found.checked) == ("FAIL", 3)
+    assert told(found) == [(f"G1a: prevented {bad}, published {expected}", [1])]
+    assert published(cell(row, mended), cell(row, mended), cell("weak", "no")).verdict == "PASS"
+
+
+@pytest.mark.parametrize(("row", "measured"), [("weak", "yes"), ("weak", "read-only"), ("half", "yes")])
+def test_a_server_that_has_become_stronger_passes_and_is_named(row: str, measured: str) -> None:
+    """A level allows anomalies and promises none."""
+    found = published(cell(row, measured))
+    assert found.verdict == "PASS"
+    assert f"or stronger (G1a: prevented {measured}" in found.why
+    assert "stronger" not in published(cell("weak", "no")).why
+
+
+def test_what_is_no_cell_proves_nothing() -> None:
+    """Nor does a row of which nothing is published, nor an operation that failed."""
+    assert published(Op("nothing", value=PUBLISHED)).verdict == "UNKNOWN"
+    assert published(cell("strong", "perhaps")).verdict == "UNKNOWN"
+    assert published(cell("unheard of", "yes")).verdict == "UNKNOWN"
+    assert published(cell("strong", "yes", value=None)).verdict == "UNKNOWN"
+    assert published(cell("strong", "yes")._replace(outcome="fail")).verdict == "UNKNOWN"
+
+
+# --- no_lost_update ---------------------------------------------------------------------------------------------
+
+
+def add(before: int, after: int, amount: int, outcome: str = "ok", key: str = "a") -> Op:
+    """An addition as it was answered."""
+    response = {"before": before, "after": after} if outcome == "ok" else None
+    return Op(response, key, str(amount), outcome)
+
+
+def updates(ops: list[Op], ends: Mapping[str, int]) -> Finding:
+    """What comes of these."""
+    noise = Op("of another kind", "a", "7", operation="another")
+    return no_lost_update(history([*ops, noise], {"ends": ends}), "it", "books", "ends")
+
+
+@pytest.mark.parametrize(
+    ("bad", "mended", "words", "which"),
+    [
+        (
+            ([add(0, 5, 5), add(5, 8, 3), add(5, 6, 1)], {"a": 6}),
+            ([add(0, 5, 5), add(5, 8, 3), add(8, 9, 1)], {"a": 9}),
+            "a: 2 updates were made of 5, one of them stayed",
+            [1, 2],
+        ),
+        (  # nobody read the same, and yet one is not there
+            ([add(0, 5, 5), add(5, 8, 3)], {"a": 5}),
+            ([add(0, 5, 5), add(5, 8, 3)], {"a": 8}),
+            "a: ended with 5, and 8 were acknowledged",
+            [],
+        ),
+        (  # money that nobody paid in
+            ([add(0, 5, 5)], {"a": 7}),
+            ([add(0, 5, 5), add(5, 7, 2, "info")], {"a": 7}),
+            "a: ended with 7, and 5 were acknowledged",
+            [],
+        ),
+        (  # a refused one that counted
+            ([add(0, 5, 5), add(5, 7, 2, "fail")], {"a": 7}),
+            ([add(0, 5, 5), add(5, 7, 2, "fail")], {"a": 5}),
+            "a: ended with 7, and 5 were acknowledged",
+            [],
+        ),
+        (
+            ([add(0, 6, 5)], {"a": 6}),
+            ([add(0, 6, 6)], {"a": 6}),
+            'a: the answer is {"before": 0, "after": 6}, which is no addition of 5',
+            [0],
+        ),
+    ],
+)
+def test_a_lost_update_is_rejected_and_its_mended_twin_passes(
+    bad: tuple[list[Op], dict[str, int]], mended: tuple[list[Op], dict[str, int]], words: str, which: list[int]
+) -> None:
+    """Two that read the same, an end that is not the sum, or an answer that does not add up."""
+    found = updates(*bad)
+    assert found.verdict == "FAIL"
+    assert (words, which) in told(found)
+    assert updates(*mended).verdict == "PASS"
+
+
+def test_each_counter_is_on_its_own_and_lost_ones_are_counted() -> None:
+    """The same number read of two counters is no conflict; of three that read the same two are lost."""
+    assert updates([add(0, 5, 5), add(0, 5, 5, key="b")], {"a": 5, "b": 5}).verdict == "PASS"
+    assert updates([add(0, n, n) for n in (1, 2, 3)], {"a": 3}).why.startswith("2 of 3 are lost")
+
+
+def test_without_updates_or_ends_nothing_is_checked() -> None:
+    """An empty check is UNKNOWN, never a pass."""
+    assert updates([], {}).verdict == "UNKNOWN"
+    assert updates([add(0, 1, 1, "fail")], {"a": 0}).verdict == "UNKNOWN"
+    assert no_lost_update(history([add(0, 1, 1)], None), "it", "books", "ends").verdict == "UNKNOWN"
+
+
+# --- one_stays --------------------------------------------------------------------------------------------------
+
+
+def leave(who: str, granted: bool, group: str = "monday", outcome: str = "ok") -> Op:
+    """A leave as it was answered."""
+    return Op({"granted": granted}, group, who, outcome)
+
+
+def leaves(ops: list[Op], there: Mapping[str, int]) -> Finding:
+    """What comes of these."""
+    return one_stays(
+        history([*ops, Op("of another kind", "x", operation="another")], {"there": there}), "it", "books", "there"
+    )
+
+
+@pytest.mark.parametrize(
+    ("bad", "mended", "words", "which"),
+    [
+        (
+            ([leave("ann", True), leave("bob", True)], {"monday": 0}),
+            ([leave("ann", True), leave("bob", False)], {"monday": 1}),
+            "monday: nobody stays; leave was given to ann and bob",
+            [0, 1],
+        ),
+        (  # one was told so, of the other nobody knows
+            ([leave("ann", True), leave("bob", True, outcome="info")], {"monday": 0}),
+            ([leave("ann", True), leave("bob", True, outcome="info")], {"monday": 1}),
+            "monday: nobody stays; leave was given to ann",
+            [0],
+        ),
+        (
+            ([leave("ann", False)], {"tuesday": 0}),
+            ([leave("ann", False)], {"tuesday": 1}),
+            "tuesday: nobody stays; leave was given to nobody who was told so",
+            [],
+        ),
+        (
+            ([leave("ann", True)], {}),
+            ([leave("ann", True)], {"monday": 1}),
+            "monday: leave was given, and nobody has left",
+            [0],
+        ),
+    ],
+)
+def test_a_group_that_all_have_left_is_rejected_and_its_mended_twin_passes(
+    bad: tuple[list[Op], dict[str, int]], mended: tuple[list[Op], dict[str, int]], words: str, which: list[int]
+) -> None:
+    """With the leaves that were given, where there are some; and one that was given and not taken is told too."""
+    found = leaves(*bad)
+    assert found.verdict == "FAIL"
+    assert told(found) == [(words, which)]
+    assert leaves(*mended).verdict == "PASS"
+
+
+def test_an_answer_that_says_neither_is_a_violation_and_an_empty_check_is_unknown() -> None:
+    """Nothing passes unread."""
+    assert leaves([Op({"allowed": True}, "monday", "ann")], {}).verdict == "FAIL"
+    assert leaves([], {}).verdict == "UNKNOWN"
+    assert one_stays(history([leave("ann", True)], {}), "it", "books", "there").verdict == "UNKNOWN"
+
+
+def test_as_expected_looks_at_one_kind_of_operation_where_it_is_told_so() -> None:
+    """Values of other kinds are for other checkers."""
+    ops = [Op({"total": 2}, value='{"total": 2}'), Op({}, value="17", operation="another")]
+    assert as_expected(history(ops), "it").verdict == "PASS"
+    assert as_expected(history(ops)).verdict == "UNKNOWN"
