@@ -71,8 +71,8 @@ scenario = Scenario(
         Claim("a crash loses", "core", "killed", metrics.messages_lost("notifier"), at_least=30, control=True),
         Claim("a cut loses nothing", "durable", "cut", metrics.messages_lost("notifier"), at_most=0),
         Claim("a crash loses nothing", "durable", "killed", metrics.messages_lost("notifier"), at_most=0),
-        # 500 behind, 100 more a second, 400 done: 1.7 s, and up to 1 s for what was in flight to be delivered again. 1.1
-        # to 2.9 s were measured on a machine that others used as well.
+        # 500 behind, 100 more a second, 400 done: 1.7 s, and up to 1 s for what was in flight to be delivered again.
+        # 1.1 to 2.9 s were measured on a machine that others used as well.
         Claim("it catches up after the cut", "durable", "healed", metrics.catch_up_s("notifier"), at_most=5),
         Claim("it catches up after the crash", "durable", "recovery", metrics.catch_up_s("notifier"), at_most=5),
         # Every fiftieth of 600 publishes: 12; one is enough to show that it knows.
