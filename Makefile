@@ -13,7 +13,7 @@ FLAGS := $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED)) $(if $(
 .PHONY: help
 help: ## Show what there is to type
 	@echo 'make <target>, one of:'
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  %-12s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F'\t' '{printf "  %-14s %s\n", $$1, $$2}'
 	@echo
 	@echo 'Begin with: make scenario NAME=circuit-breaker'
 
@@ -65,6 +65,22 @@ doctor: setup ## What is installed, what is missing and how to get it
 heal: setup ## Remove faults and processes that a crashed run left
 	@$(LAB) heal
 
+.PHONY: up
+up: setup ## Toxiproxy, Prometheus and Grafana in containers
+	@$(LAB) up
+
+.PHONY: down
+down: setup ## Stop them; their data stay
+	@$(LAB) down
+
+.PHONY: images
+images: setup ## The images for containers, pulled and built [CA_BUNDLE=]
+	@$(if $(CA_BUNDLE),CA_BUNDLE=$(CA_BUNDLE)) $(LAB) images $(SERVICES)
+
+.PHONY: images-debian
+images-debian: setup ## The same without a registry, from Debian packages
+	@$(if $(CA_BUNDLE),CA_BUNDLE=$(CA_BUNDLE)) $(LAB) images --debian $(SERVICES)
+
 .PHONY: test
 test: setup-dev ## The whole test suite, with coverage
 	@$(PY) -m coverage erase
@@ -100,6 +116,7 @@ dashboards: setup-dev ## Write Grafana's dashboards anew from the scenarios
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
+	$(PYTHON) scripts/targets_lock.py
 
 .PHONY: toxiproxy
 toxiproxy: ## Build the real Toxiproxy 2.12 into .lab/bin (needs Go)

@@ -81,7 +81,7 @@ def main() -> None:
     type=click.Choice(["local", "compose"]),
     default=None,
     envvar="LAB_RUNTIME",
-    help="Where the services run.",
+    help="Where the services run; by itself in containers where an engine and the images are there.",
 )
 @click.option(
     "--load-workers", type=Whole(1, 64), default=1, metavar="N", help="Processes that carry the load.  [default: 1]"
@@ -115,7 +115,7 @@ def run(
     from lab import catalogue
     from lab.run import Options, run_one
 
-    options = Options(seed, trials, scale, runtime or "local", reports, as_json, load_workers, load_master)
+    options = Options(seed, trials, scale, runtime, reports, as_json, load_workers, load_master)
     if name:
         done = run_one(catalogue.find(name), options)
         _show_run(done, as_json)
@@ -270,15 +270,49 @@ def doctor(as_json: bool) -> int:
 @main.command(short_help="Remove whatever crashed runs left.")
 @as_json
 def heal(as_json: bool) -> None:
-    """Remove whatever crashed runs left: processes, faults, scratch data."""
-    from lab.places import STATE
-    from lab.runtime.heal import heal as heal_state
+    """Remove whatever crashed runs left: processes, containers, faults, scratch data."""
+    import asyncio
 
-    done = heal_state(STATE)
+    from lab.ground import heal_everything
+
+    done = asyncio.run(heal_everything())
     if as_json:
         click.echo(json.dumps(done))
     else:
         click.echo("\n".join(done) if done else "Nothing to heal: no run left anything.")
+
+
+@main.command(short_help="Start Toxiproxy, Prometheus and Grafana in containers.")
+def up() -> None:
+    """Start what all runs in containers share, and Grafana. Twice is no more than once."""
+    import asyncio
+
+    from lab import containers
+    from lab.places import ROOT
+
+    click.echo("\n".join(asyncio.run(containers.up(ROOT))))
+
+
+@main.command(short_help="Stop them again; their data stay.")
+def down() -> None:
+    """Stop and remove what `up` started; the data of Prometheus and Grafana stay."""
+    import asyncio
+
+    from lab import containers
+    from lab.places import ROOT
+
+    click.echo(asyncio.run(containers.down(ROOT)))
+
+
+@main.command(short_help="Pull and build the images that containers need.")
+@click.argument("services", nargs=-1)
+@click.option("--debian", is_flag=True, help="Build all but Grafana's from Debian packages; no registry is needed.")
+def images(services: tuple[str, ...], debian: bool) -> None:
+    """Pull and build the images of SERVICES of docker-compose.yml, all where none is named."""
+    from lab import containers
+    from lab.places import ROOT
+
+    containers.images(ROOT, debian, services)
 
 
 def open_run(text: str, reports: Path) -> Run:

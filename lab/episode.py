@@ -22,8 +22,8 @@ from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Env, Fault, Member, Phase, Scalar, Scenario, Service, Variant
 from lab.observe import alerts
 from lab.observe.canary import Canary, watch
+from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
-from lab.observe.prometheus import Prometheus
 from lab.observe.snapshots import snapshot
 from lab.optional import links_of, members_of
 from lab.progress import Progress
@@ -49,7 +49,7 @@ class Setting:
     folder: Path
     supervisor: Supervisor
     runtime: Runtime
-    prometheus: Prometheus | None
+    prometheus: Watched | None
     progress: Progress
     crew: Crew
 
@@ -143,7 +143,7 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
     stack.push_async_callback(driver.stop)
     members, links = members_of(scenario, this.variant), links_of(scenario, this.variant)
     env = {member: _env(member, this.variant) for member in members}
-    running = await setting.runtime.start(Stack(members, links, env), logs)
+    running = await setting.runtime.start(Stack(members, links, env, this.label), logs)
     stack.push_async_callback(running.stop)
     if setting.prometheus:
         this.notes += await setting.prometheus.set_targets(this.trial, this.variant.name, _urls(scenario, running))
@@ -202,7 +202,7 @@ def _profile(setting: Setting, this: Pass, running: Running, phase: Phase) -> Ca
     """Have py-spy record this phase; gives what ends it, in the background: the next phase must begin on time."""
     profiler = Profiler.start(
         setting.supervisor.spawn,
-        {service.name: running.pids(service) for service in setting.scenario.profile},
+        {service.name: running.spies(service) for service in setting.scenario.profile},
         phase.name,
         setting.folder / "profiles" / this.label,
         untouched=any(isinstance(target, Service) for fault in phase.faults for target in fault.targets),

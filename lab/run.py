@@ -21,15 +21,15 @@ from lab import handbook
 from lab.catalogue import Entry, read_all, shown
 from lab.console.plan import plan
 from lab.episode import Pass, Setting, episode_of, play, tables_of
-from lab.errors import Interrupted, LabError, MissingPart
+from lab.errors import Interrupted, LabError
+from lab.ground import Choice, choose, heal_everything, open_prometheus, open_runtime
 from lab.judge import judge
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.machine import git_state, machine, package_versions
 from lab.model import Service, Variant
-from lab.observe.prometheus import Prometheus, Watch
-from lab.optional import optional, without
-from lab.places import HOME, ROOT, RULES, SCENARIOS, STATE
+from lab.observe.prometheus import Watch
+from lab.places import ROOT, RULES, SCENARIOS, STATE
 from lab.progress import Progress
 from lab.record import (
     RECORD_VERSION,
@@ -43,12 +43,8 @@ from lab.record import (
     write_record,
     write_table,
 )
-from lab.runtime.base import Runtime
-from lab.runtime.heal import heal
-from lab.runtime.local import LocalRuntime, parts_of
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
-from lab.runtime.tools import Tools
 from lab.signals import Signals
 
 if TYPE_CHECKING:
@@ -57,15 +53,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Options:
-    """How an experiment is run. `quiet` sends the progress to standard error, so that standard output is data.
+    """How an experiment is run. `runtime` None leaves the choice to the lab.
 
-    `load_workers` processes carry the load; with `load_master` (HOST:PORT) they join from other machines.
+    `quiet` sends the progress to standard error, so that standard output is data. `load_workers` processes carry the
+    load; with `load_master` (HOST:PORT) they join from other machines.
     """
 
     seed: int
     trials: int
     scale: float
-    runtime: str
+    runtime: str | None
     reports: Path
     quiet: bool = False
     load_workers: int = 1
@@ -78,6 +75,7 @@ class Work:
 
     entry: Entry
     options: Options
+    choice: Choice
     run_id: str
     folder: Path
     started_epoch_s: float
@@ -96,17 +94,16 @@ def run_one(entry: Entry, options: Options) -> Run:
 
 
 async def _run(entry: Entry, options: Options) -> Run:
-    tools = _check(entry, options)
-    entry, left_out = _within_reach(entry, tools)
-    work = _open(entry, options)
-    work.notes += left_out
+    choice = await _check(entry, options)
+    work = _open(replace(entry, scenario=choice.scenario), options, choice)
+    work.notes += choice.left_out
     began = time.monotonic()
     run: Run | None = None
     with Signals() as signals:
         try:
             with Progress(entry.scenario.title, Console(stderr=options.quiet, highlight=False)) as progress:
                 async with AsyncExitStack() as stack:
-                    await _play_all(work, await _prepare(work, tools, progress, stack))
+                    await _play_all(work, await _prepare(work, progress, stack))
         except asyncio.CancelledError:
             if signals.caught is None:
                 raise
@@ -124,37 +121,19 @@ async def _run(entry: Entry, options: Options) -> Run:
 # --- the steps --------------------------------------------------------------------------------------------------
 
 
-def _check(entry: Entry, options: Options) -> Tools:
+async def _check(entry: Entry, options: Options) -> Choice:
     """Name everything that is missing, before anything starts; clean up after labs that died."""
-    if options.runtime != "local":
-        raise LabError(f'the runtime "{options.runtime}" is not there yet; leave --runtime and LAB_RUNTIME away')
     _crew(entry, options)
-    for sentence in heal(STATE):
+    for sentence in await heal_everything():
         print(sentence, file=sys.stderr)
-    tools = Tools(HOME)
-    spared = optional(entry.scenario)
-    tools.need("prometheus", *parts_of(member for member in entry.scenario.members if member not in spared))
-    tools.fault_proxy()
-    return tools
-
-
-def _within_reach(entry: Entry, tools: Tools) -> tuple[Entry, list[str]]:
-    """The experiment less the variants whose own servers cannot be had, and a note for each such server."""
-    missing, notes = [], []
-    for server in optional(entry.scenario):
-        try:
-            tools.need(*parts_of([server]))
-        except MissingPart as error:
-            missing.append(server)
-            notes.append(f"Left out: every variant that needs {server.name}. {error}")
-    return (replace(entry, scenario=without(entry.scenario, missing)), notes) if missing else (entry, notes)
+    return await choose(options.runtime, entry.scenario)
 
 
 def _crew(entry: Entry, options: Options) -> Crew:
     return crew_of(entry.scenario.load, options.load_workers, options.load_master, free_port)
 
 
-def _open(entry: Entry, options: Options) -> Work:
+def _open(entry: Entry, options: Options, choice: Choice) -> Work:
     now = time.time()
     run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + f"-{secrets.token_hex(2)}"
     folder = options.reports / entry.name / run_id
@@ -162,34 +141,27 @@ def _open(entry: Entry, options: Options) -> Work:
         folder.mkdir(parents=True)
     except OSError as error:
         raise LabError(f"{folder}: cannot be made ({error.strerror}); name another folder with --reports") from error
-    return Work(entry, options, run_id, folder, now)
+    return Work(entry, options, choice, run_id, folder, now)
 
 
-async def _prepare(work: Work, tools: Tools, progress: Progress, stack: AsyncExitStack) -> Setting:
-    """Open the supervisor, choose the runtime, start Prometheus."""
+async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Setting:
+    """Open the supervisor and the runtime, have Prometheus watch."""
     supervisor = await stack.enter_async_context(Supervisor.open(STATE / work.run_id, work.run_id))
-    runtime: Runtime = LocalRuntime(supervisor, tools)
-    stack.push_async_callback(runtime.close)
     Thread(target=_warm_up, daemon=True).start()
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(plan(work.entry.spec(work.options.scale), work.options.trials))
     crew = _crew(work.entry, work.options)
     if crew.joined:
         progress.say(how_to_join(crew))
-    scenario = work.entry.scenario
-    prometheus = await Prometheus.start(
-        supervisor.spawn,
-        tools.need("prometheus")["prometheus"],
-        supervisor.scratch / "prometheus",
-        work.folder / "logs",
-        Watch(
-            services=[member.name for member in scenario.members if isinstance(member, Service)],
-            episodes=[(trial, variant.name) for trial, variant in _order(work)],
-            labels={"scenario": work.entry.name, "run": work.run_id},
-            rules=RULES,
-        ),
+    progress.say(work.choice.text)
+    runtime = await open_runtime(work.choice, supervisor, stack)
+    watch = Watch(
+        services=[member.name for member in work.entry.scenario.members if isinstance(member, Service)],
+        episodes=[(trial, variant.name) for trial, variant in _order(work)],
+        labels={"scenario": work.entry.name, "run": work.run_id},
+        rules=RULES,
     )
-    stack.push_async_callback(prometheus.stop)
+    prometheus = await open_prometheus(runtime, supervisor, work.folder / "logs", watch, stack)
     work.proxy = runtime.proxy
     work.versions = {**package_versions(), **runtime.versions()}
     return Setting(
@@ -261,7 +233,8 @@ def _record(work: Work) -> Record:
         version=RECORD_VERSION,
         run=work.run_id,
         spec=work.entry.spec(options.scale),
-        runtime=options.runtime,
+        runtime=work.choice.name,
+        runtime_why=work.choice.why,
         seed=options.seed,
         trials=options.trials,
         scale=options.scale,
@@ -288,6 +261,7 @@ def _command(work: Work) -> str:
     words += [f"SCALE={options.scale:g}"] if options.scale != 1 else []
     words += [f"LOAD_WORKERS={options.load_workers}"] if options.load_workers > 1 else []
     words += [f"LOAD_MASTER={shlex.quote(options.load_master)}"] if options.load_master else []
+    words += [f"RUNTIME={options.runtime}"] if options.runtime else []
     return " ".join(words)
 
 

@@ -3,14 +3,18 @@ Puts this folder on the import path, for helpers that several rooms share (`wait
 
 `make unit` runs what needs nothing but Python. Tests that open real sockets, start processes, draw whole reports or try
 hundreds of random histories are marked `e2e` as those of tests/e2e are, wherever they stand beside what they test.
+
+Runs that tests start are local ones, also where a Docker engine answers, unless a test asks for containers.
 """
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
 
+os.environ["LAB_RUNTIME"] = "local"
 TESTS = Path(__file__).parent
 REAL = (
     "e2e",

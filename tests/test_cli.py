@@ -140,7 +140,7 @@ def test_the_exit_code_is_the_verdict(
     assert data.exit_code == code
     assert json.loads(data.stdout)["verdict"] == verdict
     first, second = (options for _, options in asked)
-    assert (first.seed, first.trials, first.scale, first.runtime, first.quiet) == (7, 3, 0.5, "local", False)
+    assert (first.seed, first.trials, first.scale, first.runtime, first.quiet) == (7, 3, 0.5, None, False)
     assert (second.seed, second.trials, second.scale, second.quiet) == (1, 1, 1.0, True)
 
 
@@ -338,9 +338,14 @@ def test_the_doctor_fails_only_for_what_is_needed(
 
 def test_heal(lab_: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was done, or that there was nothing to do."""
-    monkeypatch.setattr("lab.runtime.heal.heal", lambda state: [])
+    said: list[str] = []
+
+    async def heal() -> list[str]:
+        return said
+
+    monkeypatch.setattr("lab.ground.heal_everything", heal)
     assert lab_("heal").stdout == "Nothing to heal: no run left anything.\n"
-    monkeypatch.setattr("lab.runtime.heal.heal", lambda state: ["killed process 7 (payments)"])
+    said.append("killed process 7 (payments)")
     assert lab_("heal").stdout == "killed process 7 (payments)\n"
     assert json.loads(lab_("heal", "--json").stdout) == ["killed process 7 (payments)"]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -44,6 +44,30 @@ class Collected:
     notes: list[str]
 
 
+class Watched(Protocol):
+    """A Prometheus as an episode uses it, whoever started it."""
+
+    async def set_targets(self, trial: int, variant: str, urls: Mapping[str, str]) -> list[str]:
+        """Point it at the services (name to base URL) of an episode; gives notes where that was not plain sailing."""
+        ...
+
+    async def scraping(self) -> bool:
+        """Wait until it has come to scrape a service of the episode; False where it did not in time."""
+        ...
+
+    async def collect(self, panels: Sequence[AnyPanel], t0_epoch_s: float, lasts_s: float) -> Collected:
+        """Evaluate every panel once a second over the episode that ran last; trouble becomes notes."""
+        ...
+
+    async def now(self, panel: AnyPanel) -> list[tuple[str, float]]:
+        """The newest value of each series of a panel, by legend."""
+        ...
+
+    async def stop(self) -> None:
+        """Stop it, or have it forget the run."""
+        ...
+
+
 class QueryError(Exception):
     """Prometheus refused an expression or did not answer; in its own words where it had any."""
 
@@ -74,6 +98,15 @@ async def newest(server: Server, panel: AnyPanel, labels: Mapping[str, str]) -> 
         return []
     values = [(name, _number(series["value"][1])) for name, series in _named(panel, found)]
     return [("" if name == panel.title else name, value) for name, value in values if value is not None]
+
+
+async def answers(server: Server) -> bool:
+    """Whether it takes a query at all."""
+    try:
+        await _ask(server, "query", "1", LIVE_TIMEOUT_S)
+    except QueryError:
+        return False
+    return True
 
 
 async def _ask(server: Server, what: str, query: str, timeout_s: float, **more: str) -> list[dict[str, Any]]:

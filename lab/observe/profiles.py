@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import signal
 import sys
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import StartError
-from lab.runtime.base import Child, Spawn
+from lab.runtime.base import Child, Spawn, Spy
 
 RATE_PER_S = 100
 FINISH_WITHIN_S = 5.0
@@ -42,9 +41,9 @@ class Profiler:
 
     @classmethod
     def start(
-        cls, spawn: Spawn, services: Mapping[str, Sequence[int]], phase: str, folder: Path, *, untouched: bool = False
+        cls, spawn: Spawn, services: Mapping[str, Sequence[Spy]], phase: str, folder: Path, *, untouched: bool = False
     ) -> Profiler:
-        """Begin to record services (name to process ids); profiles go to `folder/<service>.<phase>.folded`.
+        """Begin to record services (name to ways to look at it); profiles go to `folder/<service>.<phase>.folded`.
 
         By default py-spy holds a process still while it reads its stack. On a busy service that cost 0.1 ms at the
         p99; without it, 8 % of the stacks came out torn (of one moment above, of a later one below). `untouched`
@@ -54,16 +53,17 @@ class Profiler:
         folder.mkdir(parents=True, exist_ok=True)
         recordings: list[_Recording] = []
         notes: list[str] = []
-        program = _program()
-        for service, pids in services.items():
-            if not pids:
+        options = ["--format", "raw", "--rate", str(RATE_PER_S), "--function", "--gil"]
+        options += ["--nonblocking"] if untouched else []
+        for service, spies in services.items():
+            if not spies:
                 notes.append(f"{service} has no profile of {phase}: it was not running")
-            for pid in pids:
-                part = folder / f"{service}.{phase}.{pid}.part"
-                argv = [program, "record", "--format", "raw", "--rate", str(RATE_PER_S), "--function", "--gil"]
-                argv += [*(["--nonblocking"] if untouched else []), "--output", str(part), "--pid", str(pid)]
+            for spy in spies:
+                part = folder / f"{service}.{phase}.{spy.name}.part"
                 try:
-                    child = spawn(f"py-spy {service}", argv, log=part.with_suffix(".log"))
+                    child = spawn(
+                        f"py-spy {service}", spy.argv(options, part), env=spy.env, log=part.with_suffix(".log")
+                    )
                 except (StartError, OSError) as error:
                     notes.append(f"{service} has no profile of {phase}: {error}")
                 else:
@@ -77,14 +77,14 @@ class Profiler:
         await asyncio.gather(*(_end(recording.child) for recording in self._recordings))
         for recording, early in zip(self._recordings, ended_before, strict=True):
             service = recording.service
-            if recording.part.exists():
+            if recording.part.exists() and recording.part.stat().st_size:
                 with (self._folder / f"{service}.{self._phase}.folded").open("ab") as profile:
                     profile.write(recording.part.read_bytes())
-                recording.part.unlink()
                 if early:
                     notes.append(f"the profile of {service} in {self._phase} ends early: the process ended")
             else:
                 notes.append(f"{service} has no profile of {self._phase}: {_why(recording.child.tail())}")
+            recording.part.unlink(missing_ok=True)
             recording.child.log.unlink(missing_ok=True)
         return notes
 
@@ -98,12 +98,6 @@ async def _end(child: Child) -> None:
         async with asyncio.timeout(FINISH_WITHIN_S):
             await child.wait()
     await child.stop(grace_s=0)
-
-
-def _program() -> str:
-    """py-spy beside this Python, where the lab's own packages are, or the one on PATH."""
-    beside = Path(sys.executable).parent / "py-spy"
-    return str(beside) if beside.exists() else shutil.which("py-spy") or "py-spy"
 
 
 def _why(said: str) -> str:

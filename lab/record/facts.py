@@ -219,7 +219,10 @@ class Judgement:
 
 @dataclass(frozen=True)
 class Record:
-    """One run. `judgement` is None only while a run is being written."""
+    """One run. `judgement` is None only while a run is being written.
+
+    `runtime_why` says why it was that runtime; empty in records that did not ask.
+    """
 
     version: int
     run: str
@@ -240,3 +243,4 @@ class Record:
     overhead_s: float
     notes: list[str] = field(default_factory=list)
     judgement: Judgement | None = None
+    runtime_why: str = ""

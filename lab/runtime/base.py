@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -14,11 +14,27 @@ from lab.model import Env, Link, Member
 
 @dataclass(frozen=True)
 class Stack:
-    """What one variant needs: members (callees first), links, and the whole environment of each member."""
+    """What one variant needs: members (callees first), links, and the whole environment of each member.
+
+    `label` (`1-off`) tells it from the run's other stacks.
+    """
 
     members: Sequence[Member]
     links: Sequence[Link]
     env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
+    label: str = "stack"
+
+
+@dataclass(frozen=True)
+class Spy:
+    """A way for py-spy to look at one process.
+
+    The command `argv(options, output)`, with `env` in its environment, records it until SIGINT, then writes `output`.
+    """
+
+    name: str
+    argv: Callable[[Sequence[str], Path], Sequence[str | Path]]
+    env: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 class Running(Bench, Protocol):
@@ -30,6 +46,10 @@ class Running(Bench, Protocol):
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member, as the lab's machine sees them; empty where it is gone."""
+        ...
+
+    def spies(self, member: Member) -> Sequence[Spy]:
+        """One for each Python process of a service that can be profiled; empty where it is gone."""
         ...
 
     def deaths(self) -> Sequence[str]:

@@ -29,9 +29,20 @@ def heal(state_root: Path) -> list[str]:
     return [sentence for folder in folders for sentence in _heal_run(folder)]
 
 
+def dead_runs(state_root: Path) -> list[str]:
+    """Runs below `state_root` that have begun and whose lab is gone."""
+    folders = sorted(journal.parent for journal in state_root.absolute().glob(f"*/{JOURNAL}"))
+    begun = {folder.name: _begun(read(folder / JOURNAL)) for folder in folders}
+    return [run for run, entry in begun.items() if entry and not _is(entry)]
+
+
+def _begun(entries: Sequence[Entry]) -> Entry | None:
+    return next((entry for entry in entries if entry.kind == "run begins"), None)
+
+
 def _heal_run(folder: Path) -> list[str]:
     run, entries = folder.name, read(folder / JOURNAL)
-    begun = next((entry for entry in entries if entry.kind == "run begins"), None)
+    begun = _begun(entries)
     if begun is None and time.time() - folder.stat().st_mtime < NEWBORN_S:
         return [f"run {run}: is just beginning, left alone"]
     if begun and _is(begun):

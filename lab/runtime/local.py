@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Awaitable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -13,11 +13,13 @@ from lab.bench import LinkControl, ProcessControl
 from lab.errors import ProxyError, StartError
 from lab.model import Backing, Link, Member, Scalar, Service
 from lab.runtime import backing
-from lab.runtime.base import Address, Stack
+from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, Ready, http_ok, wait_ready
 from lab.runtime.seat import Command, Seat
+from lab.runtime.spy import beside
 from lab.runtime.supervisor import Managed, Supervisor
+from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Program, ProxyProgram, Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
 
@@ -105,9 +107,9 @@ class LocalRunning:
         proxy = [self._start_proxy()] if self._stack.links else []
         # A service comes up without its callees, as everywhere, but it may want its database at once.
         if servers:
-            await _all([*(self._start_backing(server) for server in servers), *proxy])
+            await all_at_once([*(self._start_backing(server) for server in servers), *proxy])
             proxy = []
-        await _all([*(self._start_service(service) for service in services), *proxy])
+        await all_at_once([*(self._start_service(service) for service in services), *proxy])
 
     def link(self, link: Link) -> LinkControl:
         """The proxy of a link."""
@@ -132,6 +134,10 @@ class LocalRunning:
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member, the first one first; empty where it is gone."""
         return self._seats[member].pids()
+
+    def spies(self, member: Member) -> Sequence[Spy]:
+        """One for each of its processes."""
+        return [beside(pid) for pid in self.pids(member)]
 
     def deaths(self) -> Sequence[str]:
         """Members, and the fault proxy, that ended though nobody asked them to."""
@@ -159,7 +165,7 @@ class LocalRunning:
         urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
         own = self._stack.env.get(service, service.env)
         env = {
-            **{name: _text(value) for name, value in own.items()},
+            **{name: text(value) for name, value in own.items()},
             **urls,
             "HOST": address.host,
             "PORT": str(address.port),
@@ -206,19 +212,3 @@ class LocalRunning:
         """What the caller is told: the proxy's address, in the form that the callee's kind is called by."""
         address = self._link_addresses[link]
         return backing.kind_of(link.callee.kind).url(address) if isinstance(link.callee, Backing) else address.url
-
-
-async def _all(starts: Sequence[Awaitable[None]]) -> None:
-    """Run them at the same time; once one fails the others are given up and its error is raised."""
-    tasks = [asyncio.ensure_future(start) for start in starts]
-    try:
-        await asyncio.gather(*tasks)
-    finally:
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-def _text(value: Scalar) -> str:
-    """As a service reads it from its environment."""
-    return ("on" if value else "off") if isinstance(value, bool) else str(value)

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from runtimes import runtime_in
+
 from lab.bench import Toxic
 from lab.model import Fault, Link, Member, Scalar, Service
 from lab.observe.canary import Canary, watch
 from lab.record import Dose, Probe
-from lab.runtime.base import Stack
-from lab.runtime.local import LocalRunning, LocalRuntime
-from lab.runtime.supervisor import Supervisor
-from lab.runtime.tools import Tools
+from lab.runtime.base import Running, Stack
 
 MARGIN_S = 0.4
 payments = Service("payments")
@@ -41,11 +39,12 @@ def link_from(caller: str, callee: Service = payments) -> Link:
 
 
 @asynccontextmanager
-async def stack_up(folder: Path, members: Sequence[Member], links: Sequence[Link]) -> AsyncIterator[LocalRunning]:
-    """A stack of real processes and a real fault proxy."""
-    run = f"faults-{os.getpid()}-{time.monotonic_ns()}"
-    async with Supervisor.open(folder / run, run) as supervisor:
-        running = await LocalRuntime(supervisor, Tools()).start(Stack(members, links), folder / "logs")
+async def stack_up(
+    folder: Path, members: Sequence[Member], links: Sequence[Link], kind: str = "local"
+) -> AsyncIterator[Running]:
+    """A stack of real processes or containers and a real fault proxy."""
+    async with runtime_in(folder, kind, members) as runtime:
+        running = await runtime.start(Stack(members, links), folder / "logs")
         try:
             yield running
         finally:
@@ -53,7 +52,7 @@ async def stack_up(folder: Path, members: Sequence[Member], links: Sequence[Link
 
 
 async def season(
-    running: LocalRunning, faults: Mapping[str, Fault], lasts_s: float, settles_s: float = MARGIN_S
+    running: Running, faults: Mapping[str, Fault], lasts_s: float, settles_s: float = MARGIN_S
 ) -> dict[str, Passed]:
     """Put all in at once and take them out again `lasts_s` later; probes from `settles_s` after that count as after."""
     windows: dict[str, tuple[float, float, float, Mapping[str, Scalar]]] = {}

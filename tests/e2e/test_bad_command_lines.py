@@ -48,7 +48,17 @@ WRONG: list[tuple[list[str], dict[str, str], str]] = [
     ([*RUN, "--nonsense"], {}, "--nonsense"),
     # runtimes and parts
     ([*RUN, "--runtime", "cloud"], {}, "'cloud' is not one of 'local', 'compose'"),
-    ([*RUN, "--runtime", "compose"], {}, "is not there yet"),
+    (
+        [*RUN, "--runtime", "compose"],
+        {"DOCKER_HOST": "unix:///no/engine"},
+        "no Docker engine answers at unix:///no/engine",
+    ),
+    (
+        [*RUN, "--runtime", "compose"],
+        {"DOCKER_HOST": "ssh://there"},
+        "cannot be spoken to directly; forward its socket",
+    ),
+    (["up"], {"DOCKER_HOST": "unix:///no/engine"}, "no Docker engine answers at unix:///no/engine: start Docker"),
     (RUN, {"LAB_RUNTIME": "cloud"}, "(it comes from LAB_RUNTIME)"),
     (RUN, {"TOXIPROXY": "/no/such/proxy"}, "TOXIPROXY=/no/such/proxy: no such program; give"),
     # folders

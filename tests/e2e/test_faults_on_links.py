@@ -43,9 +43,12 @@ FAULTS = {
 }
 
 
-@pytest.fixture(scope="module", params=["builtin", "toxiproxy"])
+@pytest.fixture(scope="module", params=["builtin", "toxiproxy", "compose"])
 def proxy(request):
-    """Which fault proxy is used: the built-in one, or the real one where it is there."""
+    """Which fault proxy is used: the built-in one, the real one where it is there, the real one in a container."""
+    if request.param == "compose":
+        yield request.param
+        return
     real = os.environ.get("TOXIPROXY_SERVER") or shutil.which("toxiproxy-server", path=f".lab/bin:{os.environ['PATH']}")
     if request.param == "toxiproxy" and not real:
         pytest.skip("no toxiproxy-server on PATH or in .lab/bin: `make toxiproxy` gets it")
@@ -58,7 +61,8 @@ def proxy(request):
 async def running(proxy, tmp_path_factory):
     """Payments and three nodes, with a link for each fault."""
     links = {target for fault in FAULTS.values() for target in fault.targets}
-    async with stack_up(tmp_path_factory.mktemp("stack"), [payments, *NODES], [*links.union(MESH)]) as running:
+    kind = "compose" if proxy == "compose" else "local"
+    async with stack_up(tmp_path_factory.mktemp("stack"), [payments, *NODES], [*links.union(MESH)], kind) as running:
         yield running
 
 

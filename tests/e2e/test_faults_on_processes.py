@@ -24,10 +24,10 @@ FAULTS = {
 }
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def running(tmp_path_factory):
-    """A process of payments for each fault."""
-    async with stack_up(tmp_path_factory.mktemp("stack"), MEMBERS, []) as running:
+@pytest_asyncio.fixture(scope="module", loop_scope="module", params=["local", "compose"])
+async def running(tmp_path_factory, request):
+    """A process of payments for each fault; a container of it."""
+    async with stack_up(tmp_path_factory.mktemp("stack"), MEMBERS, [], request.param) as running:
         yield running
 
 

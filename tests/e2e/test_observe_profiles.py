@@ -17,6 +17,7 @@ from lab.fold import parse, share_of
 from lab.observe import profiles
 from lab.observe.profiles import Profiler
 from lab.runtime.base import Child, Spawn
+from lab.runtime.spy import beside
 from lab.runtime.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
@@ -63,7 +64,7 @@ async def test_a_profile_shows_where_the_time_goes(tmp_path: Path, untouched: bo
     """Ended with the phase, py-spy writes a profile that is mostly the hot function, and nothing else."""
     async with busy(tmp_path) as (supervisor, child):
         folder = tmp_path / "profiles" / "1-off"
-        services = {"busy": [child.pid]}
+        services = {"busy": [beside(child.pid)]}
         profiler = Profiler.start(supervisor.spawn, services, "fault", folder, untouched=untouched)
         await asyncio.sleep(2)
         assert await profiler.finish() == []
@@ -78,7 +79,7 @@ async def test_a_service_that_dies_keeps_its_profile_up_to_then(tmp_path: Path) 
     """A process killed in the phase has a profile up to its end, and a note says so; one that was gone has none."""
     async with busy(tmp_path) as (supervisor, child):
         folder = tmp_path / "profiles"
-        profiler = Profiler.start(supervisor.spawn, {"busy": [child.pid], "gone": []}, "fault", folder)
+        profiler = Profiler.start(supervisor.spawn, {"busy": [beside(child.pid)], "gone": []}, "fault", folder)
         await asyncio.sleep(1.5)
         os.kill(child.pid, signal.SIGKILL)
         await child.wait()
@@ -95,7 +96,7 @@ async def test_what_is_no_python_has_no_profile_and_a_reason(tmp_path: Path) -> 
     """A process that py-spy cannot read gives a note with py-spy's words and no file."""
     async with Supervisor.open(tmp_path / "run", "profiled") as supervisor:
         child = supervisor.spawn("sleep", ["sleep", "60"], log=tmp_path / "log")
-        profiler = Profiler.start(supervisor.spawn, {"sleep": [child.pid]}, "fault", tmp_path / "profiles")
+        profiler = Profiler.start(supervisor.spawn, {"sleep": [beside(child.pid)]}, "fault", tmp_path / "profiles")
         await asyncio.sleep(1)
         notes = await profiler.finish()
     assert notes == ["sleep has no profile of fault: py-spy says: Failed to find python version from target process"]
@@ -107,7 +108,7 @@ async def test_without_permission_the_note_tells_the_way_out(tmp_path: Path) -> 
     """Where the system forbids it, the note says what would allow it."""
     async with busy(tmp_path) as (supervisor, child):
         nobody = spawner(supervisor, before=["setpriv", "--reuid=65534", "--clear-groups"])
-        profiler = Profiler.start(nobody, {"busy": [child.pid]}, "fault", tmp_path / "profiles")
+        profiler = Profiler.start(nobody, {"busy": [beside(child.pid)]}, "fault", tmp_path / "profiles")
         await asyncio.sleep(1)
         notes = await profiler.finish()
     assert notes == [f"busy has no profile of fault: py-spy may not read it; {profiles.way_out()}"]
@@ -116,11 +117,11 @@ async def test_without_permission_the_note_tells_the_way_out(tmp_path: Path) -> 
 async def test_without_py_spy_the_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Where py-spy is not installed, or was ended before it began, there is a note and no exception."""
     async with busy(tmp_path) as (supervisor, child):
-        hurried = Profiler.start(supervisor.spawn, {"busy": [child.pid]}, "fault", tmp_path / "profiles")
+        hurried = Profiler.start(supervisor.spawn, {"busy": [beside(child.pid)]}, "fault", tmp_path / "profiles")
         assert await hurried.finish() == ["busy has no profile of fault: py-spy was ended before it had begun"]
         monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
         monkeypatch.setenv("PATH", str(tmp_path))
-        profiler = Profiler.start(supervisor.spawn, {"busy": [child.pid]}, "fault", tmp_path / "profiles")
+        profiler = Profiler.start(supervisor.spawn, {"busy": [beside(child.pid)]}, "fault", tmp_path / "profiles")
         (note,) = await profiler.finish()
     assert note.startswith("busy has no profile of fault: py-spy busy: there is no program py-spy")
 
@@ -131,6 +132,6 @@ async def test_a_py_spy_that_does_not_end_is_killed(tmp_path: Path, monkeypatch:
     deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
     async with Supervisor.open(tmp_path / "run", "profiled") as supervisor:
         spawn = spawner(supervisor, before=[sys.executable, "-c", deaf])
-        profiler = Profiler.start(spawn, {"busy": [os.getpid()]}, "fault", tmp_path / "profiles")
+        profiler = Profiler.start(spawn, {"busy": [beside(os.getpid())]}, "fault", tmp_path / "profiles")
         await printed(tmp_path / "profiles" / f"busy.fault.{os.getpid()}.log")
         assert len(await profiler.finish()) == 1

@@ -1,23 +1,15 @@
 import asyncio
-import json
 import os
-import signal
 import socket
 import time
 from contextlib import asynccontextmanager
-from pathlib import Path
 
-import aiohttp
-import psutil
 import pytest
 from waits import until
 
-from lab import faults
-from lab.bench import Toxic
 from lab.errors import MissingPart, StartError
 from lab.model import Backing, Link, Service
-from lab.observe.canary import Canary, watch
-from lab.runtime import choose, leash, processes
+from lab.runtime import leash, processes
 from lab.runtime.base import Stack
 from lab.runtime.local import LocalRuntime
 from lab.runtime.supervisor import Supervisor
@@ -36,144 +28,10 @@ async def runtime_in(folder):
     """A local runtime with a supervisor of its own."""
     run = f"local-{os.getpid()}-{time.monotonic_ns()}"
     async with Supervisor.open(folder / run, run) as supervisor:
-        runtime = choose("local", supervisor, Tools())
+        runtime = LocalRuntime(supervisor, Tools())
         yield runtime
         await runtime.close()
     assert leash.survivors(run, folder / run) == []
-
-
-async def trade(running):
-    """The status of one trade."""
-    async with (
-        aiohttp.ClientSession() as session,
-        session.post(f"{running.address(exchange).url}/trades", json={}) as answer,
-    ):
-        return answer.status
-
-
-@pytest.fixture(params=["builtin", ""], ids=["builtin", "found"])
-async def running(request, tmp_path, monkeypatch):
-    """Exchange and payments, with the built-in fault proxy and with the one that is found."""
-    monkeypatch.setenv("TOXIPROXY", request.param)
-    async with runtime_in(tmp_path) as runtime:
-        running = await runtime.start(STACK, tmp_path / "logs")
-        running.runtime = runtime
-        yield running
-        await running.stop()
-
-
-async def test_a_link_is_wired_through_its_proxy(running):
-    """A trade passes through the link; silence on the link times the exchange out, and mends."""
-    assert await trade(running) == 201
-    link = running.link(charge)
-    await link.add(Toxic("silence", "timeout", attributes={"timeout": 0}))
-    assert await trade(running) == 504
-    await link.remove("silence")
-    assert await trade(running) == 201
-    await link.set_enabled(False)
-    assert await trade(running) == 502
-    await link.set_enabled(True)
-    assert await trade(running) == 201
-
-
-async def test_the_proxy_in_use_is_named(running):
-    """The runtime says which fault proxy it uses, with its version."""
-    assert running.runtime.proxy.startswith(("built-in fault proxy ", "Toxiproxy "))
-    assert running.runtime.versions()["fault proxy"] == running.runtime.proxy
-
-
-async def test_kill_and_restart(running):
-    """A killed service is gone and no unexpected death; restarted it answers at the same address, as a new process."""
-    before = running.address(payments)
-    pids = running.pids(payments)
-    control = running.process(payments)
-    await control.kill()
-    assert await control.state() == "gone"
-    assert running.pids(payments) == []
-    assert await trade(running) == 502
-    await control.kill()
-    await control.restart()
-    assert await control.state() == "running"
-    assert running.address(payments) == before
-    assert running.pids(payments) != pids
-    assert await trade(running) == 201
-    assert running.deaths() == []
-
-
-async def test_a_link_keeps_its_ends_apart(tmp_path):
-    """Whatever goes over a link with a distance is late by it, there and back; a fault's dose is its own alone."""
-    far = Link(exchange, payments, distance_ms=60)
-    fault = faults.latency(far, ms=50)
-    async with runtime_in(tmp_path) as runtime:
-        running = await runtime.start(Stack([payments, exchange], [far]), tmp_path / "logs")
-        t0 = time.time()
-        async with Canary(watch([fault], running), t0) as canary:
-            await asyncio.sleep(1)
-            async with fault.inject(running):
-                start_s = time.time() - t0
-                await asyncio.sleep(2)
-        before = [p.latency_ms for p in canary.between(0, start_s - 0.3) if p.path == "through" and p.latency_ms]
-        await running.stop()
-    assert min(before) >= 120
-    assert fault.dose(canary.between(start_s, start_s + 2)).in_force
-
-
-async def test_each_service_has_a_folder_that_outlives_its_process(running):
-    """DATA_DIR is there, is nobody else's, and is the same with the same files after `kill -9` and a restart."""
-
-    def folder(service):
-        return Path(psutil.Process(running.pids(service)[0]).environ()["DATA_DIR"])
-
-    before = folder(payments)
-    assert before != folder(exchange)
-    (before / "kept").write_text("yes")
-    await running.process(payments).kill()
-    await running.process(payments).restart()
-    assert folder(payments) == before
-    assert (before / "kept").read_text() == "yes"
-
-
-async def test_pause_and_resume(running):
-    """A paused service keeps its sockets and answers nothing until it is resumed."""
-    control = running.process(payments)
-    await control.pause()
-    assert await control.state() == "paused"
-    assert await trade(running) == 504
-    with socket.create_connection((running.address(payments).host, running.address(payments).port), 1):
-        pass
-    await control.resume()
-    assert await control.state() == "running"
-    assert await trade(running) == 201
-
-
-async def test_a_death_nobody_asked_for_is_told_once(running):
-    """A service that dies by itself is told with how it ended, also after it was restarted."""
-    os.kill(running.pids(payments)[0], signal.SIGSEGV)
-    await until(running.deaths)
-    assert len(running.deaths()) == 1
-    assert "payments ended by itself (killed by SIGSEGV)" in running.deaths()[0]
-    await running.process(payments).restart()
-    assert len(running.deaths()) == 1
-
-
-async def test_stopping_a_paused_stack(running):
-    """A stack with a paused service stops, and what is stopped twice is no error."""
-    pids = [*running.pids(payments), *running.pids(exchange)]
-    await running.process(payments).pause()
-    await running.stop()
-    await running.stop()
-    assert not any(processes.look(pid) for pid in pids)
-    with pytest.raises(StartError, match="payments is gone"):
-        await running.process(payments).pause()
-    await running.process(payments).resume()
-
-
-async def test_faults_are_journaled(running):
-    """A fault is on disk before it goes in, and on exit that it is out."""
-    with running.journal("silence", target="exchange->payments"):
-        lines = running._supervisor.journal.path.read_text().splitlines()
-        assert json.loads(lines[-1])["kind"] == "fault in"
-    assert json.loads(running._supervisor.journal.path.read_text().splitlines()[-1])["kind"] == "fault out"
 
 
 async def test_a_target_that_exits_at_start_shows_its_last_words(tmp_path):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -33,18 +33,29 @@ class Ground:
 
 
 @dataclass(frozen=True)
+class Recipe:
+    """How a server's container is told its settings: the command of its image, and files by their path inside."""
+
+    command: Sequence[str]
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Kind:
     """A kind of server.
 
     `part` names it in lab.runtime.parts. `prepare` fills the data folder and gives the command, `ready` asks in the
     server's own way whether it can be used (OSError: not yet), `url` is what callers get in `<NAME>_URL` for the
-    address they are to connect to.
+    address they are to connect to. In a container, the service of docker-compose.yml that bears the kind's name,
+    it listens on `port`, and `recipe` puts the settings in force; without one only local processes can be had.
     """
 
     part: str
     prepare: Callable[[Ground], Awaitable[Command]]
     ready: Callable[[Address], Awaitable[bool]]
     url: Callable[[Address], str]
+    port: int = 0
+    recipe: Callable[[Env], Recipe] | None = None
 
 
 def kinds() -> list[str]:

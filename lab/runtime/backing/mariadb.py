@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.errors import StartError
-from lab.model import Scalar
-from lab.runtime.backing import Ground, Kind
+from lab.model import Env, Scalar
+from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import ending
@@ -36,11 +36,16 @@ async def prepare(ground: Ground) -> Command:
             await _install(ground, template)
     data = ground.data / "data"
     await asyncio.to_thread(copy_as_theirs, template, data)
-    fixed: dict[str, Scalar] = {"bind_address": ground.address.host, "port": ground.address.port}
-    settings = {**DEFAULTS, **{name.lower(): value for name, value in ground.settings.items()}, **fixed}
+    settings = _whole(ground.settings, {"bind_address": ground.address.host, "port": ground.address.port})
     program = ground.programs["mariadbd"]
     argv: list[str | Path] = [*as_nobody(), program.path, *_folders(program.path, data), *_words(settings)]
     return Command(argv, program.env, cwd=data)
+
+
+def recipe(settings: Env) -> Recipe:
+    """The same words, but for the socket, by which the image makes the data folder; docker/mariadb.sql has our user."""
+    whole = _whole(settings, {"bind_address": "0.0.0.0", "port": 3306})
+    return Recipe(["mariadbd", *_words({name: value for name, value in whole.items() if name != "socket"})])
 
 
 async def ready(address: Address) -> bool:
@@ -58,7 +63,7 @@ def url(address: Address) -> str:
     return f"mysql://{USER}@{address}/{DATABASE}"
 
 
-KIND = Kind("mariadb", prepare, ready, url)
+KIND = Kind("mariadb", prepare, ready, url, 3306, recipe)
 
 _locks: dict[Path, asyncio.Lock] = {}
 
@@ -112,6 +117,10 @@ def _base(program: Path) -> Path:
 
 def _folders(program: Path, data: Path) -> list[str]:
     return ["--no-defaults", f"--basedir={_base(program)}", f"--datadir={data}"]
+
+
+def _whole(settings: Env, place: Env) -> dict[str, Scalar]:
+    return {**DEFAULTS, **{name.lower(): value for name, value in settings.items()}, **place}
 
 
 def _words(settings: Mapping[str, Scalar]) -> list[str]:

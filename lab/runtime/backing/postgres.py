@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from lab.errors import StartError
-from lab.model import Scalar
-from lab.runtime.backing import Ground, Kind
+from lab.model import Env, Scalar
+from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import ending
@@ -29,13 +29,16 @@ async def prepare(ground: Ground) -> Command:
             await _initdb(ground, template)
     cluster = ground.data / "cluster"
     await asyncio.to_thread(copy_as_theirs, template, cluster)
-    fixed: dict[str, Scalar] = {"listen_addresses": ground.address.host, "port": ground.address.port}
-    settings = {**DEFAULTS, **{name.lower(): value for name, value in ground.settings.items()}, **fixed}
-    words = [word for name, value in settings.items() for word in ("-c", f"{name}={_text(value)}")]
+    words = _words(ground.settings, {"listen_addresses": ground.address.host, "port": ground.address.port})
     program = ground.programs["postgres"]
     argv: list[str | Path] = [*as_nobody(), program.path, "-D", cluster, *words]
     # SIGINT: end now and cleanly; at SIGTERM it would wait for its clients to leave.
     return Command(argv, program.env, cwd=cluster, polite=signal.SIGINT)
+
+
+def recipe(settings: Env) -> Recipe:
+    """The same words; the image makes the cluster, and its user and database are set in docker-compose.yml."""
+    return Recipe(["postgres", *_words(settings, {"listen_addresses": "*", "port": 5432})])
 
 
 async def ready(address: Address) -> bool:
@@ -54,7 +57,7 @@ def url(address: Address) -> str:
     return f"postgresql://{USER}@{address}/{DATABASE}"
 
 
-KIND = Kind("postgres", prepare, ready, url)
+KIND = Kind("postgres", prepare, ready, url, 5432, recipe)
 
 _locks: dict[Path, asyncio.Lock] = {}
 
@@ -77,6 +80,11 @@ async def _initdb(ground: Ground, template: Path) -> None:
     if returncode:
         raise StartError(f"{ground.name}: initdb failed ({ending(returncode)}):\n{child.tail()}")
     draft.rename(template)
+
+
+def _words(settings: Env, place: Env) -> list[str]:
+    whole = {**DEFAULTS, **{name.lower(): value for name, value in settings.items()}, **place}
+    return [word for name, value in whole.items() for word in ("-c", f"{name}={_text(value)}")]
 
 
 def _text(value: Scalar) -> str:

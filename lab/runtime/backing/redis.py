@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from lab.model import Scalar
-from lab.runtime.backing import Ground, Kind
+from lab.model import Env, Scalar
+from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.ready import says
 from lab.runtime.seat import Command
@@ -14,18 +14,21 @@ DEFAULTS: dict[str, Scalar] = {"save": "", "appendonly": "no", "protected-mode":
 async def prepare(ground: Ground) -> Command:
     """Directives go on the command line; `appendonly: yes` and `save: "1 1"` are for experiments on durability."""
     program = ground.programs["redis-server"]
-    fixed: dict[str, Scalar] = {
-        "bind": ground.address.host,
-        "port": ground.address.port,
-        "dir": str(ground.data),
-        "daemonize": "no",
-    }
-    words = [
+    place: dict[str, Scalar] = {"bind": ground.address.host, "port": ground.address.port, "dir": str(ground.data)}
+    return Command([program.path, *_words({**ground.settings, **place})], program.env, cwd=ground.data)
+
+
+def recipe(settings: Env) -> Recipe:
+    """The same words after the program's name."""
+    return Recipe(["redis-server", *_words({**settings, "bind": "0.0.0.0", "port": 6379, "dir": "/data"})])
+
+
+def _words(settings: Env) -> list[str]:
+    return [
         word
-        for directive, value in {**DEFAULTS, **ground.settings, **fixed}.items()
+        for directive, value in {**DEFAULTS, **settings, "daemonize": "no"}.items()
         for word in (f"--{directive.replace('_', '-').lower()}", *(_text(value).split() or [""]))
     ]
-    return Command([program.path, *words], program.env, cwd=ground.data)
 
 
 def _text(value: Scalar) -> str:
@@ -42,4 +45,4 @@ def url(address: Address) -> str:
     return f"redis://{address}/0"
 
 
-KIND = Kind("redis", prepare, ready, url)
+KIND = Kind("redis", prepare, ready, url, 6379, recipe)

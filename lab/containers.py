@@ -1,0 +1,67 @@
+"""`lab up`, `lab down`, `lab images`: the services of docker-compose.yml that stay, and the images of all."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+from lab.errors import LabError
+from lab.runtime.compose import cli, dotenv, found, shared
+from lab.runtime.compose.endpoint import endpoint
+from lab.runtime.compose.engine import Engine
+
+DEBIAN = "docker-compose.yml:docker-compose.debian.yml"
+TITLES = {"grafana": "Grafana", "prometheus": "Prometheus", "toxiproxy": "Toxiproxy"}
+
+
+async def up(root: Path) -> list[str]:
+    """Start what all runs share, and Grafana; a line for each with its address. Twice is no more than once.
+
+    Raises LabError where there is no engine, an image is missing, or somebody has one of the ports.
+    """
+    engine = Engine(endpoint())
+    try:
+        base = (await found.find(root, [], [], engine)).base
+        services = [name for name in TITLES if name in base["services"] and not base["services"][name].get("profiles")]
+        _, started = await shared.ensure(engine, root, base, services, pull="missing")
+        return [
+            f"{TITLES[name]:<10} {shared.address(base, name, engine.where.host).url}"
+            f"{'' if name in started else '  (was up already)'}"
+            for name in services
+        ]
+    finally:
+        await engine.close()
+
+
+async def down(root: Path) -> str:
+    """Stop and remove what `up` started; what Prometheus and Grafana have kept stays in their volumes."""
+    await cli.run(root, "--profile", "*", "down", "--remove-orphans")
+    return (
+        "Everything is down. The data of Prometheus and Grafana are kept (`docker compose down --volumes` drops them)."
+    )
+
+
+def images(root: Path, debian: bool, services: Sequence[str]) -> None:
+    """Pull and build the images of services, all where none is named; with `debian` all are built, from its packages.
+
+    .env then says which of the two every later command uses. Raises LabError where a step fails.
+    """
+    dotenv.ensure(root)
+    dotenv.write(root, {"COMPOSE_FILE": DEBIAN if debian else None, "CA_BUNDLE": os.environ.get("CA_BUNDLE") or None})
+    os.environ.pop("COMPOSE_FILE", None)
+    build = [*cli.argv("--profile", "*", "build"), *services]
+    steps = [["docker/debian/build.sh", *services]] if debian else [_pull(services), build]
+    marks = {"TARGETS_SOURCES": found.sources(root)}
+    for step in steps:
+        try:
+            done = subprocess.run(step, cwd=root, env={**os.environ, **marks}, check=False)
+        except FileNotFoundError as error:
+            raise LabError(f"{step[0]} cannot be run: {error.strerror}") from error
+        if done.returncode:
+            raise LabError(f"`{' '.join(step)}` failed (exit code {done.returncode}); its last words are above")
+
+
+def _pull(services: Sequence[str]) -> list[str]:
+    return [*cli.argv("--profile", "*", "pull", "--ignore-buildable"), *services]

@@ -1,0 +1,137 @@
+"""Where an experiment runs: chooses the runtime, says why, and opens it with the Prometheus that goes with it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Literal
+
+from lab.errors import MissingPart
+from lab.model import Backing, Scenario
+from lab.observe.panels import Watched
+from lab.observe.prometheus import Prometheus, Watch
+from lab.observe.shared_prometheus import SharedPrometheus
+from lab.optional import optional, without
+from lab.places import HOME, ROOT, STATE
+from lab.runtime.base import Runtime
+from lab.runtime.compose import names
+from lab.runtime.compose.endpoint import endpoint
+from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.found import HELP, Found, NoEngine, find
+from lab.runtime.compose.heal import heal_containers
+from lab.runtime.compose.runtime import ComposeRuntime
+from lab.runtime.heal import dead_runs, heal
+from lab.runtime.local import LocalRuntime, parts_of
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Tools
+
+RuntimeName = Literal["local", "compose"]
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A runtime, why it is this one, and the scenario less the variants whose own servers it cannot have.
+
+    `left_out` has a note for each such server. `found` is what containers stand on, None where there will be none.
+    """
+
+    name: RuntimeName
+    why: str
+    scenario: Scenario
+    left_out: Sequence[str] = ()
+    found: Found | None = None
+
+    @property
+    def text(self) -> str:
+        """As the plan says it."""
+        where = "in containers" if self.name == "compose" else "as local processes"
+        return f"services run {where} ({self.why})"
+
+
+async def choose(asked: str | None, scenario: Scenario) -> Choice:
+    """The runtime asked for, else containers where this machine has all they need, else local processes.
+
+    Raises LabError, with the line to type, where what was asked for cannot be had, and MissingPart where local
+    processes lack a server.
+    """
+    why = f"{'LAB_RUNTIME' if os.environ.get('LAB_RUNTIME') == asked else '--runtime'} asks for it"
+    if asked == "compose":
+        return await _in_containers(scenario, why)
+    if asked is None:
+        try:
+            return await _in_containers(scenario, "a Docker engine answers and the images are there")
+        except NoEngine as nothing:
+            why = str(nothing).partition(": ")[0]
+    return _as_processes(scenario, why)
+
+
+async def _in_containers(scenario: Scenario, why: str) -> Choice:
+    spared = optional(scenario)
+    engine = Engine(endpoint())
+    try:
+        needed = [member for member in scenario.members if member not in spared]
+        found = await find(ROOT, needed, spared, engine)
+    finally:
+        await engine.close()
+    missing = [server for server in spared if names.service_of(server) not in found.images]
+    notes = [_left_out(server, f"there is no image for it: {HELP}.") for server in missing]
+    return Choice("compose", why, without(scenario, missing) if missing else scenario, notes, found)
+
+
+def _as_processes(scenario: Scenario, why: str) -> Choice:
+    tools = Tools(HOME)
+    spared = optional(scenario)
+    tools.need("prometheus", *parts_of(member for member in scenario.members if member not in spared))
+    tools.fault_proxy()
+    missing, notes = [], []
+    for server in spared:
+        try:
+            tools.need(*parts_of([server]))
+        except MissingPart as error:
+            missing.append(server)
+            notes.append(_left_out(server, str(error)))
+    return Choice("local", why, without(scenario, missing) if missing else scenario, notes)
+
+
+def _left_out(server: Backing, why: str) -> str:
+    return f"Left out: every variant that needs {server.name}. {why}"
+
+
+async def open_runtime(choice: Choice, supervisor: Supervisor, stack: AsyncExitStack) -> Runtime:
+    """The runtime, to be closed with `stack`."""
+    runtime: Runtime
+    if choice.found is None:
+        runtime = LocalRuntime(supervisor, Tools(HOME))
+    else:
+        runtime = await ComposeRuntime.open(supervisor, choice.found)
+    stack.push_async_callback(runtime.close)
+    return runtime
+
+
+async def open_prometheus(
+    runtime: Runtime, supervisor: Supervisor, logs: Path, watch: Watch, stack: AsyncExitStack
+) -> Watched:
+    """The Prometheus beside the runtime's services, to be stopped with `stack`: one of the run's own, or the shared."""
+    prometheus: Watched
+    if isinstance(runtime, ComposeRuntime):
+        place = partial(_in_network, watch.labels["run"])
+        prometheus = SharedPrometheus(runtime.shared.prometheus, runtime.shared.targets, watch, place)
+    else:
+        program = Tools(HOME).need("prometheus")["prometheus"]
+        prometheus = await Prometheus.start(supervisor.spawn, program, supervisor.scratch / "prometheus", logs, watch)
+    stack.push_async_callback(prometheus.stop)
+    return prometheus
+
+
+async def heal_everything() -> list[str]:
+    """Clean up after runs whose lab is gone, wherever their services were; a sentence for each thing done."""
+    dead = dead_runs(STATE)
+    return [*heal(STATE), *await heal_containers(dead)]
+
+
+def _in_network(run: str, trial: int, variant: str, service: str) -> str:
+    return f"{names.host(run, f'{trial}-{variant}', service)}:{names.TARGET_PORT}"

@@ -1,0 +1,81 @@
+"""`docker compose`, as far as the lab needs the program itself: reading the file for people, starting a stack."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import re
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError
+from lab.runtime.compose import dotenv
+
+OLDEST = (2, 20)
+PATIENCE_S = 60.0
+INSTALL = "https://docs.docker.com/compose/install/"
+
+
+class ComposeError(LabError):
+    """`docker compose` failed; in its own words."""
+
+
+async def version(root: Path) -> str:
+    """The version of Compose. Raises ComposeError where there is none, or one too old."""
+    said = (await run(root, "version", "--short")).strip().removeprefix("v")
+    number = re.match(r"(\d+)\.(\d+)", said)
+    if number and (int(number[1]), int(number[2])) < OLDEST:
+        raise ComposeError(f"Docker Compose is {said}; {'.'.join(map(str, OLDEST))} or newer is needed: {INSTALL}")
+    return said
+
+
+async def config(root: Path) -> dict[str, Any]:
+    """docker-compose.yml, with what .env and COMPOSE_FILE lay over it, every profile, and all variables filled in."""
+    return dict(json.loads(await run(root, "--profile", "*", "config", "--format", "json")))
+
+
+async def run(root: Path, *words: str, env: Mapping[str, str] | None = None, within_s: float = PATIENCE_S) -> str:
+    """Run `docker compose WORDS` in a folder; gives what it prints. Raises ComposeError with its last words."""
+    dotenv.ensure(root)
+    process = None
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *argv(*words),
+            cwd=root,
+            env={**os.environ, **(env or {})},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,  # Ctrl-C is the lab's
+        )
+        async with asyncio.timeout(within_s):
+            out, err = await process.communicate()
+    except FileNotFoundError as error:
+        raise ComposeError("there is no `docker` on PATH: https://docs.docker.com/engine/install/") from error
+    except TimeoutError as error:
+        raise ComposeError(f"`docker compose {' '.join(words)}` took longer than {within_s:g} s") from error
+    finally:
+        if process and process.returncode is None:
+            process.kill()
+            await process.wait()
+    if process.returncode:
+        raise ComposeError(last_words(words, err.decode(errors="replace")))
+    return out.decode(errors="replace")
+
+
+def argv(*words: str) -> Sequence[str]:
+    """The command."""
+    return ("docker", "compose", *words)
+
+
+def last_words(words: Sequence[str], said: str) -> str:
+    """Its complaint in a sentence."""
+    lines = [line.strip() for line in said.splitlines() if line.strip()]
+    complaint = lines[-1] if lines else "it said nothing"
+    if "'compose' is not a docker command" in said or "unknown shorthand flag" in said:
+        return f"there is no `docker compose`: {INSTALL}"
+    verb = next((word for word in words if not word.startswith("-") and word != "*"), "")
+    return f"`docker compose {verb}` failed: {complaint}"

@@ -1,0 +1,40 @@
+""".env beside docker-compose.yml: what differs from machine to machine, and one password that nobody has to type."""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+NAME = ".env"
+PASSWORD = "GRAFANA_ADMIN_PASSWORD"
+
+
+def ensure(root: Path) -> None:
+    """Make the file, readable by its owner alone, where it has no admin password for Grafana yet."""
+    if PASSWORD in os.environ or PASSWORD in read(root):
+        return
+    write(root, {PASSWORD: secrets.token_urlsafe(18)})
+
+
+def read(root: Path) -> dict[str, str]:
+    """The variables that the file sets."""
+    try:
+        text = (root / NAME).read_text("utf-8")
+    except FileNotFoundError:
+        return {}
+    return dict(re.findall(r"(?m)^([A-Z_]+)=(.*?)\s*$", text))
+
+
+def write(root: Path, values: Mapping[str, str | None]) -> None:
+    """Set variables, or take those out whose value is None; all other lines stay as they are."""
+    file = root / NAME
+    lines = file.read_text("utf-8").splitlines() if file.exists() else []
+    kept = [line for line in lines if line.partition("=")[0] not in values]
+    new = [f"{name}={value}" for name, value in values.items() if value is not None]
+    draft = root / f"{NAME}.{os.getpid()}"
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+        out.write("\n".join([*kept, *new]) + "\n")
+    draft.replace(file)

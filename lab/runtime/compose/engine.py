@@ -1,0 +1,129 @@
+"""The few calls of the Docker Engine API that a run needs, over its socket: a fault must not wait for a program."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import suppress
+from typing import Any
+
+import aiohttp
+
+from lab.errors import LabError
+from lab.runtime.compose.endpoint import Endpoint
+
+CALL_S = 30.0
+PING_S = 1.0
+FRAME_BYTES = 8  # before each piece of a log: which stream, three times nothing, how long
+GONE, ALREADY = 404, 304
+
+
+class EngineError(LabError):
+    """The engine refused, or did not answer; in its own words where it had any."""
+
+    def __init__(self, text: str, status: int = 0) -> None:
+        self.status = status
+        super().__init__(text)
+
+
+class Engine:
+    """One Docker engine. Every method raises EngineError."""
+
+    def __init__(self, where: Endpoint) -> None:
+        self.where = where
+        self._session: aiohttp.ClientSession | None = None
+
+    async def answers(self) -> bool:
+        """Whether an engine is there, within a second."""
+        with suppress(EngineError):
+            await self.call("GET", "/_ping", within_s=PING_S)
+            return True
+        return False
+
+    async def version(self) -> str:
+        """Its own version."""
+        return str((await self.call("GET", "/version"))["Version"])
+
+    async def containers(self, *labels: str) -> list[dict[str, Any]]:
+        """All containers with these labels (`name` or `name=value`), those that have ended too."""
+        filters = json.dumps({"label": list(labels)})
+        return list(await self.call("GET", "/containers/json", {"all": "true", "filters": filters}))
+
+    async def inspect(self, container: str) -> dict[str, Any]:
+        """All that the engine knows of a container."""
+        return dict(await self.call("GET", f"/containers/{container}/json"))
+
+    async def image(self, name: str) -> dict[str, Any] | None:
+        """What is known of an image; None where it is not here."""
+        try:
+            return dict(await self.call("GET", f"/images/{name}/json"))
+        except EngineError as error:
+            if error.status == GONE:
+                return None
+            raise
+
+    async def order(self, container: str, verb: str, **parameters: str) -> None:
+        """`start`, `stop`, `kill`, `pause`, `unpause`; what is so already is no error."""
+        try:
+            await self.call("POST", f"/containers/{container}/{verb}", parameters)
+        except EngineError as error:
+            if error.status != ALREADY:
+                raise
+
+    async def wait(self, container: str) -> int:
+        """Wait for the end of a container's process; gives its exit code."""
+        answer = await self.call("POST", f"/containers/{container}/wait", within_s=None)
+        return int(answer["StatusCode"])
+
+    async def remove(self, container: str) -> None:
+        """Kill it where it still runs and remove it with its own volumes; one that is gone is no error."""
+        try:
+            await self.call("DELETE", f"/containers/{container}", {"force": "true", "v": "true"})
+        except EngineError as error:
+            if error.status != GONE and "already in progress" not in str(error):
+                raise
+
+    async def follow(self, container: str, since: str = "0") -> AsyncGenerator[bytes, None]:
+        """What a container writes to both its outputs, until it ends."""
+        parameters = {"follow": "true", "stdout": "true", "stderr": "true", "since": since}
+        async with self._request("GET", f"/containers/{container}/logs", None, parameters) as response:
+            await self._checked(response, "GET", f"/containers/{container}/logs")
+            with suppress(EOFError):
+                while True:
+                    head = await response.content.readexactly(FRAME_BYTES)
+                    yield await response.content.readexactly(int.from_bytes(head[4:], "big"))
+
+    async def close(self) -> None:
+        """Close its connections."""
+        if self._session:
+            await self._session.close()
+
+    async def call(
+        self, method: str, path: str, parameters: Mapping[str, str] | None = None, within_s: float | None = CALL_S
+    ) -> Any:
+        """One request; gives the answer's JSON, or None where there is none."""
+        try:
+            async with self._request(method, path, within_s, parameters or {}) as response:
+                await self._checked(response, method, path)
+                text = await response.text()
+        except TimeoutError as error:
+            raise EngineError(f"the Docker engine at {self.where.url} did not answer within {within_s} s") from error
+        except (aiohttp.ClientError, OSError) as error:
+            raise EngineError(f"the Docker engine at {self.where.url} is not reached ({error})") from error
+        return json.loads(text) if text.startswith(("{", "[")) else None
+
+    def _request(self, method: str, path: str, within_s: float | None, parameters: Mapping[str, str]) -> Any:
+        if self._session is None:
+            socket = self.where.socket
+            connector = aiohttp.UnixConnector(socket, limit=0) if socket else aiohttp.TCPConnector(limit=0)
+            self._session = aiohttp.ClientSession(self.where.base_url, connector=connector)
+        timeout = aiohttp.ClientTimeout(total=within_s)
+        return self._session.request(method, path, params=parameters, timeout=timeout)
+
+    async def _checked(self, response: aiohttp.ClientResponse, method: str, path: str) -> None:
+        if response.status in (200, 201, 204):
+            return
+        text = await response.text()
+        with suppress(ValueError, KeyError, TypeError):
+            text = str(json.loads(text)["message"])
+        raise EngineError(f"Docker engine, {method} {path}: {text or response.reason}", response.status)

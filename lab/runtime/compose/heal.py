@@ -1,0 +1,93 @@
+"""Removes what dead runs left in the engine: their containers, their proxies in the shared Toxiproxy, their targets."""
+
+from __future__ import annotations
+
+import os
+import socket
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError, ProxyError
+from lab.runtime import processes
+from lab.runtime.base import Address
+from lab.runtime.compose import names, shared
+from lab.runtime.compose.endpoint import endpoint
+from lab.runtime.compose.engine import Engine
+from lab.runtime.toxiproxy import FaultProxy
+
+
+def owner() -> str:
+    """This lab, as the label of its containers names it: machine, process id, start of the process."""
+    me = processes.look(os.getpid())
+    return f"{socket.gethostname()} {os.getpid()} {me.started if me else ''}"
+
+
+def is_dead(owner: str) -> bool:
+    """Whether the lab that a label names is surely gone: one of another machine may well be alive."""
+    machine, _, rest = owner.partition(" ")
+    pid, _, started = rest.partition(" ")
+    if machine != socket.gethostname() or not pid.isdigit():
+        return False
+    process = processes.look(int(pid))
+    return process is None or process.started != started
+
+
+async def heal_containers(dead: Iterable[str]) -> list[str]:
+    """Clean up after these runs and after every other whose lab is gone; a sentence for each thing removed.
+
+    Where no engine answers there is nothing to be done: what is in it waits for the next time.
+    """
+    try:
+        engine = Engine(endpoint())
+    except LabError:
+        return []
+    try:
+        if not await engine.answers():
+            return []
+        containers = await engine.containers(names.LABEL_RUN)
+        gone = {*dead, *(_run(each) for each in containers if is_dead(each["Labels"].get(names.LABEL_OWNER, "")))}
+        said = []
+        for each in containers:
+            if _run(each) in gone:
+                await engine.remove(each["Id"])
+                said.append(f"run {_run(each)}: removed container {each['Names'][0].lstrip('/')}")
+        for each in await engine.containers("com.docker.compose.service=toxiproxy") if gone else []:
+            said += await _unlink(each, engine.where.host, sorted(gone))
+        for each in await engine.containers("com.docker.compose.service=prometheus") if gone else []:
+            said += _forget(each, sorted(gone))
+        return said
+    finally:
+        await engine.close()
+
+
+async def _unlink(toxiproxy: Mapping[str, Any], host: str, runs: Iterable[str]) -> list[str]:
+    """Remove the proxies of runs, with whatever toxics are on them."""
+    ports = [each["PublicPort"] for each in toxiproxy["Ports"] if each["PrivatePort"] == 8474 and "PublicPort" in each]
+    if not ports:
+        return []
+    server = FaultProxy(Address(host, ports[0]))
+    try:
+        return [
+            f"run {run}: removed proxy {name.removeprefix(names.proxy(run, ''))} from Toxiproxy"
+            for run in runs
+            for name in await shared.close_links(server, run)
+        ]
+    except ProxyError as error:
+        return [f"the proxies of dead runs cannot be removed: {error}"]
+    finally:
+        server.close()
+
+
+def _forget(prometheus: Mapping[str, Any], runs: Iterable[str]) -> list[str]:
+    """Have Prometheus look for the containers of these runs no more."""
+    folders = [Path(m["Source"]) for m in prometheus["Mounts"] if m["Destination"] == shared.TARGETS]
+    files = [folder / f"{run}.json" for folder in folders for run in runs]
+    there = [file for file in files if file.exists()]
+    for file in there:
+        file.unlink(missing_ok=True)
+    return [f"run {file.stem}: is scraped no more" for file in there]
+
+
+def _run(container: Mapping[str, Any]) -> str:
+    return str(container["Labels"][names.LABEL_RUN])

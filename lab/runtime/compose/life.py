@@ -1,0 +1,97 @@
+"""One life of a container, from its start to its end: its output goes to a log file as it comes."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+from typing import Any
+
+from lab.runtime.compose.engine import Engine, EngineError
+from lab.runtime.supervisor import last_lines
+
+SIGNALLED = 128  # an exit code above it: killed by the signal of that number
+FLUSH_S = 1.0  # how long the last words may take after the end
+
+
+class Life:
+    """A container that runs: the `Child` of rooms that wait for one. `pid` is on the engine's machine."""
+
+    def __init__(self, name: str, container: str, log: Path, engine: Engine, found: dict[str, Any]) -> None:
+        self.name = name
+        self.log = log
+        self.pid = int(found["State"]["Pid"])
+        self.asked_to_end = False
+        self._id = str(found["Id"])
+        self._container = container
+        self._engine = engine
+        self._returncode: int | None = None
+        self._written = asyncio.create_task(self._write(since=str(found["State"]["StartedAt"])))
+        self._end = asyncio.create_task(self._wait())
+
+    @property
+    def returncode(self) -> int | None:
+        """Exit code, minus the signal's number where it was killed, None while it runs."""
+        return self._returncode
+
+    async def wait(self) -> int:
+        """Wait for its end, and for its last words."""
+        return await asyncio.shield(self._end)
+
+    async def stop(self, grace_s: float = 5.0) -> int:
+        """SIGTERM (or what its image asks for), then SIGKILL after `grace_s`; returns when it is gone."""
+        self.asked_to_end = True
+        if self._returncode is None:
+            with contextlib.suppress(EngineError):
+                await self._engine.order(self._container, "stop", t=f"{grace_s:.0f}")
+        return await self.wait()
+
+    async def kill(self) -> int:
+        """SIGKILL; returns when it is gone."""
+        self.asked_to_end = True
+        if self._returncode is None:
+            with contextlib.suppress(EngineError):  # it may have ended meanwhile
+                await self._engine.order(self._container, "kill")
+        return await self.wait()
+
+    def tail(self, lines: int = 20) -> str:
+        """The end of its log."""
+        return last_lines(self.log, lines)
+
+    def is_here(self) -> bool:
+        """Whether `pid` is of this machine: that of an engine elsewhere, or in a virtual machine, is not."""
+        try:
+            return self._id in Path(f"/proc/{self.pid}/cgroup").read_text()
+        except OSError:
+            return False
+
+    async def forget(self) -> None:
+        """Stop listening to it."""
+        for task in (self._end, self._written):
+            task.cancel()
+        await asyncio.gather(self._end, self._written, return_exceptions=True)
+
+    async def _wait(self) -> int:
+        try:
+            code = await self._engine.wait(self._container)
+        except EngineError:  # removed meanwhile by somebody, or the engine itself is gone
+            code = SIGNALLED + 9
+        await asyncio.wait([self._written], timeout=FLUSH_S)
+        self._returncode = code if code <= SIGNALLED else SIGNALLED - code
+        return self._returncode
+
+    async def _write(self, since: str) -> None:
+        self.log.parent.mkdir(parents=True, exist_ok=True)
+        with self.log.open("ab", buffering=0) as file, contextlib.suppress(EngineError, OSError):
+            async with contextlib.aclosing(self._engine.follow(self._container, _moment(since))) as pieces:
+                async for piece in pieces:
+                    file.write(piece)
+
+
+def _moment(text: str) -> str:
+    """When a container was started, as the engine takes it back: seconds since the epoch, with nanoseconds."""
+    from datetime import datetime
+
+    whole, _, fraction = text.rstrip("Z").partition(".")
+    seconds = datetime.fromisoformat(f"{whole}+00:00").timestamp()
+    return f"{seconds:.0f}.{fraction or 0}"

@@ -1,0 +1,36 @@
+"""What a run's things are called in the engine: hosts, projects, labels. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from lab.model import Member, Service
+
+LABEL_RUN = "chaos-lab.run"
+LABEL_OWNER = "chaos-lab.owner"  # the lab that answers for it: machine, process id, start of that process
+LABEL_SOURCES = "chaos-lab.sources"  # of an image: what it was built from
+TARGET_PORT = 8080  # where each target listens in its container
+
+
+def host(run: str, stack: str, member: str) -> str:
+    """A member's name in the shared network, and its container's: no other run, and no other stack of it, has it."""
+    return ".".join(_plain(word) for word in (member, stack, run))
+
+
+def project(run: str, stack: str) -> str:
+    """The Compose project of one stack."""
+    return f"chaos-lab-{_plain(run)}-{_plain(stack)}".replace(".", "-")
+
+
+def proxy(run: str, link: str) -> str:
+    """A link's proxy in the Toxiproxy that all runs share."""
+    return f"{run}:{link}"
+
+
+def service_of(member: Member) -> str:
+    """The service of docker-compose.yml that a member is one of: the target's name, or the server's kind."""
+    return member.target.replace("_", "-") if isinstance(member, Service) else member.kind
+
+
+def _plain(word: str) -> str:
+    return re.sub(r"[^a-z0-9-]+", "-", word.lower())

@@ -1,0 +1,243 @@
+"""The compose runtime: every member is a container of docker-compose.yml, every link a proxy of one real Toxiproxy."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, suppress
+from functools import partial
+from pathlib import Path
+
+from lab.bench import LinkControl, ProcessControl
+from lab.errors import MissingPart, ProxyError, StartError
+from lab.model import Backing, Env, Link, Member, Scalar, Service
+from lab.runtime import backing
+from lab.runtime.base import Address, Spy, Stack
+from lab.runtime.compose import cli, names, shared
+from lab.runtime.compose.endpoint import endpoint, environment
+from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.found import Found
+from lab.runtime.compose.heal import owner
+from lab.runtime.compose.seat import ContainerSeat
+from lab.runtime.compose.shared import Shared
+from lab.runtime.compose.spy import beside
+from lab.runtime.compose.stackfile import Placed, stack_file
+from lab.runtime.ports import free_port
+from lab.runtime.ready import PortTaken, http_ok
+from lab.runtime.supervisor import Supervisor
+from lab.runtime.together import all_at_once, text
+from lab.runtime.toxiproxy import FaultProxy, ProxiedLink
+
+TRIES = 3
+GRACE_S = 6.0  # a target finishes what is in flight within 5 s
+
+
+class ComposeRuntime:
+    """Runs stacks as containers beside the shared Toxiproxy and Prometheus."""
+
+    name = "compose"
+
+    def __init__(self, supervisor: Supervisor, found: Found, engine: Engine, place: Shared, proxy: str) -> None:
+        self.proxy = proxy
+        self.shared = place
+        self._supervisor = supervisor
+        self._found = found
+        self._engine = engine
+
+    @classmethod
+    async def open(cls, supervisor: Supervisor, found: Found) -> ComposeRuntime:
+        """Start what runs share, where it is not up. Raises StartError, with the owner of a port that is taken."""
+        engine = Engine(endpoint())
+        try:
+            place, _ = await shared.ensure(engine, found.root, found.base)
+            server = FaultProxy(place.proxy)
+            try:
+                version = await server.version()
+            finally:
+                server.close()
+        except BaseException:
+            await engine.close()
+            raise
+        return cls(supervisor, found, engine, place, f"Toxiproxy {version} (container)")
+
+    def versions(self) -> Mapping[str, str]:
+        """Engine, Compose, the fault proxy and each image."""
+        return {"fault proxy": self.proxy, **self._found.versions}
+
+    async def start(self, stack: Stack, logs: Path) -> ComposeRunning:
+        """Start a stack fresh; should somebody take one of its ports meanwhile, again on others."""
+        for tries_left in reversed(range(TRIES)):
+            running = ComposeRunning(stack, logs, self._supervisor, self._found, self._engine, self.shared)
+            try:
+                await running.start()
+            except BaseException as error:
+                await asyncio.shield(running.stop())
+                if isinstance(error, PortTaken) and tries_left:
+                    continue
+                raise
+            return running
+        raise AssertionError("the last try returns or raises")
+
+    async def close(self) -> None:
+        """Toxiproxy and Prometheus stay up for the next run; only the connections end."""
+        await self._engine.close()
+
+
+class ComposeRunning:
+    """A stack of containers; the bench that faults work at."""
+
+    def __init__(
+        self, stack: Stack, logs: Path, supervisor: Supervisor, found: Found, engine: Engine, place: Shared
+    ) -> None:
+        self._stack = stack
+        self._logs = logs
+        self._supervisor = supervisor
+        self._found = found
+        self._engine = engine
+        self._shared = place
+        self._project = names.project(supervisor.run_id, stack.label)
+        self._hosts = {member: names.host(supervisor.run_id, stack.label, member.name) for member in stack.members}
+        self._addresses = {member: Address(engine.where.host, free_port()) for member in stack.members}
+        self._seats: dict[Member, ContainerSeat] = {}
+        self._links: dict[Link, tuple[ProxiedLink, int]] = {}
+        self._proxy = FaultProxy(place.proxy)
+        self._stopped = False
+
+    async def start(self) -> None:
+        """Links first, then all containers at once. Raises StartError."""
+        upstreams = {link: f"{self._hosts[link.callee]}:{_port(link.callee)}" for link in self._stack.links}
+        self._links = await shared.open_links(self._proxy, self._shared.link_ports, self._supervisor.run_id, upstreams)
+        file = self._supervisor.scratch / f"{self._project}.json"
+        placed = {member: self._placed(member) for member in self._stack.members}
+        file.write_text(json.dumps(stack_file(self._found.base, self._project, placed, self._labels()), indent=2))
+        servers = [member for member in self._stack.members if isinstance(member, Backing)]
+        services = [member for member in self._stack.members if isinstance(member, Service)]
+        if servers:  # a service may want its database at once
+            await self._up(file, servers)
+        if services:
+            await self._up(file, services)
+
+    def link(self, link: Link) -> LinkControl:
+        """The proxy of a link."""
+        return self._links[link][0]
+
+    def process(self, member: Member) -> ProcessControl:
+        """The container of a member."""
+        return self._seats[member]
+
+    def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
+        """Write a fault down before it goes in, and on exit that it is out again."""
+        return self._supervisor.journal.fault(what, **facts)
+
+    def address(self, member: Member) -> Address:
+        """Where a member's published port answers, with no proxy between."""
+        return self._addresses[member]
+
+    def link_address(self, link: Link) -> Address:
+        """Where this machine reaches the link's proxy."""
+        return Address(self._shared.link_host, self._links[link][1])
+
+    def pids(self, member: Member) -> Sequence[int]:
+        """Process ids of a member where they are this machine's, the first one first."""
+        return self._seats[member].pids()
+
+    def spies(self, member: Member) -> Sequence[Spy]:
+        """One container of the profiler's, in the process namespace of the member's."""
+        seat, base = self._seats[member], self._found.base["services"]["profiler"]
+        return [beside(seat.container, base, self._labels())] if seat.lives() else []
+
+    def deaths(self) -> Sequence[str]:
+        """Members that ended though nobody asked them to."""
+        return [death for seat in self._seats.values() for death in seat.deaths()]
+
+    async def stop(self) -> None:
+        """Stop the services, then what they stand on; remove every container of the stack and its proxies."""
+        if self._stopped:
+            return
+        self._stopped = True
+        services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
+        servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
+        for group in (services, servers):
+            await asyncio.gather(*(seat.stop(GRACE_S) for seat in group), return_exceptions=True)
+        left = await self._engine.containers(f"com.docker.compose.project={self._project}")
+        await asyncio.gather(*(self._engine.remove(each["Id"]) for each in left))
+        await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
+        with suppress(ProxyError):  # it is gone, and they with it
+            await shared.close_links(self._proxy, self._supervisor.run_id)
+        self._proxy.close()
+
+    async def _up(self, file: Path, members: Sequence[Member]) -> None:
+        """Have Compose create and start the containers of some members, and wait until all are ready."""
+        options = ("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate")
+        child = self._supervisor.spawn(
+            "docker compose",
+            cli.argv(
+                "--project-name", self._project, "--file", str(file), *options, *(self._hosts[m] for m in members)
+            ),
+            env=environment(),
+            log=self._logs / "compose.log",
+            cwd=self._found.root,
+        )
+        if await child.wait():
+            said = child.tail()
+            taken = "port is already allocated" in said or "address already in use" in said
+            raise (PortTaken if taken else StartError)(cli.last_words(("up",), said))
+        await all_at_once([self._attend(member) for member in members])
+
+    async def _attend(self, member: Member) -> None:
+        address = self._addresses[member]
+        ready = partial(backing.kind_of(member.kind).ready if isinstance(member, Backing) else http_ok, address)
+        log = self._logs / f"{member.name}.log"
+        seat = ContainerSeat(member, address, self._hosts[member], ready, log, self._engine)
+        self._seats[member] = seat
+        await seat.begin()
+
+    def _placed(self, member: Member) -> Placed:
+        service, address = names.service_of(member), self._addresses[member]
+        place = partial(
+            Placed,
+            service,
+            self._hosts[member],
+            self._found.images[service],
+            _port(member),
+            (address.host, address.port),
+        )
+        if isinstance(member, Service):
+            return place(env=self._service_env(member))
+        settings = self._stack.env.get(member, member.settings)
+        recipe = _recipe(member, settings)
+        folder = self._supervisor.scratch / "files" / self._hosts[member]
+        files = {}
+        for there, content in recipe.files.items():
+            here = folder / Path(there).name
+            here.parent.mkdir(parents=True, exist_ok=True)
+            here.write_text(content)
+            files[str(here)] = there
+        return place(command=tuple(recipe.command), files=files)
+
+    def _service_env(self, service: Service) -> dict[str, str]:
+        own = self._stack.env.get(service, service.env)
+        urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
+        told = {name: text(value) for name, value in own.items()}
+        return {**told, **urls, "SERVICE_NAME": service.name}
+
+    def _url(self, link: Link) -> str:
+        """What the caller is told: the proxy's address in the network, in the form that the callee's kind has."""
+        address = Address("toxiproxy", self._links[link][1])
+        return backing.kind_of(link.callee.kind).url(address) if isinstance(link.callee, Backing) else address.url
+
+    def _labels(self) -> dict[str, str]:
+        return {names.LABEL_RUN: self._supervisor.run_id, names.LABEL_OWNER: owner()}
+
+
+def _recipe(server: Backing, settings: Env) -> backing.Recipe:
+    make = backing.kind_of(server.kind).recipe
+    if make is None:
+        raise MissingPart(f"{server.kind} cannot run in a container yet: its kind has no recipe; use RUNTIME=local")
+    return make(settings)
+
+
+def _port(member: Member) -> int:
+    """Where a member listens inside its container."""
+    return backing.kind_of(member.kind).port if isinstance(member, Backing) else names.TARGET_PORT

@@ -1,0 +1,147 @@
+"""What all runs in containers share: Toxiproxy and Prometheus, started once and left up until `make down`."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from lab.errors import LabError, StartError
+from lab.model import Link
+from lab.runtime.base import Address
+from lab.runtime.compose import cli, names
+from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.taken import taken_ports
+from lab.runtime.ready import http_ok
+from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, keep_apart
+
+NEEDED = ("toxiproxy", "prometheus")
+READY = {"toxiproxy": (8474, "/version"), "prometheus": (9090, "/-/ready"), "grafana": (3000, "/api/health")}
+TARGETS = "/etc/prometheus/targets"  # where Prometheus looks for what it is to scrape
+PATIENCE_S = 60.0
+LOOK_EVERY_S = 0.05
+NEAR_S = 0.3
+
+
+@dataclass(frozen=True)
+class Shared:
+    """Where the shared services answer on this machine, where links do, and the folder of what is scraped."""
+
+    proxy: Address
+    prometheus: Address
+    link_host: str
+    link_ports: Sequence[int]
+    targets: Path
+
+
+def address(base: Mapping[str, Any], service: str, host: str) -> Address:
+    """Where a shared service answers, as docker-compose.yml has it."""
+    inside, _ = READY[service]
+    return Address(host, next(p for p in _published(base, service) if p[0] == inside)[1])
+
+
+async def ensure(
+    engine: Engine, root: Path, base: Mapping[str, Any], services: Sequence[str] = NEEDED, pull: str = "never"
+) -> tuple[Shared, list[str]]:
+    """Start what is not up and wait until all answer; gives where, and what had to be started. Raises StartError."""
+    (root / ".lab" / "compose" / "targets").mkdir(parents=True, exist_ok=True)
+    missing = [name for name in services if name not in await _up(engine, base)]
+    if missing:
+        if problem := taken_ports(base, missing):
+            raise StartError(problem)
+        await cli.run(root, "up", "--detach", "--no-build", "--pull", pull, "--no-recreate", "--no-deps", *missing)
+    host = engine.where.host
+    await asyncio.gather(*(_answer(address(base, name, host), name) for name in services))
+    there = await _up(engine, base)
+    place = Shared(
+        proxy=address(base, "toxiproxy", host),
+        prometheus=address(base, "prometheus", host),
+        link_host=await _nearest(there["toxiproxy"], host),
+        link_ports=[outside for inside, outside in _published(base, "toxiproxy") if inside != READY["toxiproxy"][0]],
+        targets=next(Path(m["Source"]) for m in there["prometheus"]["Mounts"] if m["Destination"] == TARGETS),
+    )
+    return place, missing
+
+
+async def open_links(
+    proxy: FaultProxy, ports: Sequence[int], run: str, upstreams: Mapping[Link, str]
+) -> dict[Link, tuple[ProxiedLink, int]]:
+    """A proxy for each link, at a port of its own among those that Toxiproxy has published. Raises StartError."""
+    opened: dict[Link, tuple[ProxiedLink, int]] = {}
+    free = random.sample(ports, len(ports))  # at random: two runs seldom reach for the same
+    for link, upstream in upstreams.items():
+        while free and link not in opened:
+            port = free.pop()
+            with suppress(_Taken):
+                opened[link] = (await _open(proxy, names.proxy(run, link.name), upstream, port), port)
+                await keep_apart(opened[link][0], link.distance_ms)
+        if link not in opened:
+            raise StartError(
+                f"Toxiproxy has {len(ports)} ports for links and none is left for {link.name}: end other runs, "
+                "`make heal`, or set a wider LINK_PORTS in .env, then `make down` and `make up`"
+            )
+    return opened
+
+
+async def close_links(proxy: FaultProxy, run: str) -> list[str]:
+    """Remove every proxy of a run; gives their names."""
+    ours = [name for name in await proxy.names() if name.startswith(names.proxy(run, ""))]
+    for name in ours:
+        await proxy.remove(name)
+    return ours
+
+
+class _Taken(LabError):
+    """Another run has that port."""
+
+
+async def _open(proxy: FaultProxy, name: str, upstream: str, port: int) -> ProxiedLink:
+    try:
+        return await proxy.create(name, upstream, f"0.0.0.0:{port}")
+    except Refused as error:
+        if "in use" in str(error):
+            raise _Taken(str(error)) from error
+        raise
+
+
+async def _up(engine: Engine, base: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """The project's containers that run, by service: another server on the same port is none of them."""
+    found = await engine.containers(f"com.docker.compose.project={base['name']}")
+    return {each["Labels"]["com.docker.compose.service"]: each for each in found if each["State"] == "running"}
+
+
+async def _nearest(toxiproxy: Mapping[str, Any], host: str) -> str:
+    """The host by which links are reached: Toxiproxy's own address where this machine has a way to it, as on Linux.
+
+    Docker's port forwarding accepts a connection before it knows whether Toxiproxy would have, and ends it in its own
+    way: behind it nobody could tell a refused connection from one that is closed or reset.
+    """
+    inside, path = READY["toxiproxy"]
+    for network in toxiproxy["NetworkSettings"]["Networks"].values():
+        with suppress(OSError, EOFError, TimeoutError):
+            async with asyncio.timeout(NEAR_S):
+                if await http_ok(Address(network["IPAddress"], inside), path):
+                    return str(network["IPAddress"])
+    return host
+
+
+async def _answer(at: Address, name: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while True:
+        with suppress(OSError, EOFError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                if await http_ok(at, READY[name][1]):
+                    return
+        if time.monotonic() > deadline:
+            raise StartError(f"{name} did not answer at {at} within {PATIENCE_S:g} s: `docker compose logs {name}`")
+        await asyncio.sleep(LOOK_EVERY_S)
+
+
+def _published(base: Mapping[str, Any], service: str) -> list[tuple[int, int]]:
+    """Ports that a service publishes, inside and outside."""
+    return [(int(port["target"]), int(port["published"])) for port in base["services"][service].get("ports", [])]

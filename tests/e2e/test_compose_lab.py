@@ -1,0 +1,142 @@
+"""The lab in containers, as somebody types it: a run, a run that is killed, what stays up, ports that are taken."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+
+import psutil
+import pytest
+from lab_runs import lab, start, until
+from runtimes import found
+
+from lab.model import Service
+from lab.record import read_run
+from lab.runtime.compose import names
+from lab.runtime.compose.endpoint import endpoint
+from lab.runtime.compose.engine import Engine
+from lab.runtime.ports import free_port
+
+pytestmark = pytest.mark.e2e
+RUN = ("run", "circuit-breaker", "--runtime", "compose", "--json")
+
+
+def ask(look):
+    """What the engine says, asked by `look(engine)`."""
+
+    async def asked():
+        engine = Engine(endpoint())
+        try:
+            return await look(engine)
+        finally:
+            await engine.close()
+
+    return asyncio.run(asked())
+
+
+@pytest.fixture(autouse=True)
+def containers():
+    """Skips, with a plain line, where there is no engine or no image."""
+    asyncio.run(found([Service("exchange"), Service("payments")]))
+
+
+def of_runs(reports):
+    """Containers of the runs below a folder that have begun."""
+    runs = {path.name for path in reports.glob("*/*") if path.is_dir()}
+    return [c for c in ask(lambda e: e.containers(names.LABEL_RUN)) if c["Labels"][names.LABEL_RUN] in runs]
+
+
+def listening():
+    """Addresses that others than this machine could reach."""
+    found = psutil.net_connections("tcp")
+    return {c.laddr for c in found if c.status == psutil.CONN_LISTEN and c.laddr.ip not in ("127.0.0.1", "::1")}
+
+
+def test_a_run_in_containers(tmp_path):
+    """The record says where and why; faults were in force, panels, logs and profiles are there; nothing is left."""
+    before = listening()
+    running = start(*RUN, "--scale", "0.1", "--reports", tmp_path)
+    until(lambda: len(of_runs(tmp_path)) == 2)
+    assert listening() == before
+    done = running.finish()
+    assert done.code in (0, 1, 2), done.err
+    (folder,) = (path for path in tmp_path.glob("circuit-breaker/2*") if path.is_dir())
+    run = read_run(folder)
+    assert (run.record.runtime, run.record.runtime_why) == ("compose", "--runtime asks for it")
+    assert run.record.proxy.startswith("Toxiproxy ")
+    assert {"Docker engine", "Docker Compose", "image of exchange"} <= set(run.record.versions)
+    assert [receipt.dose.in_force for each in run.record.episodes for receipt in each.receipts] == [True, True]
+    assert not [note for each in run.record.episodes for note in each.notes if "no profile" in note]
+    assert run.table("series").num_rows > 50
+    assert "listening" in (folder / "logs" / "1-off" / "exchange.log").read_text()
+    assert of_runs(tmp_path) == []
+
+
+def test_kill_9_of_the_lab_leaves_what_heal_removes(tmp_path):
+    """Containers outlive a lab that is killed; heal names and removes each, its proxies too, and finds no more then."""
+    running = start(*RUN, "--reports", tmp_path)
+    until(lambda: any(c["State"] == "running" for c in of_runs(tmp_path)))
+    running.signal(signal.SIGKILL)
+    running.finish()
+    left = {c["Names"][0].lstrip("/") for c in until(lambda: of_runs(tmp_path))}
+    said = lab("heal").out
+    assert of_runs(tmp_path) == []
+    assert all(f"removed container {name}" in said for name in left)
+    assert "removed proxy exchange->payments from Toxiproxy" in said
+    assert "removed" not in lab("heal").out
+
+
+def test_ctrl_c_leaves_nothing(tmp_path):
+    """A run that is interrupted takes its containers along."""
+    running = start(*RUN, "--reports", tmp_path)
+    until(lambda: any(c["State"] == "running" for c in of_runs(tmp_path)))
+    runs = of_runs(tmp_path)
+    running.signal(signal.SIGINT)
+    assert running.finish().code == 130
+    there = {c["Id"] for c in ask(lambda e: e.containers(names.LABEL_RUN))}
+    assert not there & {c["Id"] for c in runs}
+
+
+@pytest.fixture
+def own():
+    """A lab of its own, at ports of its own, beside the one that may be up; it is taken down at the end."""
+    ports = [str(free_port()) for _ in range(2)]
+    environment = {
+        "COMPOSE_PROJECT_NAME": f"chaos-lab-test-{os.getpid()}",
+        "LAB_NETWORK": f"chaos-lab-test-{os.getpid()}",
+        "TOXIPROXY_PORT": ports[0],
+        "PROMETHEUS_PORT": ports[1],
+        "LINK_PORTS": "17900-17903",
+        "GRAFANA_PORT": str(free_port()),
+    }
+    yield environment
+    lab("down", env=environment)
+
+
+def test_up_twice_is_harmless(own):
+    """The second `up` says that all is up; nothing was started anew."""
+
+    def ours():
+        label = f"com.docker.compose.project={own['COMPOSE_PROJECT_NAME']}"
+        return {c["Id"] for c in ask(lambda e: e.containers(label))}
+
+    first = lab("up", env=own)
+    assert first.code == 0, first.err
+    before = ours()
+    second = lab("up", env=own)
+    assert second.code == 0
+    assert second.out.count("(was up already)") == len(before) >= 2
+    assert ours() == before
+    assert lab("down", env=own).code == 0
+    assert ours() == set()
+
+
+def test_a_taken_port_is_named_with_its_owner(own):
+    """Who has the port is said in one sentence, before Docker says less; nothing is started."""
+    with socket.create_server(("127.0.0.1", int(own["TOXIPROXY_PORT"]))):
+        done = lab("up", env=own)
+    assert done.code == 3
+    me = psutil.Process()
+    assert f"port {own['TOXIPROXY_PORT']} of toxiproxy is taken by {me.name()} (process {me.pid}: " in done.err

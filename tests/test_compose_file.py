@@ -1,0 +1,126 @@
+"""docker-compose.yml is whole, safe by default, and in step with the targets and the servers of the lab."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from lab.runtime import backing
+from lab.runtime.compose.shared import READY
+from scripts import targets_lock
+
+ROOT = Path(__file__).resolve().parent.parent
+COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
+DEBIAN = yaml.safe_load((ROOT / "docker-compose.debian.yml").read_text("utf-8"))
+SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
+OF_TARGETS = {name: each["command"] for name, each in SERVICES.items() if "chaos-lab/targets" in each["image"]}
+OTHERS = {*READY, "profiler"}  # shared by all runs, or beside one target
+
+
+def targets() -> set[str]:
+    """Modules below `targets` that can be run."""
+    files = {file.stem for file in (ROOT / "targets").glob("*.py")} - {"__init__"}
+    return files | {file.parent.name for file in (ROOT / "targets").glob("*/__main__.py")}
+
+
+def test_every_target_has_its_service_and_every_service_its_target() -> None:
+    """A target `a_b` is the service `a-b`, which runs it; see docs/writing-a-target.md."""
+    assert {name: [f"targets.{name.replace('-', '_')}"] for name in OF_TARGETS} == OF_TARGETS
+    assert set(OF_TARGETS) == {target.replace("_", "-") for target in targets()}
+
+
+def test_every_server_has_its_service_and_every_service_its_server() -> None:
+    """A kind of lab.runtime.backing is a service of that name, and knows how its container is told its settings."""
+    assert set(SERVICES) - OTHERS - set(OF_TARGETS) == set(backing.kinds())
+    for kind in map(backing.kind_of, backing.kinds()):
+        assert kind.recipe
+        assert kind.port
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_a_service_is_safe_by_default(name: str) -> None:
+    """Nothing can be written but to its volumes, no capability is kept, no port leaves this machine, limits hold."""
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert all(str(port).startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert not {"container_name", "privileged", "network_mode"} & set(service)
+    assert service.get("cap_add", []) == (["SYS_PTRACE"] if name == "profiler" else [])
+    assert re.fullmatch(r"[\w./-]+:(\$\{TARGETS_TAG:-)?v?\d[\w.-]*\}?", service["image"]), "a pinned tag"
+
+
+@pytest.mark.parametrize("name", sorted(set(SERVICES) - {"profiler"}))
+def test_a_service_says_how_it_is(name: str) -> None:
+    """Each has a health check, waits for the health of what it needs, and is in a family's profile unless shared."""
+    service = SERVICES[name]
+    assert service["healthcheck"]["test"][0] == "CMD"
+    assert all(each["condition"] == "service_healthy" for each in service.get("depends_on", {}).values())
+    assert bool(service.get("profiles")) == (name not in READY)
+
+
+def test_no_service_runs_as_root() -> None:
+    """Each names its user, or its image, ours, does."""
+    ours = (ROOT / "targets" / "Dockerfile").read_text("utf-8")
+    assert re.search(r"(?m)^USER 10001:10001$", ours[ours.index(" AS target") :])
+    for name, service in SERVICES.items():
+        if name not in OF_TARGETS and name != "profiler":  # which is root without any capability but one
+            assert str(service["user"]).split(":")[0] not in ("0", "root", ""), name
+
+
+def test_targets_are_live_under_watch() -> None:
+    """`docker compose watch` takes an edit of a target over."""
+    for name in OF_TARGETS:
+        assert SERVICES[name]["develop"]["watch"], name
+
+
+def test_the_file_is_of_today() -> None:
+    """It has a name and no version."""
+    assert COMPOSE["name"] == "chaos-lab"
+    assert "version" not in COMPOSE
+
+
+def test_every_image_but_grafanas_can_be_made_of_debian_packages() -> None:
+    """The override builds each of them; Grafana waits in a profile that nobody starts."""
+    assert set(DEBIAN["services"]) == set(SERVICES)
+    assert DEBIAN["services"]["grafana"] == {"profiles": ["grafana"]}
+    for name, service in DEBIAN["services"].items():
+        assert name == "grafana" or service["build"], name
+
+
+def test_the_targets_lock_files_are_current() -> None:
+    """What containers install is what requirements.lock pins, less what targets do not need."""
+    lock = targets_lock.LOCK.read_text("utf-8")
+    for file, roots in targets_lock.WANTED.items():
+        assert file.read_text("utf-8") == targets_lock.closure(lock, roots), "run scripts/targets_lock.py"
+
+
+def test_targets_import_only_what_their_image_has() -> None:
+    """A package that a target imports is in scripts/targets_lock.py."""
+    for file in (ROOT / "targets").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
+            for name in {name.partition(".")[0] for name in names}:
+                assert name in {"targets", *sys.stdlib_module_names, *targets_lock.TARGETS}, f"{file}: {name}"
+
+
+@pytest.mark.parametrize("files", ["docker-compose.yml", "docker-compose.yml:docker-compose.debian.yml"])
+def test_compose_takes_the_files(files: str) -> None:
+    """`docker compose config` finds nothing wrong with them."""
+    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
+        pytest.skip("no docker compose here")
+    environment = {**os.environ, "COMPOSE_FILE": files, "GRAFANA_ADMIN_PASSWORD": "any"}
+    command = ["docker", "compose", "--profile", "*", "config", "--quiet"]
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
