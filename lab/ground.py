@@ -117,12 +117,13 @@ async def open_prometheus(
 ) -> Watched:
     """The Prometheus beside the runtime's services, to be stopped with `stack`: one of the run's own, or the shared."""
     prometheus: Watched
-    if isinstance(runtime, ComposeRuntime):
+    if isinstance(runtime, LocalRuntime):
+        program = runtime.tools.need("prometheus")["prometheus"]  # its own, so that its versions name this one too
+        prometheus = await Prometheus.start(supervisor.spawn, program, supervisor.scratch / "prometheus", logs, watch)
+    else:
+        assert isinstance(runtime, ComposeRuntime)
         place = partial(_in_network, watch.labels["run"])
         prometheus = SharedPrometheus(runtime.shared.prometheus, runtime.shared.targets, watch, place)
-    else:
-        program = Tools(HOME).need("prometheus")["prometheus"]
-        prometheus = await Prometheus.start(supervisor.spawn, program, supervisor.scratch / "prometheus", logs, watch)
     stack.push_async_callback(prometheus.stop)
     return prometheus
 

@@ -41,7 +41,7 @@ class LocalRuntime:
 
     def __init__(self, supervisor: Supervisor, tools: Tools) -> None:
         self._supervisor = supervisor
-        self._tools = tools
+        self.tools = tools
         self._proxy_program = tools.fault_proxy()
         self._stacks = 0
 
@@ -52,11 +52,11 @@ class LocalRuntime:
 
     def versions(self) -> Mapping[str, str]:
         """Version of the fault proxy and of each server that was needed so far."""
-        return {"fault proxy": self.proxy, **self._tools.versions()}
+        return {"fault proxy": self.proxy, **self.tools.versions()}
 
     async def start(self, stack: Stack, logs: Path) -> LocalRunning:
         """Start a stack fresh; should somebody take one of its ports meanwhile, again on others."""
-        programs = await asyncio.to_thread(self._tools.need, *parts_of(stack.members))
+        programs = await asyncio.to_thread(self.tools.need, *parts_of(stack.members))
         for tries_left in reversed(range(TRIES)):
             self._stacks += 1
             data = self._supervisor.scratch / f"stack-{self._stacks}"
