@@ -48,7 +48,7 @@ def counter_increase(
 
 
 @metric("")
-def counter_ratio(
+def counter_quotient(
     window: Window, /, service: Service | Backing | str | Sequence[Service], metric: str, per: str
 ) -> Measured:
     """What one counter of a service, or of several together, grew by in the phase for each that another grew by."""

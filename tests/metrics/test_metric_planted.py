@@ -255,16 +255,16 @@ def test_counters_of_several_services_are_added_and_set_in_relation(tmp_path: Pa
     run = plant(tmp_path, HUNDRED, [*rows, *theirs])
     both = [exchange, twin]
     assert taken(run, metrics.counter_increase(both, queries)) == near(330)
-    assert taken(run, metrics.counter_ratio(exchange, queries, per=renewals)) == near(30)
-    assert taken(run, metrics.counter_ratio(both, queries, per=renewals)) == near(30)
-    still = taken(run, metrics.counter_ratio(both, queries, per="idle_total"))
+    assert taken(run, metrics.counter_quotient(exchange, queries, per=renewals)) == near(30)
+    assert taken(run, metrics.counter_quotient(both, queries, per=renewals)) == near(30)
+    still = taken(run, metrics.counter_quotient(both, queries, per="idle_total"))
     assert still.why == "idle_total did not grow in fault of off: there is nothing to divide by"
-    unheard = taken(run, metrics.counter_ratio([exchange, Service("gone")], queries, per=renewals))
+    unheard = taken(run, metrics.counter_quotient([exchange, Service("gone")], queries, per=renewals))
     assert unheard.why == "gone was not heard at the start of fault of off"
     restarted = [dict(row, value=3) if row["edge"] == "end" else row for row in theirs]
     run = plant(tmp_path / "restarted", HUNDRED, [*rows, *restarted])
     assert taken(run, metrics.counter_increase(both, queries)).censored
-    assert "restarted" in taken(run, metrics.counter_ratio(both, queries, per=renewals)).why
+    assert "restarted" in taken(run, metrics.counter_quotient(both, queries, per=renewals)).why
 
 
 def test_a_panel_and_a_profile_give_numbers_too(tmp_path: Path) -> None:
@@ -341,7 +341,7 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
     arguments = {"attempts": one, "attempts_per_request": one, "cpu_share": one, "panel_max": one}
     arguments |= {"counter_increase": two, "gauge_max": two, "profile_share": two}
     three = ["a", "b", "c"]
-    arguments |= {"counter_ratio": three, "profile_fall_points": three, "profile_fall_rank": three}
+    arguments |= {"counter_quotient": three, "profile_fall_points": three, "profile_fall_rank": three}
     arguments |= dict.fromkeys(("catch_up_s", "messages_again", "messages_lost"), one)
     for name in metrics.names():
         unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")
