@@ -214,7 +214,7 @@ class ComposeRunning:
             here.parent.mkdir(parents=True, exist_ok=True)
             here.write_text(content)
             files[str(here)] = there
-        return place(command=tuple(recipe.command), files=files)
+        return place(command=tuple(recipe.command), files=files, keeps_env=True)
 
     def _service_env(self, service: Service) -> dict[str, str]:
         own = self._stack.env.get(service, service.env)

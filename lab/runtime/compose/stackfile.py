@@ -22,6 +22,8 @@ class Placed:
     """One member as a container: what it runs on, where it is reached, what it is told.
 
     `command` None leaves that of docker-compose.yml; `files` are mounted from this machine, path here to path there.
+    With `keeps_env` it is told what docker-compose.yml says as well: a server is, its image reads it. A target is not:
+    the neighbours that it has when started by hand would be there beside the links of a run.
     """
 
     service: str
@@ -32,6 +34,7 @@ class Placed:
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
     command: tuple[str, ...] | None = None
     files: Mapping[str, str] = field(default_factory=dict, hash=False)
+    keeps_env: bool = False
 
 
 def stack_file(
@@ -54,7 +57,7 @@ def _service(found: Mapping[str, Any], place: Placed, labels: Mapping[str, str])
         **kept,
         "image": place.image,
         "container_name": place.host,
-        "environment": {**(found.get("environment") or {}), **told},
+        "environment": {**((found.get("environment") or {}) if place.keeps_env else {}), **told},
         "healthcheck": {"disable": True},
         "labels": {**(found.get("labels") or {}), **labels},
         "ports": [port],
