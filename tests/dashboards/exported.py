@@ -16,6 +16,7 @@ from prometheus_client import CollectorRegistry
 
 from lab.model import Backing, Scenario, Variant
 from lab.model import Service as Member
+from lab.optional import links_of, members_of
 from lab.proxy.metrics import Metrics
 from lab.runtime import backing
 from lab.runtime.base import Address
@@ -45,9 +46,9 @@ def of_registry(registry: CollectorRegistry) -> set[str]:
 async def of_scenario(scenario: Scenario) -> set[str]:
     """What the services of a scenario export, in any of its variants: each is built as it is when it starts."""
     found: set[str] = set()
-    for member in scenario.members:
-        if isinstance(member, Member):
-            for variant in scenario.variants:
+    for variant in scenario.variants:
+        for member in members_of(scenario, variant):
+            if isinstance(member, Member):
                 found |= await of_service(scenario, member, variant)
     return found
 
@@ -74,7 +75,7 @@ def environment(scenario: Scenario, member: Member, variant: Variant) -> Mapping
     """As the local runtime gives it, with callees that are nowhere."""
     own = {**member.env, **variant.env.get(member, {})}
     found = {k: ("on" if v else "off") if isinstance(v, bool) else str(v) for k, v in own.items()}
-    for link in scenario.links:
+    for link in links_of(scenario, variant):
         if link.caller == member:
             callee = link.callee
             url = backing.kind_of(callee.kind).url(NOWHERE) if isinstance(callee, Backing) else NOWHERE.url
