@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -73,6 +74,8 @@ def test_cells_stand_beside_what_was_published(tmp_path: Path) -> None:
     assert "stronger; published: happens" in html
     assert SOURCE in html
     assert "select &lt;b&gt;" in html
+    order = re.findall(r'<section id="([a-z]+)"', html)
+    assert order[order.index("matrix") - 1 :][:3] == ["claims", "matrix", "variants"]
 
 
 @pytest.mark.parametrize("order", [("yes", "read-only"), ("read-only", "yes")])

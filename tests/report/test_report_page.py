@@ -115,10 +115,13 @@ def test_charts_past_the_budget_stand_still_or_wait(drawn_of: Callable[[str], di
 
 
 def test_sections_stand_in_the_agreed_order(report_of: ReportOf) -> None:
-    """The verdict comes first, the data last, and the table of contents says the same."""
+    """The verdict comes first, the data last, and the table of contents says the same.
+
+    This run has something for every section but the matrix, whose place test_report_matrix.py looks at.
+    """
     html = report_of("nasty").html
     order = re.findall(r'<section id="([a-z]+)"', html)
-    assert order == list(ORDER)
+    assert order == [name for name in ORDER if name != "matrix"]
     assert re.findall(r'<li><a href="#([a-z]+)">', html) == order
 
 
