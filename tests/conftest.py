@@ -4,17 +4,25 @@ Puts this folder on the import path, for helpers that several rooms share (`wait
 `make unit` runs what needs nothing but Python. Tests that open real sockets, start processes, draw whole reports or try
 hundreds of random histories are marked `e2e` as those of tests/e2e are, wherever they stand beside what they test.
 
+A script that starts the tests with `&` has them ignore SIGINT and SIGQUIT, and whatever they start inherits that: they
+are heard again, since many tests are about them.
+
 Runs that tests start are local ones, also where a Docker engine answers, unless a test asks for containers.
 """
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
 
 os.environ["LAB_RUNTIME"] = "local"
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
+    signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 TESTS = Path(__file__).parent
 REAL = (
     "e2e",
