@@ -146,10 +146,11 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
     running = await setting.runtime.start(Stack(members, links, env, this.label), logs)
     stack.push_async_callback(running.stop)
     if setting.prometheus:
-        this.notes += await setting.prometheus.set_targets(this.trial, this.variant.name, _urls(scenario, running))
+        urls = _urls(scenario, running)
+        this.notes += await setting.prometheus.set_targets(this.trial, this.variant.name, urls, running.proxy_url)
     salt = f"{setting.run_id} {this.label}"
-    urls = [running.address(service).url for service in scenario.load.services]
-    await driver.prepare(Plan(urls, scenario.load, setting.ends[-1][1], this.seed, salt, ends=setting.ends))
+    load_urls = [running.address(service).url for service in scenario.load.services]
+    await driver.prepare(Plan(load_urls, scenario.load, setting.ends[-1][1], this.seed, salt, ends=setting.ends))
     if setting.prometheus:
         await setting.prometheus.scraping()  # so that the panels show the first second too
     this.t0_epoch_s = time.time() + LEAD_IN_S

@@ -160,6 +160,7 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
         episodes=[(trial, variant.name) for trial, variant in _order(work)],
         labels={"scenario": work.entry.name, "run": work.run_id},
         rules=RULES,
+        proxy=bool(work.entry.scenario.links),
     )
     prometheus = await open_prometheus(runtime, supervisor, work.folder / "logs", watch, stack)
     work.proxy = runtime.proxy

@@ -47,8 +47,13 @@ class Collected:
 class Watched(Protocol):
     """A Prometheus as an episode uses it, whoever started it."""
 
-    async def set_targets(self, trial: int, variant: str, urls: Mapping[str, str]) -> list[str]:
-        """Point it at the services (name to base URL) of an episode; gives notes where that was not plain sailing."""
+    async def set_targets(
+        self, trial: int, variant: str, urls: Mapping[str, str], proxy_url: str | None = None
+    ) -> list[str]:
+        """Point it at the services (name to base URL) of an episode, and at a fault proxy that is the episode's alone.
+
+        Gives notes where that was not plain sailing.
+        """
         ...
 
     async def scraping(self) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 
@@ -30,6 +31,7 @@ SCRAPE_EVERY_S = 1
 SCRAPE_TIMEOUT_MS = 900  # less than the interval, so that a silent service costs one sample and never two
 READY_WITHIN_S = 10.0
 LATE_S = 2.0  # panels that begin later than this are worth a word
+PROXY = "fault-proxy"
 NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
 
 
@@ -37,13 +39,15 @@ NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
 class Watch:
     """What will be scraped: the services of each episode, in the order in which they will run.
 
-    `labels` go onto every series: scenario, run. `rules` is a folder of rule files to be judged once a second.
+    `labels` go onto every series: scenario, run. `rules` is a folder of rule files to be judged once a second. `proxy`:
+    each episode has a fault proxy of its own.
     """
 
     services: Sequence[str]
     episodes: Sequence[tuple[int, str]]  # trial, variant
     labels: Mapping[str, str] = field(default_factory=dict, hash=False)
     rules: Path | None = None
+    proxy: bool = False
 
 
 class Prometheus:
@@ -80,12 +84,15 @@ class Prometheus:
 
     # --- what it scrapes --------------------------------------------------------------------------------------
 
-    async def set_targets(self, trial: int, variant: str, urls: Mapping[str, str]) -> list[str]:
+    async def set_targets(
+        self, trial: int, variant: str, urls: Mapping[str, str], proxy_url: str | None = None
+    ) -> list[str]:
         """Point it at the services (name to base URL) of an episode; gives notes where it had to be started again."""
         assert self._signpost is not None
         notes = await self._revive()
         self._now = (trial, variant)
-        self._signpost.point({_path(trial, variant, name): f"{url}/metrics" for name, url in urls.items()})
+        places = {**urls, **({PROXY: proxy_url} if proxy_url else {})}
+        self._signpost.point({_path(trial, variant, name): f"{url}/metrics" for name, url in places.items()})
         self._write_targets()
         return notes
 
@@ -114,9 +121,19 @@ class Prometheus:
             for trial, variant in soon
             for service in self._watch.services
         ]  # fmt: skip
+        groups += [self._proxy_group(trial, variant) for trial, variant in soon if self._watch.proxy]
         draft = self._workdir / "targets.json.new"
         draft.write_text(json.dumps(groups))
         draft.replace(self._workdir / "targets.json")  # a reader sees the old file or the new one
+
+    def _proxy_group(self, trial: int, variant: str) -> dict[str, Any]:
+        """An episode's fault proxy. As in the compose file it is a job of its own, and no service of the scenario."""
+        assert self._signpost is not None
+        labels = {
+            "run": self._watch.labels.get("run", ""), "trial": str(trial), "variant": variant, "job": "toxiproxy",
+            "instance": PROXY, "__metrics_path__": _path(trial, variant, PROXY),
+        }  # fmt: skip
+        return {"targets": [self._signpost.address], "labels": labels}
 
     # --- the server -------------------------------------------------------------------------------------------
 

@@ -36,7 +36,9 @@ class SharedPrometheus:
         self._session = aiohttp.ClientSession()
         self._write_targets()
 
-    async def set_targets(self, trial: int, variant: str, urls: Mapping[str, str]) -> list[str]:
+    async def set_targets(
+        self, trial: int, variant: str, urls: Mapping[str, str], proxy_url: str | None = None
+    ) -> list[str]:
         """Point it at the services of an episode; gives notes where it is not there."""
         self._now, self._asked_epoch_s = (trial, variant), None
         self._write_targets()

@@ -52,6 +52,11 @@ class Running(Bench, Protocol):
         """One for each Python process of a service that can be profiled; empty where it is gone."""
         ...
 
+    @property
+    def proxy_url(self) -> str | None:
+        """Where a fault proxy of this stack alone has its metrics; None where runs share one, or it has no links."""
+        ...
+
     def deaths(self) -> Sequence[str]:
         """Members that ended though nobody asked them to, a sentence each with their last log lines."""
         ...

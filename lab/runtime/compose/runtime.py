@@ -147,6 +147,10 @@ class ComposeRunning:
         seat, base = self._seats[member], self._found.base["services"]["profiler"]
         return [beside(seat.container, base, self._labels())] if seat.lives() else []
 
+    @property
+    def proxy_url(self) -> None:
+        """Nowhere: Prometheus scrapes the Toxiproxy that all runs share, whoever runs."""
+
     def deaths(self) -> Sequence[str]:
         """Members that ended though nobody asked them to."""
         return [death for seat in self._seats.values() for death in seat.deaths()]
