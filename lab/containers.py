@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.runtime.compose import cli, dotenv, found, shared
+from lab.runtime.compose import cli, dotenv, found, shared, sources
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 
@@ -25,12 +25,15 @@ async def up(root: Path) -> list[str]:
     try:
         base = (await found.find(root, [], [], engine)).base
         services = [name for name in TITLES if name in base["services"] and not base["services"][name].get("profiles")]
-        _, started = await shared.ensure(engine, root, base, services, pull="missing")
-        return [
+        place, started = await shared.ensure(engine, root, base, services, pull="missing")
+        lines = [
             f"{TITLES[name]:<10} {shared.address(base, name, engine.where.host).url}"
             f"{'' if name in started else '  (was up already)'}"
             for name in services
         ]
+        home = place.targets.parents[2]  # of .lab/compose/targets
+        other = [f"They were started in {home}, and show its dashboards and rules; runs of all folders share them."]
+        return lines if home == root else [*lines, *other]
     finally:
         await engine.close()
 
@@ -49,14 +52,14 @@ def images(root: Path, debian: bool, services: Sequence[str]) -> None:
     .env then says which of the two every later command uses. Raises LabError where a step fails.
     """
     dotenv.ensure(root)
-    dotenv.write(root, {"COMPOSE_FILE": DEBIAN if debian else None, "CA_BUNDLE": os.environ.get("CA_BUNDLE") or None})
+    chosen = {"COMPOSE_FILE": DEBIAN if debian else None, "CA_BUNDLE": os.environ.get("CA_BUNDLE") or None}
+    dotenv.write(root, {**chosen, sources.VARIABLE: sources.mark(root)})
     os.environ.pop("COMPOSE_FILE", None)
     build = [*cli.argv("--profile", "*", "build"), *services]
     steps = [["docker/debian/build.sh", *services]] if debian else [_pull(services), build]
-    marks = {"TARGETS_SOURCES": found.sources(root)}
     for step in steps:
         try:
-            done = subprocess.run(step, cwd=root, env={**os.environ, **marks}, check=False)
+            done = subprocess.run(step, cwd=root, env=cli.environment(root), check=False)
         except FileNotFoundError as error:
             raise LabError(f"{step[0]} cannot be run: {error.strerror}") from error
         if done.returncode:

@@ -1,7 +1,8 @@
-"""What this machine has for the lab, what it lacks, and how to get it; plain data, nothing is changed or fetched."""
+"""What this machine has for the lab, what it lacks, and how to get it; plain data, nothing is fetched."""
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import re
@@ -16,7 +17,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.places import ROOT
 from lab.runtime import debian
+from lab.runtime.compose.endpoint import endpoint
+from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.found import HELP, lacking
 from lab.runtime.parts import PARTS, Part
 from lab.runtime.supervisor import MOST_FILES
 from lab.runtime.tools import Tools
@@ -67,6 +72,7 @@ def examine(tools: Tools | None = None) -> list[Finding]:
         _profiler,
         _docker,
         _compose,
+        _images,
         _chromium,
         lambda: _program("Go", "go", "building Toxiproxy, newer NATS", "https://go.dev/dl/", ("version",)),
         _cleanup,
@@ -162,6 +168,25 @@ def _compose() -> Finding:
     if re.match(r"v?\d", said):
         return Finding(name, True, said, purpose)
     return Finding(name, False, "no `docker compose`", purpose, "https://docs.docker.com/compose/install/")
+
+
+def _images() -> Finding:
+    name, purpose = "images", "the compose runtime: one for all targets, one for each server"
+    try:
+        missing, count = asyncio.run(_lacking_images())
+    except LabError as error:
+        return Finding(name, False, f"not known: {error}", purpose, HELP)
+    if not missing:
+        return Finding(name, True, f"all {count}", purpose)
+    return Finding(name, False, f"{len(missing)} of {count} are missing: {', '.join(missing)}", purpose, HELP)
+
+
+async def _lacking_images() -> tuple[list[str], int]:
+    engine = Engine(endpoint())
+    try:
+        return await lacking(ROOT, engine)
+    finally:
+        await engine.close()
 
 
 def _chromium() -> Finding:

@@ -74,7 +74,7 @@ async def _in_containers(scenario: Scenario, why: str) -> Choice:
     engine = Engine(endpoint())
     try:
         needed = [member for member in scenario.members if member not in spared]
-        found = await find(ROOT, needed, spared, engine)
+        found = await find(ROOT, needed, spared, engine, beside=["profiler"] if scenario.profile else [])
     finally:
         await engine.close()
     missing = [server for server in spared if names.service_of(server) not in found.images]

@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from lab import catalogue
+from lab.optional import links_of
 from lab.runtime import backing
 from lab.runtime.compose.shared import READY
 from scripts import targets_lock
@@ -88,6 +90,15 @@ def test_the_file_is_of_today() -> None:
     """It has a name and no version."""
     assert COMPOSE["name"] == "chaos-lab"
     assert "version" not in COMPOSE
+
+
+def test_every_scenario_finds_ports_for_its_links() -> None:
+    """Where links need published ports, as on Docker Desktop, each variant of each scenario has enough."""
+    (ports,) = re.findall(r"LINK_PORTS:-(\d+)-(\d+)\}:", str(SERVICES["toxiproxy"]["ports"]))
+    entries, broken = catalogue.read_all()
+    assert not broken
+    most = max(len(links_of(entry.scenario, each)) for entry in entries for each in entry.scenario.variants)
+    assert 25 <= most <= int(ports[1]) - int(ports[0]) + 1
 
 
 def test_every_image_but_grafanas_can_be_made_of_debian_packages() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import socket
+import subprocess
 
 import psutil
 import pytest
@@ -13,10 +15,12 @@ from lab_runs import lab, start, until
 from runtimes import found
 
 from lab.model import Service
+from lab.places import ROOT
 from lab.record import read_run
-from lab.runtime.compose import names
+from lab.runtime.compose import dotenv, names
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.found import find
 from lab.runtime.ports import free_port
 
 pytestmark = pytest.mark.e2e
@@ -113,6 +117,9 @@ def own():
     }
     yield environment
     lab("down", env=environment)
+    for volume in ("prometheus-data", "grafana-data"):
+        command = ["docker", "volume", "rm", "--force", f"{environment['COMPOSE_PROJECT_NAME']}_{volume}"]
+        subprocess.run(command, check=True, capture_output=True)
 
 
 def test_up_twice_is_harmless(own):
@@ -140,3 +147,38 @@ def test_a_taken_port_is_named_with_its_owner(own):
     assert done.code == 3
     me = psutil.Process()
     assert f"port {own['TOXIPROXY_PORT']} of toxiproxy is taken by {me.name()} (process {me.pid}: " in done.err
+
+
+def test_two_folders_on_one_engine_have_an_image_each(tmp_path):
+    """Where code differs another image is built, beside that of the first folder, which stays what it was."""
+    for name in ("docker-compose.yml", "docker-compose.debian.yml", ".env"):
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("docker", "targets"):
+        shutil.copytree(ROOT / name, tmp_path / name)
+    with (tmp_path / "targets" / "payments.py").open("a") as file:
+        file.write(f"# {tmp_path}\n")
+    payments = Service("payments")
+    here, there = (ask(lambda e, root=root: find(root, [payments], [], e)) for root in (ROOT, tmp_path))
+    try:
+        assert here.images["payments"] != there.images["payments"]
+        assert ask(lambda e: find(ROOT, [payments], [], e)).images == here.images
+    finally:
+        ask(lambda e: e.call("DELETE", f"/images/{there.base['services']['payments']['image']}"))
+
+
+def test_the_doctor_names_each_image_that_is_missing(tmp_path, monkeypatch):
+    """All that docker-compose.yml names are looked for; what is to be done is said."""
+
+    def looked():
+        (images,) = (each for each in lab("doctor", "--json").data if each["name"] == "images")
+        return images
+
+    assert looked()["ok"]
+    extra = tmp_path / "extra.yml"
+    extra.write_text("services: {redis: {image: chaos-lab/nobody-made-it:1}}")
+    files = os.environ.get("COMPOSE_FILE") or dotenv.read(ROOT).get("COMPOSE_FILE", "docker-compose.yml")
+    monkeypatch.setenv("COMPOSE_FILE", f"{files}:{extra}")
+    images = looked()
+    assert not images["ok"]
+    assert images["found"].endswith("are missing: chaos-lab/nobody-made-it:1")
+    assert "`make images`" in images["remedy"]

@@ -7,12 +7,12 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.runtime.compose import dotenv
+from lab.runtime.compose import dotenv, sources
 
 OLDEST = (2, 20)
 PATIENCE_S = 60.0
@@ -34,18 +34,25 @@ async def version(root: Path) -> str:
 
 async def config(root: Path) -> dict[str, Any]:
     """docker-compose.yml, with what .env and COMPOSE_FILE lay over it, every profile, and all variables filled in."""
-    return dict(json.loads(await run(root, "--profile", "*", "config", "--format", "json")))
+    said = await run(root, "--profile", "*", "config", "--format", "json")
+    try:
+        return dict(json.loads(said))
+    except ValueError as error:
+        raise ComposeError(f"`docker compose config` gave no JSON, but {said[:80]!r}") from error
 
 
-async def run(root: Path, *words: str, env: Mapping[str, str] | None = None, within_s: float = PATIENCE_S) -> str:
-    """Run `docker compose WORDS` in a folder; gives what it prints. Raises ComposeError with its last words."""
+async def run(root: Path, *words: str, within_s: float = PATIENCE_S) -> str:
+    """Run `docker compose WORDS` in a folder, for targets as they are there now; gives what it prints.
+
+    Raises ComposeError with its last words.
+    """
     dotenv.ensure(root)
     process = None
     try:
         process = await asyncio.create_subprocess_exec(
             *argv(*words),
             cwd=root,
-            env={**os.environ, **(env or {})},
+            env=environment(root),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -64,6 +71,11 @@ async def run(root: Path, *words: str, env: Mapping[str, str] | None = None, wit
     if process.returncode:
         raise ComposeError(last_words(words, err.decode(errors="replace")))
     return out.decode(errors="replace")
+
+
+def environment(root: Path) -> dict[str, str]:
+    """What `docker compose` is told there: the image of targets is that of their code."""
+    return {**os.environ, sources.VARIABLE: sources.mark(root)}
 
 
 def argv(*words: str) -> Sequence[str]:

@@ -62,6 +62,10 @@ class Engine:
                 return None
             raise
 
+    async def has_images(self, label: str) -> bool:
+        """Whether there is any image with this label."""
+        return bool(await self.call("GET", "/images/json", {"filters": json.dumps({"label": [label]})}))
+
     async def order(self, container: str, verb: str, **parameters: str) -> None:
         """`start`, `stop`, `kill`, `pause`, `unpause`; what is so already is no error."""
         try:

@@ -23,6 +23,7 @@ from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, keep_apart
 NEEDED = ("toxiproxy", "prometheus")
 READY = {"toxiproxy": (8474, "/version"), "prometheus": (9090, "/-/ready"), "grafana": (3000, "/api/health")}
 TARGETS = "/etc/prometheus/targets"  # where Prometheus looks for what it is to scrape
+NEAR_PORTS = range(20_000, 21_000)  # inside the container, where nobody else listens
 PATIENCE_S = 60.0
 LOOK_EVERY_S = 0.05
 NEAR_S = 0.3
@@ -58,20 +59,28 @@ async def ensure(
     host = engine.where.host
     await asyncio.gather(*(_answer(address(base, name, host), name) for name in services))
     there = await _up(engine, base)
+    near = await _near(there["toxiproxy"])
     place = Shared(
         proxy=address(base, "toxiproxy", host),
         prometheus=address(base, "prometheus", host),
-        link_host=await _nearest(there["toxiproxy"], host),
-        link_ports=[outside for inside, outside in _published(base, "toxiproxy") if inside != READY["toxiproxy"][0]],
+        link_host=near or host,
+        link_ports=NEAR_PORTS if near else link_ports(base),
         targets=next(Path(m["Source"]) for m in there["prometheus"]["Mounts"] if m["Destination"] == TARGETS),
     )
+    if not place.targets.is_dir():
+        raise StartError(f"Prometheus is up for a lab in a folder that is gone ({place.targets}): `make down` first")
     return place, missing
+
+
+def link_ports(base: Mapping[str, Any]) -> list[int]:
+    """The ports that docker-compose.yml publishes for links."""
+    return [outside for inside, outside in _published(base, "toxiproxy") if inside != READY["toxiproxy"][0]]
 
 
 async def open_links(
     proxy: FaultProxy, ports: Sequence[int], run: str, upstreams: Mapping[Link, str]
 ) -> dict[Link, tuple[ProxiedLink, int]]:
-    """A proxy for each link, at a port of its own among those that Toxiproxy has published. Raises StartError."""
+    """A proxy for each link, at a port of its own among those that there are. Raises StartError."""
     opened: dict[Link, tuple[ProxiedLink, int]] = {}
     free = random.sample(ports, len(ports))  # at random: two runs seldom reach for the same
     for link, upstream in upstreams.items():
@@ -115,8 +124,8 @@ async def _up(engine: Engine, base: Mapping[str, Any]) -> dict[str, dict[str, An
     return {each["Labels"]["com.docker.compose.service"]: each for each in found if each["State"] == "running"}
 
 
-async def _nearest(toxiproxy: Mapping[str, Any], host: str) -> str:
-    """The host by which links are reached: Toxiproxy's own address where this machine has a way to it, as on Linux.
+async def _near(toxiproxy: Mapping[str, Any]) -> str | None:
+    """Toxiproxy's own address where this machine has a way to it, as on Linux; links then need no published port.
 
     Docker's port forwarding accepts a connection before it knows whether Toxiproxy would have, and ends it in its own
     way: behind it nobody could tell a refused connection from one that is closed or reset.
@@ -127,7 +136,7 @@ async def _nearest(toxiproxy: Mapping[str, Any], host: str) -> str:
             async with asyncio.timeout(NEAR_S):
                 if await http_ok(Address(network["IPAddress"], inside), path):
                     return str(network["IPAddress"])
-    return host
+    return None
 
 
 async def _answer(at: Address, name: str) -> None:
