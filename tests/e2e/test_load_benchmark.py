@@ -1,8 +1,10 @@
 import math
+import os
 
 import pytest
 
 from benchmarks.generators import get, ours, serving
+from benchmarks.load_workers import answers, send, upstream
 
 pytestmark = pytest.mark.e2e
 
@@ -20,3 +22,14 @@ async def test_stall_is_seen(tmp_path):
     with serving(stall_s=1.0, first_s=1.5) as url:
         measured = await ours(url, get(50), 4.0, tmp_path)
     assert measured.p99_ms > 700
+
+
+async def test_two_workers_within_a_quota():
+    """The benchmark of load workers, shortened: all is sent, and no worker has more of a core than it may."""
+    quota = 0.3 if os.access("/sys/fs/cgroup/cpu", os.W_OK) or os.access("/sys/fs/cgroup/cpu.max", os.W_OK) else None
+    with upstream() as (at, pid):
+        await answers(at)
+        step = await send(at, pid, 1.0, quota, 2, 200)
+    assert (step.kept, step.failed) == (1.0, 0)
+    assert set(step.busy) == {"worker 0", "worker 1", "master", "upstream", "lab"}
+    assert 0 < step.busy["worker 0"] < (quota or 1.0) * 1.5
