@@ -12,6 +12,7 @@ from lab.record import (
     ExerciseSpec,
     InvariantResult,
     Judgement,
+    LinkSpec,
     PhaseSpec,
     Receipt,
     Run,
@@ -68,6 +69,18 @@ def test_recovery_is_measured_for_every_variant(view_of: ViewOf) -> None:
     assert unknown is not None
     assert unknown.rows[0].cells[0].text == "–"
     assert unknown.rows[0].cells[0].why == "no fault was injected in fault of off"
+
+
+def test_attempts_are_shown_of_links_that_can_have_them(view_of: ViewOf) -> None:
+    """A link that does not speak HTTP has no attempts, and what members of a cluster tell each other are none."""
+    view = view_of("pass")
+    database = LinkSpec("exchange->postgres", "exchange", "postgres")
+    back = LinkSpec("payments->exchange", "payments", "exchange")
+    for more, attempts in (([database], {"exchange→payments"}), ([database, back], set())):
+        links = [*view.spec.links, *more]
+        data = recovery.build(with_spec(view, links=links))
+        assert data is not None
+        assert {row.name.rpartition(" ")[2] for row in data.rows if row.name.startswith("Attempts")} == attempts
 
 
 def test_recovery_over_trials_is_a_median_with_its_range(view_of: ViewOf) -> None:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from lab.record import MetricSpec
+from lab.metrics.services import CLIENT_ACTIVE
+from lab.record import LinkSpec, MetricSpec
 from lab.report.numbers import link_text, metric_value
 from lab.report.view import View
 
 TITLE = "Recovery physics"
-MAX_LINKS = 4
+MAX_LINKS = 6
 
 
 @dataclass(frozen=True)
@@ -52,12 +54,12 @@ def build(view: View) -> Data | None:
 
 
 def _wanted(view: View) -> Iterator[tuple[str, str, str, MetricSpec]]:
-    phases = view.spec.phases
+    phases, links = view.spec.phases, _called(view)
     for k, phase in enumerate(phases):
         if not phase.faults:
             continue
         yield "Time to detect", "fault in to first bad answer", phase.name, MetricSpec("detect_s", "s")
-        for link in view.spec.links[:MAX_LINKS]:
+        for link in links[:MAX_LINKS]:
             spec = MetricSpec("attempts_per_request", "", {"link": link.name})
             yield f"Attempts per request, {link_text(link.name)}", "calls begun on the link", phase.name, spec
         yield "Goodput", "answers that were ok", phase.name, MetricSpec("goodput_per_s", "/s")
@@ -66,6 +68,24 @@ def _wanted(view: View) -> Iterator[tuple[str, str, str, MetricSpec]]:
             after = phases[k + 1].name
             yield "Time to recover", "until well for good (99 % ok)", after, MetricSpec("recovery_s", "s")
             yield "Requests lost", "arrivals that did not end ok", after, MetricSpec("requests_lost", "")
+
+
+def _called(view: View) -> list[LinkSpec]:
+    """The links on which requests are made for the load's: by HTTP, as the caller's metrics show, and one way only.
+
+    Servers that call each other do so of their own accord too.
+    """
+    ends = {(link.caller, link.callee) for link in view.spec.links}
+    counted = {
+        (row["service"], json.loads(row["labels"]).get("peer"))
+        for row in view.run.snapshots
+        if row["metric"] == CLIENT_ACTIVE
+    }
+    return [
+        link
+        for link in view.spec.links
+        if (link.caller, link.callee) in counted and (link.callee, link.caller) not in ends
+    ]
 
 
 def _cell(view: View, spec: MetricSpec, variant: str, phase: str) -> Cell:
