@@ -45,12 +45,12 @@ def judge(run: Run) -> Judgement:
         for variant in (invariant.variants or [v.name for v in run.record.spec.variants])
     ]
     unmet = [condition.text for condition in met if not condition.met]
-    verdict, reasons = _verdict(unmet, claims, invariants)
+    verdict, reasons = _verdict(run.record.spec.control, unmet, claims, invariants)
     return Judgement(verdict, reasons, met, claims, invariants)
 
 
 def _verdict(
-    unmet: Sequence[str], claims: Sequence[ClaimResult], invariants: Sequence[InvariantResult]
+    control: str, unmet: Sequence[str], claims: Sequence[ClaimResult], invariants: Sequence[InvariantResult]
 ) -> tuple[Verdict, list[str]]:
     if unmet:
         return "UNKNOWN", list(unmet)
@@ -59,8 +59,9 @@ def _verdict(
         for r in claims
         if r.claim.control and r.verdict != "PASS"
     ]
+    called = {control: f"the control {control}"}
     painless += [
-        f'the control {r.variant} does not break "{r.invariant.text}": {r.why}'
+        f'{called.get(r.variant, f"variant {r.variant}")} does not break "{r.invariant.text}": {r.why}'
         for r in invariants
         if r.variant in r.invariant.broken_in and r.verdict != "PASS"
     ]
