@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import time
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import asdict, dataclass, field
 from itertools import accumulate
@@ -19,7 +19,7 @@ import psutil
 from lab import faults
 from lab.load.crew import Crew
 from lab.load.driver import LoadDriver, Plan, Result
-from lab.model import Env, Fault, Member, Phase, Scalar, Scenario, Service, Variant
+from lab.model import Env, Fault, Link, Member, Phase, Scalar, Scenario, Service, Variant
 from lab.observe import alerts
 from lab.observe.canary import Canary, watch
 from lab.observe.panels import Watched
@@ -178,7 +178,8 @@ async def _phases(setting: Setting, this: Pass, running: Running, driver: LoadDr
     edge = await _snapshot(setting, this, running)
     for phase in setting.phases:
         start_s, due_s = due_s, due_s + phase.lasts_s
-        setting.progress.phase(phase.name, phase.lasts_s, [fault.text for fault in phase.faults])
+        broken = [faults.told(fault, setting.scenario.links) for fault in phase.faults]
+        setting.progress.phase(phase.name, phase.lasts_s, broken)
         async with AsyncExitStack() as injected:
             for fault in phase.faults:  # before all else: the phase has begun
                 await _inject(this, running, fault, phase, injected)
@@ -299,8 +300,8 @@ async def _collect(setting: Setting, this: Pass) -> None:
             this.alerts = alerts.fired(firing, lasts_s)
 
 
-def episode_of(this: Pass) -> Episode:
-    """The episode as the record keeps it, with a receipt for every fault that went in."""
+def episode_of(this: Pass, links: Sequence[Link]) -> Episode:
+    """The episode as the record keeps it, with a receipt for every fault that went in; `links` are the scenario's."""
     assert this.load is not None
     return Episode(
         trial=this.trial,
@@ -309,7 +310,7 @@ def episode_of(this: Pass) -> Episode:
         t0_epoch_s=this.t0_epoch_s,
         phases=this.windows,
         load=this.load.facts,
-        receipts=[_receipt(this, injection) for injection in this.injections],
+        receipts=[_receipt(this, injection, links) for injection in this.injections],
         overhead_s={name: round(value, 3) for name, value in this.overhead_s.items()},
         deaths=this.deaths,
         notes=this.notes,
@@ -317,22 +318,22 @@ def episode_of(this: Pass) -> Episode:
     )
 
 
-def _receipt(this: Pass, injection: Injection) -> Receipt:
+def _receipt(this: Pass, injection: Injection, links: Sequence[Link]) -> Receipt:
     assert this.canary is not None
     until_s = this.now_s() if injection.removed_s is None else injection.removed_s
     return Receipt(
-        fault=faults.spec(injection.fault),
+        fault=faults.spec(injection.fault, links),
         phase=injection.phase,
         injected_s=injection.injected_s,
         removed_s=injection.removed_s,
-        read_back={**_who(injection), **injection.read_back},
+        read_back={**_who(injection, links), **injection.read_back},
         dose=injection.resolved.dose(this.canary.between(injection.injected_s, until_s)),
     )
 
 
-def _who(injection: Injection) -> dict[str, Scalar]:
+def _who(injection: Injection, links: Sequence[Link]) -> dict[str, Scalar]:
     """What a fault turned out to be, where only the running system could tell."""
-    return {} if injection.resolved is injection.fault else {"resolved": injection.resolved.text}
+    return {} if injection.resolved is injection.fault else {"resolved": faults.told(injection.resolved, links)}
 
 
 def tables_of(this: Pass) -> dict[str, Rows]:

@@ -247,7 +247,7 @@ def _record(work: Work) -> Record:
         proxy=work.proxy,
         git_commit=commit,
         git_dirty=dirty,
-        episodes=[episode_of(done) for done in work.passes],
+        episodes=[episode_of(done, work.entry.scenario.links) for done in work.passes],
         overhead_s=0.0,
         notes=work.notes,
     )

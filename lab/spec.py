@@ -48,7 +48,7 @@ def to_spec(scenario: Scenario, name: str, file: Path, summary: str, scale: floa
             timeout_s=load.timeout_s,
         ),
         phases=[
-            PhaseSpec(phase.name, phase.lasts_s * scale, [fault_spec(fault) for fault in phase.faults])
+            PhaseSpec(phase.name, phase.lasts_s * scale, [fault_spec(f, scenario.links) for f in phase.faults])
             for phase in scenario.phases
         ],
         variants=[

@@ -66,6 +66,15 @@ def test_a_fault_as_plain_data(fault, spec):
     assert faults.spec(fault) == spec
 
 
+def test_links_to_one_callee_are_told_apart():
+    """Where several lead to one callee the text names the caller too; a partition names its groups anyway."""
+    links = [link, Link(Service("backoffice"), callee), Link(callee, caller)]
+    assert faults.spec(faults.silence(link), links).text == "exchange→payments silent"
+    assert faults.spec(faults.silence(links[2]), links).text == "exchange silent"
+    assert faults.spec(faults.kill(callee), links).text == "payments killed"
+    assert faults.spec(MANY, links).text == "exchange -x> payments"
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
