@@ -8,7 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,11 +90,12 @@ def write(block: Block, folder: Path) -> None:
     file.write_text(block.body if block.kind == "python" else changed(file.read_text("utf-8"), block.body), "utf-8")
 
 
-def execute(page: Path, folder: Path, env: Mapping[str, str] | None = None) -> int:
+def execute(page: Path, folder: Path, env: Mapping[str, str] | None = None, heard: Callable[[str], str] = str) -> int:
     """
     Follow a page from top to bottom, in `folder`; gives the number of commands run.
 
-    Each command must say what the page shows, where `...` stands for anything. A mistake is undone after its command.
+    Each command must say what the page shows, where `...` stands for anything; `heard` may change what it said before.
+    A mistake is undone after its command.
     """
     checker = doctest.OutputChecker()
     commands = 0
@@ -106,7 +107,7 @@ def execute(page: Path, folder: Path, env: Mapping[str, str] | None = None) -> i
             write(block, folder)
         elif block.kind == "console":
             command, _, expected = block.body.partition("\n")
-            said = run(command.removeprefix("$ "), folder, env)
+            said = heard(run(command.removeprefix("$ "), folder, env))
             options = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
             assert checker.check_output(expected, said, options), f"{command}\nsays:\n{said}"
             commands += 1
