@@ -11,8 +11,8 @@ import pytest
 from conftest import Reported
 
 from lab.record import PanelSpec, Run
-from lab.report.charts import latency, panels, render, theme
-from lab.report.charts.render import Chart, Drawn
+from lab.report.charts import latency, naive, panels, render, theme
+from lab.report.charts.render import Chart, Drawn, draw
 from lab.report.page import parts
 from lab.report.view import View
 
@@ -152,6 +152,17 @@ def test_the_still_drawing_has_no_invisible_marks(drawn_of: DrawnOf) -> None:
     assert 'opacity="0"' not in drawn.svg
     assert "arrivals of 0 to 1 s" in drawn.vega
     assert "arrivals of 0 to 1 s" not in drawn.svg
+
+
+@pytest.mark.parametrize(("variant", "phase"), [("off", "baseline"), ("postgres-read-uncommitted", "script")])
+def test_row_labels_have_room_in_a_wide_font_too(variant: str, phase: str) -> None:
+    """The page's font may be wider than the one that the chart is laid out with: nothing is cut off at the left."""
+    svg = draw([naive.chart([naive.Pair(variant, phase, 10, 20)])])["naive"].svg
+    left_px = float(re.search(r"translate\(([\d.]+),", svg)[1])  # type: ignore[index]
+    lines = re.findall(r">([^<>]+)</t", svg)
+    wide = max(len(line) for line in lines if variant in line)
+    assert left_px >= 6 + 6.4 * wide, "6.4 px a character: DejaVu Sans, one of the widest, takes 6 at this size"
+    assert phase in lines or f"{variant} · {phase}" in lines
 
 
 def test_the_chart_runtime_is_made_once_and_kept(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import altair as alt
@@ -11,8 +11,12 @@ from lab.report.charts.render import Chart
 from lab.report.charts.timeline import data, waits_axis
 from lab.report.numbers import duration
 
-ROW_PX = 24
+ROW_PX, TALL_ROW_PX = 24, 36
 X_LABELS_PX = 18
+LIMIT_PX = 240
+NEXT_LINE = " / "
+LONG = 24  # characters; a longer label takes two lines, or a phone would show little else
+CHARACTER_PX, GAP_PX = 6.4, 8.0  # of a wide font at 11 px: the page's own may be wider than the one Vega measures with
 
 
 @dataclass(frozen=True)
@@ -33,10 +37,11 @@ class Pair:
 
 def chart(pairs: Sequence[Pair]) -> Chart:
     """A pair a row: a ring for the naive, a diamond for the intended, a line between."""
+    tall = any(len(f"{p.variant} · {p.phase}") > LONG for p in pairs)
     shown = [max(v, 1e-3) for p in pairs for v in (p.naive_ms, p.intended_ms)]
     rows = [
         {
-            "row": f"{p.variant} · {p.phase}",
+            "row": f"{p.variant}{NEXT_LINE if tall else ' · '}{p.phase}",
             "naive": p.naive_ms,
             "intended": p.intended_ms,
             "tip": f"{p.variant}, {p.phase}\nnaive: {_wait(p, p.naive_ms)}\nintended start: {_wait(p, p.intended_ms)}",
@@ -46,7 +51,15 @@ def chart(pairs: Sequence[Pair]) -> Chart:
     domain = (min(shown, default=1.0) / 1.6, max(shown, default=1.0) * 1.6)
     scale = alt.Scale(type="log", domain=list(domain), nice=False)
     order = [str(row["row"]) for row in rows]
-    y = alt.Y("row:N", sort=order, axis=alt.Axis(title=None, grid=True, labelColor="var(--ink)", labelLimit=220))
+    labels = alt.Axis(
+        title=None,
+        grid=True,
+        labelColor="var(--ink)",
+        labelExpr=f"split(datum.label, '{NEXT_LINE}')",
+        labelLimit=LIMIT_PX,
+        minExtent=min(LIMIT_PX, GAP_PX + CHARACTER_PX * max((len(line) for line in _lines(order)), default=0)),
+    )
+    y = alt.Y("row:N", sort=order, axis=labels)
 
     def x(field: str) -> alt.X:
         return alt.X(field, scale=scale, axis=waits_axis(*domain, labels_px=X_LABELS_PX))
@@ -66,9 +79,13 @@ def chart(pairs: Sequence[Pair]) -> Chart:
         title="p99, naive and from the intended start",
         alt_text="; ".join(str(row["tip"]).replace("\n", ", ") for row in rows),
         definition=alt.LayerChart(layer=marks),
-        height=ROW_PX * max(1, len(rows)),
+        height=(TALL_ROW_PX if tall else ROW_PX) * max(1, len(rows)),
         is_timeline=False,
     )
+
+
+def _lines(rows: Iterable[str]) -> Iterator[str]:
+    return (line for row in rows for line in row.split(NEXT_LINE))
 
 
 def _wait(pair: Pair, ms: float) -> str:
