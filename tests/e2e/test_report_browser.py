@@ -15,6 +15,7 @@ from playwright.sync_api import Browser, Page, sync_playwright
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
 
 from fabricate import Recipe, fabricate
+from test_report_matrix import PUBLISHED, run_with
 
 from lab.handbook import sections
 from lab.report import Entry, write_index, write_report
@@ -119,6 +120,17 @@ def test_the_index_is_accessible_and_silent(browser: Browser, reports: Path, wid
     assert found.complaints == []
     assert [url for url in found.requests if not url.startswith("data:")] == [(reports / "index.html").as_uri()]
     assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    found.page.close()
+
+
+@pytest.mark.parametrize("width", [1280, 1440])
+def test_a_matrix_of_ten_columns_is_seen_whole(browser: Browser, tmp_path: Path, width: int) -> None:
+    """Nobody has to scroll it sideways on a laptop."""
+    run = run_with(tmp_path, *((variant, column, "yes") for variant in ("off", "on") for column in PUBLISHED))
+    found = opened(browser, write_report(run, []), width)
+    assert found.page.locator("#matrix .matrix").first.locator("thead th").count() == 1 + 10
+    wide, seen = found.page.evaluate("(e => [e.scrollWidth, e.clientWidth])(document.querySelector('#matrix .scroll'))")
+    assert wide <= seen
     found.page.close()
 
 

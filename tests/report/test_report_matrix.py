@@ -20,6 +20,7 @@ from lab.report.view import View
 PLAY, SOURCE = "POST /plays", "a paper of 2014"
 INVARIANT = InvariantSpec("as published", "as_published", {"operation": PLAY, "source": SOURCE})
 PUBLISHED = {"G1a": {"weak": "no", "strong": "yes"}, "P4": {"weak": "no", "strong": "read-only"}}
+PUBLISHED |= {f"G-{n}": {"weak": "no", "strong": "yes"} for n in range(8)}
 
 
 def play(variant: str, n: int, column: str, prevented: str) -> Row:
@@ -27,7 +28,13 @@ def play(variant: str, n: int, column: str, prevented: str) -> Row:
     row = {"off": "weak", "on": "strong"}[variant]
     steps = [["T1", "select <b>", f"{row} said {prevented}"], ["T1", "commit", "committed"]]
     script = {"title": "A script", "happened": prevented != "yes", "steps": steps, "after": "1 => 10"}
-    answer = {"row": row, "column": column, "title": "in words", "prevented": prevented, "scripts": [script]}
+    answer = {
+        "row": row,
+        "column": column,
+        "title": "circular information flow",
+        "prevented": prevented,
+        "scripts": [script],
+    }
     times = {"due_s": n / 10, "start_s": n / 10, "end_s": n / 10 + 0.01}
     known = {"operation": PLAY, "outcome": "ok", "status": 200, "phase": "baseline", "trial": 1, "variant": variant}
     return {**known, **times, "n": n, "value": json.dumps(PUBLISHED[column]), "response": json.dumps(answer)}
