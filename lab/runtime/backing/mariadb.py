@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 from lab.errors import StartError
@@ -11,8 +12,8 @@ from lab.model import Env, Scalar
 from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.seat import Command
-from lab.runtime.supervisor import ending
-from lab.runtime.unprivileged import as_nobody, copy_as_theirs, give
+from lab.runtime.template import fresh_copy
+from lab.runtime.unprivileged import as_nobody
 
 USER, DATABASE = "lab", "lab"
 # Durable as in production (each commit is in the log on disk, as it is by default), and small. Without a Unix socket,
@@ -30,12 +31,8 @@ PROTOCOL = 10  # the first byte that a server says after a packet's header; 255 
 
 async def prepare(ground: Ground) -> Command:
     """Copy a fresh data folder, which is made once a run."""
-    template = ground.shared / "mariadb-template"
-    async with _locks.setdefault(template, asyncio.Lock()):
-        if not template.exists():
-            await _install(ground, template)
     data = ground.data / "data"
-    await asyncio.to_thread(copy_as_theirs, template, data)
+    await fresh_copy(ground, data, "mariadbd --bootstrap", partial(_bootstrap, ground))
     settings = _whole(ground.settings, {"bind_address": ground.address.host, "port": ground.address.port})
     program = ground.programs["mariadbd"]
     argv: list[str | Path] = [*as_nobody(), program.path, *_folders(program.path, data), *_words(settings)]
@@ -65,29 +62,15 @@ def url(address: Address) -> str:
 
 KIND = Kind("mariadb", prepare, ready, url, 3306, recipe)
 
-_locks: dict[Path, asyncio.Lock] = {}
 
-
-async def _install(ground: Ground, template: Path) -> None:
+def _bootstrap(ground: Ground, folder: Path) -> Command:
     """Make a data folder with the system's tables, one user and one database."""
     program = ground.programs["mariadbd"]
-    draft = template.with_name(".mariadb-template")
-    draft.mkdir()
-    give(draft)
     script = ground.shared / "mariadb-install.sql"
-    await asyncio.to_thread(script.write_text, _script(program.path), "utf-8")
-    words = [*_folders(program.path, draft), *_words(DEFAULTS), "--bootstrap", "--skip-networking"]
-    child = ground.supervisor.spawn(
-        "mariadbd --bootstrap",
-        ["sh", "-c", 'script=$1; shift; exec "$@" <"$script"', "sh", script, *as_nobody(), program.path, *words],
-        env=program.env,
-        log=ground.shared / "mariadb-install.log",
-        cwd=draft,
-    )
-    returncode = await child.wait()
-    if returncode:
-        raise StartError(f"{ground.name}: mariadbd --bootstrap failed ({ending(returncode)}):\n{child.tail()}")
-    draft.rename(template)
+    script.write_text(_script(program.path), "utf-8")
+    words = [*_folders(program.path, folder), *_words(DEFAULTS), "--bootstrap", "--skip-networking"]
+    fed: list[str | Path] = ["sh", "-c", 'script=$1; shift; exec "$@" <"$script"', "sh", script]
+    return Command([*fed, *as_nobody(), program.path, *words], program.env)
 
 
 def _script(program: Path) -> str:

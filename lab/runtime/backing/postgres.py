@@ -6,15 +6,15 @@ import asyncio
 import signal
 import struct
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
-from lab.errors import StartError
 from lab.model import Env, Scalar
 from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.seat import Command
-from lab.runtime.supervisor import ending
-from lab.runtime.unprivileged import as_nobody, copy_as_theirs, give
+from lab.runtime.template import fresh_copy
+from lab.runtime.unprivileged import as_nobody
 
 USER, DATABASE = "lab", "postgres"
 # Durable as in production (fsync stays on, as it is by default), small, and quick to stop.
@@ -23,12 +23,8 @@ DEFAULTS: Mapping[str, Scalar] = {"max_connections": 200, "shared_buffers": "64M
 
 async def prepare(ground: Ground) -> Command:
     """Copy a fresh cluster, which is made once a run."""
-    template = ground.shared / "postgres-template"
-    async with _locks.setdefault(template, asyncio.Lock()):
-        if not template.exists():
-            await _initdb(ground, template)
     cluster = ground.data / "cluster"
-    await asyncio.to_thread(copy_as_theirs, template, cluster)
+    await fresh_copy(ground, cluster, "initdb", partial(_initdb, ground))
     words = _words(ground.settings, {"listen_addresses": ground.address.host, "port": ground.address.port})
     program = ground.programs["postgres"]
     argv: list[str | Path] = [*as_nobody(), program.path, "-D", cluster, *words]
@@ -59,27 +55,12 @@ def url(address: Address) -> str:
 
 KIND = Kind("postgres", prepare, ready, url, 5432, recipe)
 
-_locks: dict[Path, asyncio.Lock] = {}
 
-
-async def _initdb(ground: Ground, template: Path) -> None:
+def _initdb(ground: Ground, folder: Path) -> Command:
     """Make a cluster; `--no-sync`, since only its copies are ever served."""
     program = ground.programs["initdb"]
-    draft = template.with_name(".postgres-template")
-    draft.mkdir()
-    give(draft)
     options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
-    child = ground.supervisor.spawn(
-        "initdb",
-        [*as_nobody(), program.path, "-D", draft, *options],
-        env=program.env,
-        log=ground.shared / "initdb.log",
-        cwd=draft,
-    )
-    returncode = await child.wait()
-    if returncode:
-        raise StartError(f"{ground.name}: initdb failed ({ending(returncode)}):\n{child.tail()}")
-    draft.rename(template)
+    return Command([*as_nobody(), program.path, "-D", folder, *options], program.env)
 
 
 def _words(settings: Env, place: Env) -> list[str]:

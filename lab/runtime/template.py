@@ -1,0 +1,40 @@
+"""Data folders of servers, made once a run and copied for each that needs a fresh one: making one takes seconds."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+
+from lab.errors import StartError
+from lab.runtime.backing import Ground
+from lab.runtime.seat import Command
+from lab.runtime.supervisor import ending
+from lab.runtime.unprivileged import copy_as_theirs, give
+
+_locks: dict[Path, asyncio.Lock] = {}
+
+
+async def fresh_copy(ground: Ground, to: Path, installer: str, install: Callable[[Path], Command]) -> None:
+    """Copy a fresh data folder to `to`; for the first who asks, it is made by the command that `install` gives.
+
+    `installer` is what people call that command. Raises StartError with its last log lines where it fails.
+    """
+    template = ground.shared / f"{installer.split()[0]}-template"
+    async with _locks.setdefault(template, asyncio.Lock()):
+        if not template.exists():
+            await _make(ground, template, installer, install)
+    await asyncio.to_thread(copy_as_theirs, template, to)
+
+
+async def _make(ground: Ground, template: Path, installer: str, install: Callable[[Path], Command]) -> None:
+    draft = template.with_name(f".{template.name}")
+    draft.mkdir()
+    give(draft)
+    command = await asyncio.to_thread(install, draft)
+    log = template.with_suffix(".log")
+    child = ground.supervisor.spawn(installer, command.argv, env=command.env, log=log, cwd=draft)
+    returncode = await child.wait()
+    if returncode:
+        raise StartError(f"{ground.name}: {installer} failed ({ending(returncode)}):\n{child.tail()}")
+    draft.rename(template)
