@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
@@ -90,6 +90,10 @@ class ProcessControl(Protocol):
 
 class Bench(Protocol):
     """Hands for faults."""
+
+    def members(self) -> Collection[Member]:
+        """The services and backing servers that are there."""
+        ...
 
     def link(self, link: Link) -> LinkControl:
         """The proxy of a link."""

@@ -28,6 +28,7 @@ from lab.observe.snapshots import snapshot
 from lab.optional import links_of, members_of
 from lab.progress import Progress
 from lab.record import Episode, FiredAlert, PhaseWindow, Receipt
+from lab.runtime import backing
 from lab.runtime.base import Running, Runtime, Stack
 from lab.runtime.supervisor import Supervisor
 
@@ -146,7 +147,7 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
     running = await setting.runtime.start(Stack(members, links, env, this.label), logs)
     stack.push_async_callback(running.stop)
     if setting.prometheus:
-        urls = _urls(scenario, running)
+        urls = _urls(running)
         this.notes += await setting.prometheus.set_targets(this.trial, this.variant.name, urls, running.proxy_url)
     salt = f"{setting.run_id} {this.label}"
     load_urls = [running.address(service).url for service in scenario.load.services]
@@ -165,9 +166,9 @@ def _env(member: Member, variant: Variant) -> Env:
     return {**profiled, **own, **variant.env.get(member, {})}
 
 
-def _urls(scenario: Scenario, running: Running) -> dict[str, str]:
-    """Where each service is, with no proxy between."""
-    return {member.name: running.address(member).url for member in scenario.members if isinstance(member, Service)}
+def _urls(running: Running) -> dict[str, str]:
+    """Where each member that counts is, with no proxy between."""
+    return {member.name: running.address(member).url for member in running.members() if backing.counts(member)}
 
 
 async def _phases(setting: Setting, this: Pass, running: Running, driver: LoadDriver) -> None:
@@ -175,7 +176,7 @@ async def _phases(setting: Setting, this: Pass, running: Running, driver: LoadDr
     driver.begin(this.t0_epoch_s)
     await asyncio.sleep(max(0.0, -this.now_s()))
     due_s = 0.0
-    edge = await _snapshot(setting, this, running)
+    edge = await _snapshot(this, running)
     for phase in setting.phases:
         start_s, due_s = due_s, due_s + phase.lasts_s
         broken = [faults.told(fault, setting.scenario.links) for fault in phase.faults]
@@ -188,7 +189,7 @@ async def _phases(setting: Setting, this: Pass, running: Running, driver: LoadDr
             injected.callback(_profile(setting, this, running, phase))
             await _pass_time(setting, this, running, driver, until_s=due_s)
             busy_share = psutil.cpu_percent() / 100
-            edge = await _snapshot(setting, this, running)
+            edge = await _snapshot(this, running)
             _keep(this, edge, phase, "end")
         this.windows.append(PhaseWindow(phase.name, start_s, due_s, _asked(driver, start_s, due_s), busy_share))
 
@@ -248,9 +249,9 @@ async def _facts(setting: Setting) -> dict[str, str]:
     return facts
 
 
-async def _snapshot(setting: Setting, this: Pass, running: Running) -> tuple[Rows, list[str]]:
-    """Scrape every service, at a phase's edge: exact counts for the phase, whatever Prometheus caught."""
-    return await snapshot(_urls(setting.scenario, running), at_s=this.now_s())
+async def _snapshot(this: Pass, running: Running) -> tuple[Rows, list[str]]:
+    """Scrape every member that counts, at a phase's edge: exact counts for the phase, whatever Prometheus caught."""
+    return await snapshot(_urls(running), at_s=this.now_s())
 
 
 def _keep(this: Pass, scraped: tuple[Rows, list[str]], phase: Phase, edge: str) -> None:

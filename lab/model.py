@@ -55,14 +55,21 @@ Member = Service | Backing
 
 
 @dataclass(frozen=True)
+class Peers:
+    """A cluster of servers we did not write, as the caller of each of them, which has one address for all others."""
+
+    name: str = "peers"
+
+
+@dataclass(frozen=True)
 class Link:
     """One caller's way to one callee: a fault proxy of its own, so that this edge can be broken alone.
 
     The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`). With `distance_ms`, the two are that
-    far apart: whatever either sends arrives so much later, always.
+    far apart: whatever either sends arrives so much later, always. Links from the same `Peers` make up a cluster.
     """
 
-    caller: Service
+    caller: Service | Peers
     callee: Member
     distance_ms: int = 0
 
@@ -81,15 +88,20 @@ class Link:
 class Role:
     """Whichever of several members plays a part at the moment, such as the leader of a cluster.
 
-    A member says that it does by a gauge of its `/metrics` that stands at 1.
+    A member says that it does by a gauge of its `/metrics` that stands at 1; members of several kinds may have several.
     """
 
     name: str
     among: Sequence[Member]
-    gauge: str
+    gauge: str | Sequence[str]
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "among", tuple(self.among))
+
+    @property
+    def gauges(self) -> tuple[str, ...]:
+        """Any of these at 1 says so."""
+        return (self.gauge,) if isinstance(self.gauge, str) else tuple(self.gauge)
 
 
 @dataclass(frozen=True)
@@ -241,13 +253,13 @@ class Phase:
 class Variant:
     """The same system with a pattern off or on: environment per service. The first variant is the control.
 
-    A server that some variants name in `needs` is started for those alone. Where it cannot be had they are left out,
-    and the report says so; the control's servers must be there.
+    A service or server that some variants name in `needs` is started for those alone. Where a server cannot be had
+    they are left out, and the report says so; the control's servers must be there.
     """
 
     name: str
     env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
-    needs: Sequence[Backing] = ()
+    needs: Sequence[Member] = ()
 
 
 @dataclass(frozen=True)
@@ -365,7 +377,7 @@ class Scenario:
     @property
     def members(self) -> tuple[Member, ...]:
         """Every service and backing server named anywhere, callees before their callers, each once."""
-        callees: dict[Member, list[Member]] = {}
+        callees: dict[Member | Peers, list[Member]] = {}
         for link in self.links:
             callees.setdefault(link.caller, []).append(link.callee)
         ordered: dict[Member, None] = {}
@@ -378,7 +390,8 @@ class Scenario:
             ordered[member] = None
 
         for member in [*(link.caller for link in self.links), *self.load.services, *self.services]:
-            visit(member, ())
+            if not isinstance(member, Peers):
+                visit(member, ())
         return tuple(ordered)
 
     @property

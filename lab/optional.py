@@ -1,29 +1,30 @@
-"""Servers that only some variants use: what a variant starts, and a scenario without those that cannot be had."""
+"""Members that only some variants use: what a variant starts, and a scenario without servers that cannot be had."""
 
 from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import replace
 
-from lab.model import Backing, Link, Member, Scenario, Variant
+from lab.model import Backing, Link, Member, Peers, Scenario, Variant
 
 
 def optional(scenario: Scenario) -> list[Backing]:
     """Servers that a variant names in `needs`, and that the control does without."""
     named = dict.fromkeys(server for variant in scenario.variants for server in variant.needs)
-    return [server for server in named if server not in scenario.variants[0].needs]
+    return [each for each in named if isinstance(each, Backing) and each not in scenario.variants[0].needs]
 
 
 def members_of(scenario: Scenario, variant: Variant) -> list[Member]:
-    """What a variant starts, callees first: all, but for servers that only other variants need."""
-    others = {server for each in scenario.variants for server in each.needs} - set(variant.needs)
+    """What a variant starts, callees first: all, but for those that only other variants need."""
+    others = {member for each in scenario.variants for member in each.needs} - set(variant.needs)
     return [member for member in scenario.members if member not in others]
 
 
 def links_of(scenario: Scenario, variant: Variant) -> list[Link]:
     """The links between them."""
     members = set(members_of(scenario, variant))
-    return [link for link in scenario.links if link.callee in members]
+    there = [link for link in scenario.links if link.callee in members]
+    return [link for link in there if isinstance(link.caller, Peers) or link.caller in members]
 
 
 def without(scenario: Scenario, missing: Collection[Backing]) -> Scenario:

@@ -27,7 +27,7 @@ from lab.judge import judge
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.machine import git_state, machine, package_versions
-from lab.model import Service, Variant
+from lab.model import Variant
 from lab.observe.prometheus import Watch
 from lab.places import ROOT, RULES, SCENARIOS, STATE
 from lab.progress import Progress
@@ -43,6 +43,7 @@ from lab.record import (
     write_record,
     write_table,
 )
+from lab.runtime import backing
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.signals import Signals
@@ -156,7 +157,7 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
     progress.say(work.choice.text)
     runtime = await open_runtime(work.choice, supervisor, stack)
     watch = Watch(
-        services=[member.name for member in work.entry.scenario.members if isinstance(member, Service)],
+        services=[member.name for member in work.entry.scenario.members if backing.counts(member)],
         episodes=[(trial, variant.name) for trial, variant in _order(work)],
         labels={"scenario": work.entry.name, "run": work.run_id},
         rules=RULES,

@@ -22,12 +22,14 @@ from lab.model import (
     Metric,
     Operation,
     Panel,
+    Peers,
     Phase,
     Readback,
     Scenario,
     Service,
     Variant,
 )
+from lab.optional import links_of, members_of
 
 NAME = re.compile(r"[a-z][a-z0-9-]{0,39}")
 VERB_PATH = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
@@ -149,8 +151,10 @@ def _mix(load: Load) -> Problems:
 
 def _topology(scenario: Scenario) -> Problems:
     for link in scenario.links:
-        if not isinstance(link.caller, Service):
-            yield f"link {link.name}: the caller is not a Service; servers we did not write only answer."
+        if not isinstance(link.caller, Service | Peers):
+            yield f"link {link.name}: the caller is not a Service; servers we did not write call their Peers at most."
+        if isinstance(link.caller, Peers) and not isinstance(link.callee, Backing):
+            yield f"link {link.name}: {link.callee.name} is a Service; name the one that calls it."
         if link.caller == link.callee:
             yield f"link {link.name} goes from a service to itself; a link needs two ends."
         if not isinstance(link.distance_ms, int) or link.distance_ms < 0:
@@ -237,17 +241,21 @@ def _variants(scenario: Scenario) -> Problems:
 
 
 def _needs(scenario: Scenario) -> Problems:
-    """Servers that only some variants use."""
+    """Members that only some variants use: each is there, and nothing is asked of it where it is not."""
     for variant in scenario.variants:
-        for server in variant.needs:
-            if server not in scenario.members:
-                yield f'variant "{variant.name}" needs {server.name}, which no link leads to.'
-    named = {server for variant in scenario.variants for server in variant.needs}
-    for phase in scenario.phases:
-        for target in (target for fault in phase.faults for one in fault.candidates for target in one.targets):
-            member = target.callee if isinstance(target, Link) else target
-            if member in named:
-                yield f'phase "{phase.name}" breaks {target.name}, which not every variant has.'
+        for member in variant.needs:
+            if member not in scenario.members:
+                yield f'variant "{variant.name}" needs {member.name}, which no link leads to.'
+        members, links = members_of(scenario, variant), links_of(scenario, variant)
+        missing = {*scenario.members, *scenario.links} - {*members, *links}
+        for phase in scenario.phases:
+            for fault in phase.faults:
+                if all(missing & set(one.targets) for one in fault.candidates):
+                    yield f'phase "{phase.name}" breaks {fault.where}, which variant "{variant.name}" does not have.'
+        asked = [*scenario.load.services, *scenario.profile, *(readback.service for readback in scenario.readbacks)]
+        for service in dict.fromkeys(asked):
+            if service in scenario.members and service not in members:
+                yield f'variant "{variant.name}" does not have {service.name}, which is asked in each.'
 
 
 def _claims(scenario: Scenario) -> Problems:

@@ -5,7 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab import faults
-from lab.model import Backing, Check, Claim, Invariant, Link, Load, Metric, Phase, Scenario, Service, Variant
+from lab.model import (
+    Backing,
+    Check,
+    Claim,
+    Invariant,
+    Link,
+    Load,
+    Metric,
+    Peers,
+    Phase,
+    Readback,
+    Role,
+    Scenario,
+    Service,
+    Variant,
+)
 from lab.optional import links_of, members_of, optional, without
 from lab.places import TARGETS
 from lab.validate import problems
@@ -64,4 +79,42 @@ def test_a_fault_must_find_its_server_in_each_variant() -> None:
     """What not every variant has cannot be broken in all."""
     link = SCENARIO.links[1]
     broken = replace(SCENARIO, phases=[Phase("load", 1, [faults.silence(link)])])
-    assert any("not every variant has" in problem for problem in problems(broken, TARGETS))
+    assert any('variant "first" does not have' in problem for problem in problems(broken, TARGETS))
+
+
+OURS, THEIRS = Service("kv-1", module="payments"), Backing("etcd", "kv-2")
+LEADER = Role("leader", [OURS, THEIRS], gauge=["ours_leads", "etcd_server_is_leader"])
+RIVALS = replace(
+    SCENARIO,
+    links=[Link(SHOP, OURS), Link(OURS, CACHE), Link(SHOP, THEIRS), Link(Peers(), THEIRS)],
+    phases=[Phase("load", 1, [faults.at(LEADER, faults.kill, "leader killed")])],
+    variants=[Variant("first", needs=[OURS]), Variant("second", needs=[THEIRS])],
+    claims=[Claim("it hurts", "first", "load", P90, at_least=1, control=True)],
+    invariants=[Invariant("everywhere", Check("exactly_once"))],
+)
+
+
+def test_services_may_be_for_some_variants_too() -> None:
+    """They are started for those alone, with the links to and from them; a role is played by whoever is there."""
+    first, second = RIVALS.variants
+    assert problems(RIVALS, TARGETS) == []
+    assert members_of(RIVALS, first) == [CACHE, OURS, SHOP]
+    assert links_of(RIVALS, first) == [Link(SHOP, OURS), Link(OURS, CACHE)]
+    assert members_of(RIVALS, second) == [CACHE, THEIRS, SHOP]
+    assert links_of(RIVALS, second) == [Link(SHOP, THEIRS), Link(Peers(), THEIRS)]
+    assert optional(RIVALS) == [THEIRS], "a service can always be had"
+
+
+def test_nothing_is_asked_of_whom_a_variant_does_not_have() -> None:
+    """A readback, a profile and a fault need somebody in each variant."""
+    asked = replace(RIVALS, readbacks=[Readback("log", OURS, "/log")])
+    assert 'variant "second" does not have kv-1, which is asked in each.' in problems(asked, TARGETS)
+    leader = Role("leader", [OURS], gauge="ours_leads")
+    broken = replace(RIVALS, phases=[Phase("load", 1, [faults.at(leader, faults.kill, "leader killed")])])
+    assert problems(broken, TARGETS) == ['phase "load" breaks leader, which variant "second" does not have.']
+
+
+def test_only_servers_of_others_have_peers() -> None:
+    """Whom a service of ours calls is said by name."""
+    wrong = replace(RIVALS, links=[*RIVALS.links, Link(Peers(), OURS)])
+    assert problems(wrong, TARGETS) == ["link peers->kv-1: kv-1 is a Service; name the one that calls it."]

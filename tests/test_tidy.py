@@ -37,7 +37,7 @@ ALLOWED: dict[str, set[str]] = {
     "machine": {"record"},
     "report": {"record", "metrics", "judge", "handbook", "observe", "fold"},
     "spec": {"record", "faults"},
-    "validate": {"checkers", "metrics", "handbook"},
+    "validate": {"checkers", "metrics", "handbook", "optional"},
     "catalogue": {"record", "spec", "validate", "places"},
 }
 TYPES_ONLY = {"model": {"bench", "record"}}  # under TYPE_CHECKING, for the signatures of Fault

@@ -59,16 +59,21 @@ class At(Fault):
             if time.monotonic() > until_s:
                 who = ", ".join(member.name for member in found) or "no one"
                 raise LabError(
-                    f"{self.text}: for {WITHIN_S:g} s {who} of {len(self.role.among)} members had {self.role.gauge} at "
-                    f"1, so there is no one {self.role.name}"
+                    f"{self.text}: for {WITHIN_S:g} s {who} of {len(self._there(bench))} members had "
+                    f"{' or '.join(self.role.gauges)} at 1, so there is no one {self.role.name}"
                 )
             await asyncio.sleep(AGAIN_AFTER_S)
         return self.make(found[0])
 
     async def _players(self, bench: Bench) -> list[Member]:
-        rows, _ = await snapshot({member.name: bench.address(member).url for member in self.role.among}, at_s=0.0)
-        names = {row["service"] for row in rows if row["metric"] == self.role.gauge and row["value"] == 1}
-        return [member for member in self.role.among if member.name in names]
+        members = self._there(bench)
+        rows, _ = await snapshot({member.name: bench.address(member).url for member in members}, at_s=0.0)
+        names = {row["service"] for row in rows if row["metric"] in self.role.gauges and row["value"] == 1}
+        return [member for member in members if member.name in names]
+
+    def _there(self, bench: Bench) -> list[Member]:
+        """Those of its members that this variant has."""
+        return [member for member in self.role.among if member in bench.members()]
 
 
 at = At

@@ -73,10 +73,21 @@ def faults_by_target(spec: Spec) -> dict[str, str]:
 
 def drawing(spec: Spec, *, down: bool = False) -> Drawing:
     """Lay the topology out from left to right, or downwards for a narrow screen; a ring where it has cycles."""
-    edges = [(LOAD, service) for service in spec.load.services] + [(link.caller, link.callee) for link in spec.links]
+    edges = _edges(spec)
     names = [LOAD, *(member.name for member in spec.members)]
-    centres = _ring(names) if _is_cyclic(names, edges) else _layers(names, edges, down)
+    centres = _ring(names) if _is_cyclic(names, list(edges)) else _layers(names, list(edges), down)
     return _draw(spec, centres, edges)
+
+
+def _edges(spec: Spec) -> dict[tuple[str, str], str]:
+    """The name of the link that leads from one to another. Whom a cluster's peers call, each other one of it calls."""
+    edges = {(LOAD, service): f"{LOAD}->{service}" for service in spec.load.services}
+    members = {member.name for member in spec.members}
+    for link in spec.links:
+        peers = [other.callee for other in spec.links if other.caller == link.caller and other != link]
+        callers = [link.caller] if link.caller in members else peers
+        edges |= {(caller, link.callee): link.name for caller in callers}
+    return edges
 
 
 def _is_cyclic(names: Sequence[str], edges: Sequence[tuple[str, str]]) -> bool:
@@ -122,7 +133,7 @@ def _ring(names: Sequence[str]) -> dict[str, tuple[float, float]]:
     return {LOAD: (0.0, -0.78 * radius - 2.2 * BOX[1]), **centres}
 
 
-def _draw(spec: Spec, centres: Mapping[str, tuple[float, float]], edges: Sequence[tuple[str, str]]) -> Drawing:
+def _draw(spec: Spec, centres: Mapping[str, tuple[float, float]], edges: Mapping[tuple[str, str], str]) -> Drawing:
     left = min(x for x, _ in centres.values()) - BOX[0] / 2 - MARGIN
     top = min(y for _, y in centres.values()) - BOX[1] / 2 - MARGIN
     placed = {name: (x - left, y - top) for name, (x, y) in centres.items()}
@@ -130,14 +141,14 @@ def _draw(spec: Spec, centres: Mapping[str, tuple[float, float]], edges: Sequenc
     kinds = {member.name: member.kind for member in spec.members} | {LOAD: _load_text(spec)}
     boxes = [Box(name, kinds[name], x, y, broken.get(name, "")) for name, (x, y) in placed.items()]
     arrows, seen = [], set()
-    for caller, callee in edges:
+    for (caller, callee), name in edges.items():
         if (callee, caller) in seen:
             continue
         seen.add((caller, callee))
-        name, back = f"{caller}->{callee}", f"{callee}->{caller}"
+        back = edges.get((callee, caller), "")
         faults = ", ".join(text for text in (broken.get(name, ""), broken.get(back, "")) if text)
         start, end = placed[caller], placed[callee]
-        arrows.append(Arrow(name, *_border(start, end), *_border(end, start), faults, (callee, caller) in edges))
+        arrows.append(Arrow(name, *_border(start, end), *_border(end, start), faults, bool(back)))
     width = max(x for x, _ in placed.values()) + BOX[0] / 2 + MARGIN
     height = max(y for _, y in placed.values()) + BOX[1] / 2 + MARGIN
     return Drawing(round(width, 1), round(height, 1), boxes, arrows)

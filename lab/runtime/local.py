@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from lab.errors import ProxyError, StartError
 from lab.model import Backing, Link, Member, Scalar, Service
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
+from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, Ready, http_ok, wait_ready
 from lab.runtime.seat import Command, Seat
@@ -95,6 +96,10 @@ class LocalRunning:
         self._proxy_program = proxy_program
         self._addresses = {member: Address(HOST, free_port()) for member in stack.members}
         self._link_addresses = {link: Address(HOST, free_port()) for link in stack.links}
+        self._peer_addresses = {link.callee: Address(HOST, free_port()) for link in stack.links if of_peers(link)}
+        self._joined = settings_of_members(
+            stack.links, lambda server: self._peer_addresses[server], lambda link: self._link_addresses[link]
+        )
         self._seats: dict[Member, Seat] = {}
         self._links: dict[Link, ProxiedLink] = {}
         self._proxy: FaultProxy | None = None
@@ -110,6 +115,10 @@ class LocalRunning:
             await all_at_once([*(self._start_backing(server) for server in servers), *proxy])
             proxy = []
         await all_at_once([*(self._start_service(service) for service in services), *proxy])
+
+    def members(self) -> Collection[Member]:
+        """The members of the stack."""
+        return self._stack.members
 
     def link(self, link: Link) -> LinkControl:
         """The proxy of a link."""
@@ -185,7 +194,7 @@ class LocalRunning:
         data, shared = self._data / server.name, self._supervisor.scratch / "shared"
         for folder in (data, shared):
             folder.mkdir(parents=True, exist_ok=True)
-        settings = self._stack.env.get(server, server.settings)
+        settings = {**self._stack.env.get(server, server.settings), **self._joined.get(server, {})}
         address = self._addresses[server]
         ground = backing.Ground(server.name, address, data, shared, settings, self._programs, self._supervisor)
         command = await kind.prepare(ground)
@@ -207,7 +216,8 @@ class LocalRunning:
         await wait_ready(self._proxy_child, partial(http_ok, address, "/version"), address.url)
         self._proxy = FaultProxy(address)
         for link in self._stack.links:
-            upstream, listen = str(self._addresses[link.callee]), str(self._link_addresses[link])
+            ports = self._peer_addresses if of_peers(link) else self._addresses
+            upstream, listen = str(ports[link.callee]), str(self._link_addresses[link])
             try:
                 self._links[link] = await self._proxy.create(link.name, upstream, listen)
                 await keep_apart(self._links[link], link.distance_ms)

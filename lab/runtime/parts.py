@@ -89,6 +89,14 @@ PARTS: Mapping[str, Part] = {
             brew="redis",
         ),
         Part(
+            "etcd",
+            "etcd",
+            "experiments on consensus, beside our own Raft",
+            ("etcd",),
+            debian=("etcd-server",),
+            brew="etcd",
+        ),
+        Part(
             "nats",
             "NATS",
             "experiments on messaging",

@@ -6,6 +6,7 @@ import struct
 import time
 from contextlib import asynccontextmanager
 
+import aiohttp
 import aiomysql
 import psutil
 import pytest
@@ -13,10 +14,12 @@ from waits import until
 
 from lab.bench import Toxic
 from lab.errors import StartError
-from lab.model import Backing, Link, Service
+from lab.model import Backing, Link, Peers, Service
+from lab.observe.snapshots import snapshot
 from lab.runtime import backing, leash, processes
 from lab.runtime.base import Address, Stack
 from lab.runtime.local import LocalRuntime
+from lab.runtime.ready import http_ok
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
@@ -280,10 +283,61 @@ async def test_nats_keeps_its_streams(tmp_path):
         assert (await nats(address, "$JS.API.STREAM.INFO.S", {}))[1]["state"]["messages"] == 1
 
 
+async def ask_etcd(address, path, **content):
+    """etcd's answer to a question as JSON; keys and values are base64 there."""
+    async with (
+        aiohttp.ClientSession() as session,
+        session.post(f"{address.url}/v3/kv/{path}", json=content, raise_for_status=True) as response,
+    ):
+        return await response.json()
+
+
+async def healthy(address):
+    """Whether etcd knows a leader and can read."""
+    return await http_ok(address, "/health")
+
+
+async def test_etcd_is_a_cluster_that_outlives_a_member(tmp_path):
+    """Three members behind proxies elect a leader; what one has acknowledged another knows, and a killed one too."""
+    servers = [Backing("etcd", f"etcd-{n}", {"ELECTION_TIMEOUT": 500, "HEARTBEAT_INTERVAL": 50}) for n in (1, 2, 3)]
+    links = [Link(Peers(), server, distance_ms=5) for server in servers]
+    async with started(tmp_path, *servers, links=links) as running:
+        first, second, third = (running.address(server) for server in servers)
+        await ask_etcd(first, "put", key="a2V5", value="b25l")
+        await running.process(servers[0]).kill()
+        async with asyncio.timeout(15):
+            while not await healthy(second):  # they may be electing  # noqa: ASYNC110 - another process sets no Event
+                await asyncio.sleep(0.05)
+        await ask_etcd(second, "put", key="a2V5", value="dHdv")
+        assert (await ask_etcd(third, "range", key="a2V5"))["kvs"][0]["value"] == "dHdv"
+        await running.process(servers[0]).restart()
+        assert (await ask_etcd(first, "range", key="a2V5"))["kvs"][0]["value"] == "dHdv"
+        rows, notes = await snapshot({"etcd-1": first.url}, at_s=0.0)
+        assert notes == []
+        assert "etcd_server_is_leader" in {row["metric"] for row in rows}
+        assert running.runtime.versions()["etcd"][:1].isdigit()
+        for link in links:
+            await running.link(link).set_enabled(False)
+        async with asyncio.timeout(15):  # the way between members leads through the proxies: nobody can lead now
+            while await healthy(second):  # noqa: ASYNC110 - another process sets no Event
+                await asyncio.sleep(0.05)
+
+
+async def test_etcd_may_stand_alone(tmp_path):
+    """One server without peers is a cluster of its own, and a setting it does not know is told in its words."""
+    server = Backing("etcd")
+    async with started(tmp_path, server) as running:
+        await ask_etcd(running.address(server), "put", key="a2V5", value="b25l")
+    with pytest.raises(StartError, match=r"(?s)etcd ended before.*flag provided but not defined: -no-such"):
+        async with started(tmp_path, Backing("etcd", settings={"no_such": 1})):
+            pass
+
+
 def test_callers_are_told_where_in_the_words_of_each_kind():
     """Each kind gives its URL in the form its clients take."""
     address = Address("127.0.0.1", 5)
     assert {kind: backing.kind_of(kind).url(address) for kind in backing.kinds()} == {
+        "etcd": "http://127.0.0.1:5",
         "mariadb": "mysql://lab@127.0.0.1:5/lab",
         "nats": "nats://127.0.0.1:5",
         "postgres": "postgresql://lab@127.0.0.1:5/postgres",

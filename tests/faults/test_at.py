@@ -12,7 +12,7 @@ from planted_probes import probes as planted
 from lab import faults
 from lab.bench import Address
 from lab.errors import LabError
-from lab.model import Link, Role, Service
+from lab.model import Backing, Link, Role, Service
 from lab.record import FaultSpec
 
 members = [Service(f"payments-{n}", module="payments") for n in range(3)]
@@ -25,6 +25,9 @@ class Bench:
 
     def __init__(self, addresses):
         self.addresses = addresses
+
+    def members(self):
+        return [member for member in members if member.name in self.addresses]
 
     def address(self, member):
         return self.addresses[member.name]
@@ -54,6 +57,14 @@ async def test_it_becomes_the_fault_at_the_member_that_says_so():
     """The one whose gauge is 1 is hit, though another does not answer at all."""
     async with cluster({"payments-0": 0, "payments-1": 1, "payments-2": None}) as bench:
         assert await killed.resolve(bench) == faults.kill(members[1])
+
+
+async def test_a_role_may_show_itself_by_several_gauges_and_be_played_by_those_who_are_there():
+    """Members of two kinds, of which this variant has one: the gauge of either kind will do."""
+    rivals = [*members, Backing("etcd")]
+    either = faults.at(Role("leader", rivals, gauge=["is_chief", "is_leader"]), faults.kill, "leader killed")
+    async with cluster({"payments-0": 0, "payments-1": 1, "payments-2": 0}) as bench:
+        assert await either.resolve(bench) == faults.kill(members[1])
 
 
 async def test_it_waits_for_the_end_of_an_election():

@@ -103,3 +103,15 @@ def test_a_load_to_two_has_two_arrows(spec: Spec) -> None:
     two = wired(spec, "a->db", "b->db", db="postgres")
     found = drawing(replace(two, load=replace(two.load, to="a, b")))
     assert {"load->a", "load->b"} <= {arrow.name for arrow in found.arrows}
+
+
+def test_peers_call_each_other(spec: Spec) -> None:
+    """A cluster's peers are no box: whom they call, each other member calls; what breaks that way is marked."""
+    links = ["a->db-1", "a->db-2", "peers->db-1", "peers->db-2"]
+    found = wired(spec, *links)
+    fault = FaultSpec("down", "peers->db-2", "peers cannot reach db-2")
+    members = [member for member in found.members if member.name != "peers"]
+    drawn = drawing(replace(found, members=members, phases=[PhaseSpec("cut", 5, [fault])]))
+    assert {box.name for box in drawn.boxes} == {"load", "a", "db-1", "db-2"}
+    (between,) = [arrow for arrow in drawn.arrows if arrow.both]
+    assert between.faults == "peers cannot reach db-2"

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import MissingPart
-from lab.model import Env
+from lab.model import Env, Member, Service
 from lab.runtime.base import Address
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import Supervisor
@@ -33,6 +33,18 @@ class Ground:
 
 
 @dataclass(frozen=True)
+class Cluster:
+    """What a member of a cluster is told: its name, where it listens for the others, and where each is reached.
+
+    `members` has all of them, by name: each at one address for whoever calls, a link's proxy where there is one.
+    """
+
+    name: str
+    listen: Address
+    members: Mapping[str, Address]
+
+
+@dataclass(frozen=True)
 class Recipe:
     """How a server's container is told its settings: the command of its image, and files by their path inside."""
 
@@ -48,6 +60,8 @@ class Kind:
     server's own way whether it can be used (OSError: not yet), `url` is what callers get in `<NAME>_URL` for the
     address they are to connect to. In a container, the service of docker-compose.yml that bears the kind's name,
     it listens on `port`, and `recipe` puts the settings in force; without one only local processes can be had.
+    A kind whose servers form clusters turns what each is told of it into settings by `join`; in a container it listens
+    for the others on `peer_port`. `counts`: it has `/metrics`, for Prometheus.
     """
 
     part: str
@@ -56,6 +70,14 @@ class Kind:
     url: Callable[[Address], str]
     port: int = 0
     recipe: Callable[[Env], Recipe] | None = None
+    join: Callable[[Cluster], Env] | None = None
+    peer_port: int = 0
+    counts: bool = False
+
+
+def counts(member: Member) -> bool:
+    """Whether a member tells Prometheus what it counts: every service does, and some servers do."""
+    return isinstance(member, Service) or kind_of(member.kind).counts
 
 
 def kinds() -> list[str]:

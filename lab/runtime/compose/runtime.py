@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
@@ -14,6 +14,7 @@ from lab.errors import MissingPart, ProxyError, StartError
 from lab.model import Backing, Env, Link, Member, Scalar, Service
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
+from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.compose import cli, names, shared
 from lab.runtime.compose.endpoint import endpoint, environment
 from lab.runtime.compose.engine import Engine
@@ -101,13 +102,15 @@ class ComposeRunning:
         self._addresses = {member: Address(engine.where.host, free_port()) for member in stack.members}
         self._seats: dict[Member, ContainerSeat] = {}
         self._links: dict[Link, tuple[ProxiedLink, int]] = {}
+        self._joined: Mapping[Backing, Env] = {}
         self._proxy = FaultProxy(place.proxy)
         self._stopped = False
 
     async def start(self) -> None:
         """Links first, then all containers at once. Raises StartError."""
-        upstreams = {link: f"{self._hosts[link.callee]}:{_port(link.callee)}" for link in self._stack.links}
+        upstreams = {link: f"{self._hosts[link.callee]}:{_port(link)}" for link in self._stack.links}
         self._links = await shared.open_links(self._proxy, self._shared.link_ports, self._supervisor.run_id, upstreams)
+        self._joined = settings_of_members(self._stack.links, _peer_address, self._inside)
         file = self._supervisor.scratch / f"{self._project}.json"
         placed = {member: self._placed(member) for member in self._stack.members}
         file.write_text(json.dumps(stack_file(self._found.base, self._project, placed, self._labels()), indent=2))
@@ -117,6 +120,10 @@ class ComposeRunning:
             await self._up(file, servers)
         if services:
             await self._up(file, services)
+
+    def members(self) -> Collection[Member]:
+        """The members of the stack."""
+        return self._stack.members
 
     def link(self, link: Link) -> LinkControl:
         """The proxy of a link."""
@@ -204,12 +211,12 @@ class ComposeRunning:
             service,
             self._hosts[member],
             self._found.images[service],
-            _port(member),
+            _listens(member),
             (address.host, address.port),
         )
         if isinstance(member, Service):
             return place(env=self._service_env(member))
-        settings = self._stack.env.get(member, member.settings)
+        settings = {**self._stack.env.get(member, member.settings), **self._joined.get(member, {})}
         recipe = _recipe(member, settings)
         folder = self._supervisor.scratch / "files" / self._hosts[member]
         files = {}
@@ -228,8 +235,12 @@ class ComposeRunning:
 
     def _url(self, link: Link) -> str:
         """What the caller is told: the proxy's address in the network, in the form that the callee's kind has."""
-        address = Address("toxiproxy", self._links[link][1])
+        address = self._inside(link)
         return backing.kind_of(link.callee.kind).url(address) if isinstance(link.callee, Backing) else address.url
+
+    def _inside(self, link: Link) -> Address:
+        """Where containers reach the link's proxy."""
+        return Address("toxiproxy", self._links[link][1])
 
     def _labels(self) -> dict[str, str]:
         return {names.LABEL_RUN: self._supervisor.run_id, names.LABEL_OWNER: owner()}
@@ -242,6 +253,18 @@ def _recipe(server: Backing, settings: Env) -> backing.Recipe:
     return make(settings)
 
 
-def _port(member: Member) -> int:
+def _port(link: Link) -> int:
+    """Where a link's callee listens for that caller, inside its container."""
+    if of_peers(link) and isinstance(link.callee, Backing):
+        return _peer_address(link.callee).port
+    return _listens(link.callee)
+
+
+def _peer_address(server: Backing) -> Address:
+    """Where a member of a cluster listens for the others, inside its container."""
+    return Address("0.0.0.0", backing.kind_of(server.kind).peer_port)
+
+
+def _listens(member: Member) -> int:
     """Where a member listens inside its container."""
     return backing.kind_of(member.kind).port if isinstance(member, Backing) else names.TARGET_PORT

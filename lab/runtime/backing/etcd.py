@@ -1,0 +1,56 @@
+"""etcd, alone or as a member of a cluster; settings are flags of its command line."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from lab.model import Env, Scalar
+from lab.runtime.backing import Cluster, Ground, Kind, Recipe
+from lab.runtime.base import Address
+from lab.runtime.ready import http_ok
+from lab.runtime.seat import Command
+
+# Durable as in production: each entry is in the log on disk before it counts, as it is by default. Alone it still wants
+# an address for others, which nobody will call: a port that the system chooses.
+DEFAULTS: Env = {"logger": "zap", "log_level": "warn", "listen_peer_urls": "http://127.0.0.1:0"}
+
+
+async def prepare(ground: Ground) -> Command:
+    """Everything is on its command line; a data folder that is there already is used as it is."""
+    program = ground.programs["etcd"]
+    client, data = ground.address.url, str(ground.data / "data")
+    return Command([program.path, *_words(ground.settings, client, data)], program.env, cwd=ground.data)
+
+
+def recipe(settings: Env) -> Recipe:
+    """The same words after the program's name."""
+    return Recipe(["etcd", *_words(settings, "http://0.0.0.0:2379", "/etcd-data/data")])
+
+
+def join(cluster: Cluster) -> Env:
+    """Every member is told of all from the start, so that they find one another without anybody's help."""
+    return {
+        "name": cluster.name,
+        "listen_peer_urls": cluster.listen.url,
+        "initial_advertise_peer_urls": cluster.members[cluster.name].url,
+        "initial_cluster": ",".join(f"{name}={address.url}" for name, address in cluster.members.items()),
+    }
+
+
+def url(address: Address) -> str:
+    """Its API as JSON over HTTP."""
+    return address.url
+
+
+# Healthy: its cluster has a leader. So all members have to start at the same time.
+KIND = Kind("etcd", prepare, partial(http_ok, path="/health"), url, 2379, recipe, join, 2380, counts=True)
+
+
+def _words(settings: Env, client: str, data: str) -> list[str]:
+    told = {name.lower(): value for name, value in settings.items()}
+    place = {"listen_client_urls": client, "advertise_client_urls": client, "data_dir": data}
+    return [f"--{name.replace('_', '-')}={_text(value)}" for name, value in {**DEFAULTS, **told, **place}.items()]
+
+
+def _text(value: Scalar) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
