@@ -250,8 +250,19 @@ async def _facts(setting: Setting) -> dict[str, str]:
 
 
 async def _snapshot(this: Pass, running: Running) -> tuple[Rows, list[str]]:
-    """Scrape every member that counts, at a phase's edge: exact counts for the phase, whatever Prometheus caught."""
-    return await snapshot(_urls(running), at_s=this.now_s())
+    """Scrape every member that counts, at a phase's edge: exact counts for the phase, whatever Prometheus caught.
+
+    Nobody asks those that a fault keeps down: that they are silent is no news.
+    """
+    down = await _kept_down(this, running)
+    return await snapshot({name: url for name, url in _urls(running).items() if name not in down}, at_s=this.now_s())
+
+
+async def _kept_down(this: Pass, running: Running) -> set[str]:
+    """Members that are gone or paused while a fault is at them."""
+    in_force = [injection.resolved for injection in this.injections if injection.removed_s is None]
+    hit = {target for fault in in_force for target in fault.targets if not isinstance(target, Link)}
+    return {member.name for member in hit if await running.process(member).state() != "running"}
 
 
 def _keep(this: Pass, scraped: tuple[Rows, list[str]], phase: Phase, edge: str) -> None:
