@@ -16,10 +16,12 @@ from prometheus_client import CollectorRegistry
 
 from lab.model import Backing, Scenario, Variant
 from lab.model import Service as Member
+from lab.observe.snapshots import snapshot
 from lab.optional import links_of, members_of
 from lab.proxy.metrics import Metrics
 from lab.runtime import backing
-from lab.runtime.base import Address
+from lab.runtime.base import Address, Stack
+from lab.runtime.local import LocalRuntime
 from lab.runtime.ports import free_port
 from lab.runtime.ready import http_ok, wait_ready
 from lab.runtime.supervisor import Supervisor
@@ -50,7 +52,19 @@ async def of_scenario(scenario: Scenario) -> set[str]:
         for member in members_of(scenario, variant):
             if isinstance(member, Member):
                 found |= await of_service(scenario, member, variant)
-    return found
+    servers = {member.kind for member in scenario.members if isinstance(member, Backing) and backing.counts(member)}
+    return found.union(*[await of_server(Backing(kind)) for kind in servers])
+
+
+async def of_server(server: Backing) -> set[str]:
+    """What a server exports that runs alone."""
+    with TemporaryDirectory() as folder:
+        async with Supervisor.open(Path(folder) / "run", f"names-{server.kind}") as supervisor:
+            running = await LocalRuntime(supervisor, Tools()).start(Stack([server], []), Path(folder))
+            rows, notes = await snapshot({server.name: running.address(server).url}, at_s=0.0)
+            await running.stop()
+    assert not notes, notes
+    return {row["metric"] for row in rows}
 
 
 async def of_service(scenario: Scenario, member: Member, variant: Variant) -> set[str]:

@@ -1,4 +1,4 @@
-"""Both Raft experiments, shortened: whoever leads is hit, and the checkers see what they must."""
+"""The Raft experiments, shortened: whoever leads is hit, and the checkers see what they must."""
 
 from __future__ import annotations
 
@@ -37,6 +37,7 @@ def test_raft_leader_kill(tmp_path: Path) -> None:
         assert str(receipt.read_back["resolved"]).startswith("raft-")
         assert receipt.fault.target == "leader"
         assert episode.deaths == []
+        assert not any("gave no metrics" in note for note in episode.notes), "a fault keeps it down, as everybody knows"
     assert len(run.record.episodes) == 3
     for check in ["linearizable", *UNBROKEN]:
         assert set(verdicts(run, check).values()) == {"PASS"}, check
@@ -58,3 +59,18 @@ def test_raft_partition(tmp_path: Path) -> None:
     assert stale.anomalies[0].operations
     for check in UNBROKEN:
         assert set(verdicts(run, check).values()) == {"PASS"}, check
+
+
+def test_raft_against_etcd(tmp_path: Path) -> None:
+    """The same fault hits the leader of whichever cluster a variant has, and both stay linearizable."""
+    run = short_run(tmp_path, "raft-against-etcd", 0.3)
+    hit = {}
+    for episode in run.record.episodes:
+        (receipt,) = episode.receipts
+        assert receipt.dose.in_force, receipt.dose
+        assert episode.deaths == []
+        hit[episode.variant] = str(receipt.read_back["resolved"]).partition("-")[0]
+    assert hit == {"patient": "raft", "ours": "raft", "etcd": "etcd"}
+    assert verdicts(run, "linearizable") == {"patient": "PASS", "ours": "PASS", "etcd": "PASS"}
+    counted = {row["service"] for row in run.snapshots if row["variant"] == "etcd"}
+    assert counted == {"client", "etcd-1", "etcd-2", "etcd-3"}

@@ -22,6 +22,7 @@ from lab.runtime.local import LocalRuntime
 from lab.runtime.ready import http_ok
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
+from targets.kv_client import etcd
 
 pytestmark = pytest.mark.e2e
 
@@ -324,11 +325,24 @@ async def test_etcd_is_a_cluster_that_outlives_a_member(tmp_path):
 
 
 async def test_etcd_may_stand_alone(tmp_path):
-    """One server without peers is a cluster of its own, and a setting it does not know is told in its words."""
-    server = Backing("etcd")
-    async with started(tmp_path, server) as running:
+    """One server without peers is a cluster of its own; the client's words reach it; a wrong setting ends its start."""
+    server, client = Backing("etcd", "etcd-1"), Service("client", module="kv_client")
+    async with started(tmp_path, server, client, links=[Link(client, server)]) as running:
         await ask_etcd(running.address(server), "put", key="a2V5", value="b25l")
-    with pytest.raises(StartError, match=r"(?s)etcd ended before.*flag provided but not defined: -no-such"):
+        again = etcd.transaction("key", "two", "a mark", etcd.expected("key", "one"))
+        first, second = [await ask_etcd(running.address(server), "txn", **again) for _ in range(2)]
+        assert first["succeeded"]
+        assert "kvs" in second["responses"][0]["response_range"], "a second try finds the mark of the first"
+        here = f"{running.address(client).url}/kv/key"
+        async with aiohttp.ClientSession() as session:
+            for expect, swapped in (("one", False), ("two", True)):
+                async with session.post(f"{here}/cas", json={"expect": expect, "value": "three"}) as response:
+                    assert (await response.json())["swapped"] is swapped
+            async with session.put(here, json={"value": "four"}) as response:
+                assert response.status == 200
+            async with session.get(here) as response:
+                assert (await response.json())["value"] == "four"
+    with pytest.raises(StartError, match=r"(?s)etcd ended before it was ready \(exit code 2\).*etcd \[flags\]"):
         async with started(tmp_path, Backing("etcd", settings={"no_such": 1})):
             pass
 

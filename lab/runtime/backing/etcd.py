@@ -24,7 +24,7 @@ async def prepare(ground: Ground) -> Command:
 
 def recipe(settings: Env) -> Recipe:
     """The same words after the program's name."""
-    return Recipe(["etcd", *_words(settings, "http://0.0.0.0:2379", "/etcd-data/data")])
+    return Recipe(["etcd", *_words(settings, "http://0.0.0.0:2379", "/tmp/etcd")])
 
 
 def join(cluster: Cluster) -> Env:

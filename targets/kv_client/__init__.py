@@ -1,0 +1,1 @@
+"""A client that asks our own Raft and etcd the same, so that they can be held against each other."""
