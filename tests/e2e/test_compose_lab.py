@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+from contextlib import ExitStack
 
 import psutil
 import pytest
@@ -17,11 +18,12 @@ from runtimes import found
 from lab.model import Service
 from lab.places import ROOT
 from lab.record import read_run
-from lab.runtime.compose import dotenv, names
+from lab.runtime.compose import dotenv, names, shared
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import find
 from lab.runtime.ports import free_port
+from lab.runtime.toxiproxy import FaultProxy
 
 pytestmark = pytest.mark.e2e
 RUN = ("run", "circuit-breaker", "--runtime", "compose", "--json")
@@ -182,3 +184,27 @@ def test_the_doctor_names_each_image_that_is_missing(tmp_path, monkeypatch):
     assert not images["ok"]
     assert images["found"].endswith("are missing: chaos-lab/nobody-made-it:1")
     assert "`make images`" in images["remedy"]
+
+
+def test_a_server_that_takes_no_more_connections_holds_nobody_up_for_long():
+    """Toxiproxy answers nobody while it stops a proxy that is connecting; the end of a run waits for it."""
+
+    async def connect_and_close(engine):
+        base = (await find(ROOT, [], [], engine)).base
+        place, _ = await shared.ensure(engine, ROOT, base)
+        network = await engine.call("GET", f"/networks/{base['networks']['lab']['name']}")
+        gateway, run, port = network["IPAM"]["Config"][0]["Gateway"], f"full-{os.getpid()}", place.link_ports[0]
+        proxy = FaultProxy(place.proxy)
+        with ExitStack() as open_sockets:
+            full = open_sockets.enter_context(socket.create_server((gateway, 0), backlog=0))
+            open_sockets.enter_context(socket.create_connection(full.getsockname()))  # it takes no other now
+            await proxy.create(names.proxy(run, "a->b"), "{}:{}".format(*full.getsockname()), f"0.0.0.0:{port}")
+            open_sockets.enter_context(socket.create_connection((place.link_host, port)))
+            await asyncio.sleep(0.1)
+            closed = await shared.close_links(proxy, run)
+        left = [name for name in await proxy.names() if run in name]
+        proxy.close()
+        return closed, left
+
+    closed, left = ask(connect_and_close)
+    assert (len(closed), left) == (1, [])

@@ -48,12 +48,12 @@ async def heal_containers(dead: Iterable[str]) -> list[str]:
         containers = await engine.containers(names.LABEL_RUN)
         gone = {*dead, *(_run(each) for each in containers if is_dead(each["Labels"].get(names.LABEL_OWNER, "")))}
         said = []
+        for each in await engine.containers("com.docker.compose.service=toxiproxy") if gone else []:
+            said += await _unlink(each, engine.where.host, sorted(gone))
         for each in containers:
             if _run(each) in gone:
                 await engine.remove(each["Id"])
                 said.append(f"run {_run(each)}: removed container {each['Names'][0].lstrip('/')}")
-        for each in await engine.containers("com.docker.compose.service=toxiproxy") if gone else []:
-            said += await _unlink(each, engine.where.host, sorted(gone))
         for each in await engine.containers("com.docker.compose.service=prometheus") if gone else []:
             said += _forget(each, sorted(gone))
         return said

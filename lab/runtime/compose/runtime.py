@@ -163,10 +163,13 @@ class ComposeRunning:
         return [death for seat in self._seats.values() for death in seat.deaths()]
 
     async def stop(self) -> None:
-        """Stop the services, then what they stand on; remove every container of the stack and its proxies."""
+        """Remove the proxies, stop the services, then what they stand on; remove every container of the stack."""
         if self._stopped:
             return
         self._stopped = True
+        with suppress(ProxyError):  # it is gone, and they with it
+            await shared.close_links(self._proxy, self._supervisor.run_id)
+        self._proxy.close()
         services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
         servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
         for group in (services, servers):
@@ -174,9 +177,6 @@ class ComposeRunning:
         left = await self._engine.containers(f"com.docker.compose.project={self._project}")
         await asyncio.gather(*(self._engine.remove(each["Id"]) for each in left))
         await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
-        with suppress(ProxyError):  # it is gone, and they with it
-            await shared.close_links(self._proxy, self._supervisor.run_id)
-        self._proxy.close()
 
     async def _up(self, file: Path, members: Sequence[Member]) -> None:
         """Have Compose create and start the containers of some members, and wait until all are ready."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from lab.errors import LabError, StartError
+from lab.errors import LabError, ProxyError, StartError
 from lab.model import Link
 from lab.runtime.base import Address
 from lab.runtime.compose import cli, names
@@ -25,6 +25,7 @@ READY = {"toxiproxy": (8474, "/version"), "prometheus": (9090, "/-/ready"), "gra
 TARGETS = "/etc/prometheus/targets"  # where Prometheus looks for what it is to scrape
 NEAR_PORTS = range(20_000, 21_000)  # inside the container, where nobody else listens
 PATIENCE_S = 60.0
+CLOSING_S = 12.0
 LOOK_EVERY_S = 0.05
 NEAR_S = 0.3
 
@@ -98,11 +99,22 @@ async def open_links(
 
 
 async def close_links(proxy: FaultProxy, run: str) -> list[str]:
-    """Remove every proxy of a run; gives their names."""
-    ours = [name for name in await proxy.names() if name.startswith(names.proxy(run, ""))]
-    for name in ours:
-        await proxy.remove(name)
-    return ours
+    """Remove every proxy of a run; gives their names. Raises ProxyError where Toxiproxy is stuck for `CLOSING_S`.
+
+    While it is connecting to an upstream that does not answer it answers nobody; better while the upstream is there.
+    """
+    deadline = time.monotonic() + CLOSING_S
+    removed: list[str] = []
+    while True:
+        try:
+            for name in await proxy.names():
+                if name.startswith(names.proxy(run, "")):
+                    removed.append(name)
+                    await proxy.remove(name)
+            return list(dict.fromkeys(removed))
+        except ProxyError:
+            if time.monotonic() > deadline:
+                raise
 
 
 class _Taken(LabError):
