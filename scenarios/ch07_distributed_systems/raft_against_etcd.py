@@ -94,8 +94,8 @@ scenario = Scenario(
         # vote costs another time-out. It takes two that run out within 25 ms: one election in ten.
         Claim("etcd has a leader again", "etcd", "killed", write_gap_s, at_most=3),
         Claim("so has ours", "ours", "killed", write_gap_s, at_most=3),
-        # Chance alone makes a factor of two of it, and of four with a split vote: TRIALS=5 gives the medians.
-        Claim("ours is no slower at it than etcd", "ours", "killed", write_gap_s, at_most=3, of="etcd"),
+        # Two that draw alike differ by a factor of two in one run of twenty, of three in one of a hundred: TRIALS=5.
+        Claim("chance apart, ours is as quick at it as etcd", "ours", "killed", write_gap_s, at_most=3, of="etcd"),
         # All wait, none fails: the gap is shorter than the client's 5 s. One in a hundred may meet a busy machine.
         Claim("clients of etcd wait it out", "etcd", "killed", metrics.success_ratio(), at_least=0.99),
         Claim("so do those of ours", "ours", "killed", metrics.success_ratio(), at_least=0.99),

@@ -12,7 +12,7 @@ from lab.runtime.seat import Command
 
 # Durable as in production: each entry is in the log on disk before it counts, as it is by default. Alone it still wants
 # an address for others, which nobody will call: a port that the system chooses.
-DEFAULTS: Env = {"logger": "zap", "log_level": "warn", "listen_peer_urls": "http://127.0.0.1:0"}
+DEFAULTS: Env = {"logger": "zap", "listen_peer_urls": "http://127.0.0.1:0"}
 
 
 async def prepare(ground: Ground) -> Command:
