@@ -139,6 +139,14 @@ def test_a_state_panel_names_its_states(view_of: ViewOf) -> None:
     assert "between it's shut and open" in drawn.chart.alt_text
 
 
+def test_a_line_has_a_gap_where_samples_are_missing() -> None:
+    """Whoever was killed while it led does not seem to lead until it is back, nor does a count seem to grow."""
+    seen = [(1.0, 0.0), (2.0, 1.0), (3.0, 1.0), (9.0, 0.0), (10.1, 0.0), (11.0, 0.0)]
+    assert panels.with_gaps(seen) == [*seen[:3], (4.0, None), *seen[3:]]
+    assert panels.with_gaps(seen[:1]) == seen[:1]
+    assert panels.with_gaps(()) == []
+
+
 def test_a_panel_without_samples_in_one_variant_says_so(drawn_of: DrawnOf) -> None:
     """An empty chart beside a full one is labelled, not left to be wondered about."""
     drawn = drawn_of("pass")

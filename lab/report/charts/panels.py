@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
+from statistics import median
 from typing import Literal
 
 import altair as alt
@@ -17,6 +18,7 @@ from lab.report.view import View
 
 HEIGHT = 120
 MAX_SERIES = len(SERIES)
+GAP = 1.6  # of the usual time between samples: one scrape is missing
 Samples = Mapping[str, Sequence[tuple[float, float]]]  # series -> (at_s, value)
 
 
@@ -36,7 +38,7 @@ def _chart(
     y = alt.Y("v:Q", scale=scale, axis=_axis(panel))
     marks: list[alt.Chart] = []
     for k, name in enumerate(names):
-        rows = [{"s": at_s, "v": value} for at_s, value in samples.get(name, ())]
+        rows = [{"s": at_s, "v": value} for at_s, value in with_gaps(samples.get(name, ()))]
         if rows:
             step: Literal["step-after", "linear"] = "step-after" if panel.values else "linear"
             mark = alt.Chart(data(rows)).mark_line(
@@ -55,6 +57,17 @@ def _chart(
         definition=framed(view, variant, marks, _tips(panel, samples, names, view.end_s)),
         height=HEIGHT,
     )
+
+
+def with_gaps(samples: Sequence[tuple[float, float]]) -> list[tuple[float, float | None]]:
+    """The samples, with a None where some are missing: a line must not go on through the time in which one is down."""
+    usual_s = median(b - a for (a, _), (b, _) in pairwise(samples)) if len(samples) > 1 else 0.0
+    found: list[tuple[float, float | None]] = []
+    for at_s, value in samples:
+        if found and at_s - found[-1][0] > GAP * usual_s:
+            found.append((found[-1][0] + usual_s, None))
+        found.append((at_s, value))
+    return found
 
 
 def _axis(panel: PanelSpec) -> alt.Axis:
