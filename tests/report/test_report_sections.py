@@ -83,6 +83,17 @@ def test_attempts_are_shown_of_links_that_can_have_them(view_of: ViewOf) -> None
         assert {row.name.rpartition(" ")[2] for row in data.rows if row.name.startswith("Attempts")} == attempts
 
 
+def test_a_variant_without_a_link_has_no_attempts_on_it(view_of: ViewOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where one variant has no such caller, there is a dash and not a zero."""
+    view = view_of("pass")
+    fewer = [row for row in view.run.snapshots if row["variant"] == "on"]
+    monkeypatch.setitem(view.run.__dict__, "snapshots", fewer)
+    data = recovery.build(view)
+    assert data is not None
+    (row,) = [row for row in data.rows if row.name.startswith("Attempts")]
+    assert [cell.text for cell in row.cells] == ["–", "0.0630"]
+
+
 def test_recovery_over_trials_is_a_median_with_its_range(view_of: ViewOf) -> None:
     """Several trials give the middle and both ends."""
     data = recovery.build(view_of("quick trials"))

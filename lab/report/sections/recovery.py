@@ -76,19 +76,22 @@ def _called(view: View) -> list[LinkSpec]:
     Servers that call each other do so of their own accord too.
     """
     ends = {(link.caller, link.callee) for link in view.spec.links}
-    counted = {
-        (row["service"], json.loads(row["labels"]).get("peer"))
+    counted = {name for variant in view.variants for name in _counted(view, variant)}
+    return [link for link in view.spec.links if link.name in counted and (link.callee, link.caller) not in ends]
+
+
+def _counted(view: View, variant: str) -> set[str]:
+    """Names of the links whose requests are counted in a variant: not every variant has all of them."""
+    return {
+        f"{row['service']}->{json.loads(row['labels']).get('peer')}"
         for row in view.run.snapshots
-        if row["metric"] == CLIENT_ACTIVE
+        if row["variant"] == variant and row["metric"] == CLIENT_ACTIVE
     }
-    return [
-        link
-        for link in view.spec.links
-        if (link.caller, link.callee) in counted and (link.callee, link.caller) not in ends
-    ]
 
 
 def _cell(view: View, spec: MetricSpec, variant: str, phase: str) -> Cell:
+    if "link" in spec.args and spec.args["link"] not in _counted(view, variant):
+        return Cell("–", "no such calls")
     taken = [view.measure(spec, variant, phase, trial) for trial in range(1, view.record.trials + 1)]
     known = [m.value for m in taken if m.value is not None]
     if not known:
