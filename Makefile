@@ -81,6 +81,10 @@ images: setup ## The images for containers, pulled and built [CA_BUNDLE=]
 images-debian: setup ## The same without a registry, from Debian packages
 	@$(if $(CA_BUNDLE),CA_BUNDLE=$(CA_BUNDLE)) $(LAB) images --debian $(SERVICES)
 
+.PHONY: stack
+stack: setup ## The file for `docker stack deploy` [PROFILES="exchange raft" PORTS=host]
+	@$(LAB) stack $(foreach profile,$(PROFILES),--profile $(profile)) $(if $(PORTS),--ports $(PORTS))
+
 .PHONY: test
 test: setup-dev ## The whole test suite, with coverage
 	@$(PY) -m coverage erase

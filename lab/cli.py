@@ -78,7 +78,7 @@ def main() -> None:
 )
 @click.option(
     "--runtime",
-    type=click.Choice(["local", "compose"]),
+    type=click.Choice(["local", "compose", "swarm"]),
     default=None,
     envvar="LAB_RUNTIME",
     help="Where the services run; by itself in containers where an engine and the images are there.",
@@ -313,6 +313,24 @@ def images(services: tuple[str, ...], debian: bool) -> None:
     from lab.places import ROOT
 
     containers.images(ROOT, debian, services)
+
+
+@main.command(short_help="Write the file that docker stack deploy takes.")
+@click.option("--profile", "profiles", multiple=True, metavar="NAME", help="A family of services, beside the shared.")
+@click.option(
+    "--ports",
+    type=click.Choice(["none", "host"]),
+    default="none",
+    help="host: publish them on every address of the node, which is all that a Swarm can.  [default: none]",
+)
+def stack(profiles: tuple[str, ...], ports: str) -> None:
+    """Write .lab/stack.yml from docker-compose.yml, for a Swarm."""
+    import asyncio
+
+    from lab.places import ROOT
+    from lab.stack import write
+
+    click.echo(asyncio.run(write(ROOT, profiles, ports == "host")))
 
 
 def open_run(text: str, reports: Path) -> Run:

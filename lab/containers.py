@@ -23,6 +23,11 @@ async def up(root: Path) -> list[str]:
     """
     engine = Engine(endpoint())
     try:
+        if not engine.where.is_here:
+            raise LabError(
+                f"the engine at {engine.where.url} does not see the folders here that Prometheus and Grafana read: "
+                "type `make up` on that machine; experiments need it not, they bring what they need"
+            )
         base = (await found.find(root, [], [], engine)).base
         services = [name for name in TITLES if name in base["services"] and not base["services"][name].get("profiles")]
         place, started = await shared.ensure(engine, root, base, services, pull="missing")
@@ -31,6 +36,7 @@ async def up(root: Path) -> list[str]:
             f"{'' if name in started else '  (was up already)'}"
             for name in services
         ]
+        assert place.targets  # Prometheus is among them
         home = place.targets.parents[2]  # of .lab/compose/targets
         other = [f"They were started in {home}, and show its dashboards and rules; runs of all folders share them."]
         return lines if home == root else [*lines, *other]

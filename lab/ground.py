@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from lab.errors import MissingPart
-from lab.model import Backing, Scenario
+from lab import faults
+from lab.errors import LabError, MissingPart
+from lab.faults.at import At
+from lab.model import Backing, Fault, Scenario
 from lab.observe.panels import Watched
 from lab.observe.prometheus import Prometheus, Watch
 from lab.observe.shared_prometheus import SharedPrometheus
@@ -24,12 +26,14 @@ from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, Found, NoEngine, find
 from lab.runtime.compose.heal import heal_containers
 from lab.runtime.compose.runtime import ComposeRuntime
+from lab.runtime.compose.swarm import SwarmRuntime, node
 from lab.runtime.heal import dead_runs, heal
 from lab.runtime.local import LocalRuntime, parts_of
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
-RuntimeName = Literal["local", "compose"]
+RuntimeName = Literal["local", "compose", "swarm"]
+STARTS_AGAIN = ("kill", "restart")  # faults
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Choice:
     @property
     def text(self) -> str:
         """As the plan says it."""
-        where = "in containers" if self.name == "compose" else "as local processes"
+        where = {"local": "as local processes", "compose": "in containers", "swarm": "in a Swarm"}[self.name]
         return f"services run {where} ({self.why})"
 
 
@@ -61,6 +65,8 @@ async def choose(asked: str | None, scenario: Scenario) -> Choice:
     why = f"{'LAB_RUNTIME' if os.environ.get('LAB_RUNTIME') == asked else '--runtime'} asks for it"
     if asked == "compose":
         return await _in_containers(scenario, why)
+    if asked == "swarm":
+        return await _in_swarm(scenario, why)
     if asked is None:
         try:
             return await _in_containers(scenario, "a Docker engine answers and the images are there")
@@ -72,6 +78,9 @@ async def choose(asked: str | None, scenario: Scenario) -> Choice:
 async def _in_containers(scenario: Scenario, why: str) -> Choice:
     spared = optional(scenario)
     engine = Engine(endpoint())
+    if not engine.where.is_here:
+        Tools(HOME).need("prometheus")
+        why += f"; on the engine at {engine.where.url}, whose ports are reached at {engine.where.host}"
     try:
         needed = [member for member in scenario.members if member not in spared]
         found = await find(ROOT, needed, spared, engine, beside=["profiler"] if scenario.profile else [])
@@ -80,6 +89,22 @@ async def _in_containers(scenario: Scenario, why: str) -> Choice:
     missing = [server for server in spared if names.service_of(server) not in found.images]
     notes = [_left_out(server, f"there is no image for it: {HELP}.") for server in missing]
     return Choice("compose", why, without(scenario, missing) if missing else scenario, notes, found)
+
+
+async def _in_swarm(scenario: Scenario, why: str) -> Choice:
+    for fault in (fault for phase in scenario.phases for fault in phase.faults):
+        actual: Fault = fault.make(fault.candidates[0]) if isinstance(fault, At) else fault
+        if faults.spec(actual).kind in STARTS_AGAIN:
+            raise LabError(
+                f"{fault.text}: in place of a task that ended a Swarm puts another, with another address and without "
+                "its data; use RUNTIME=compose or RUNTIME=local"
+            )
+    engine = Engine(endpoint())
+    try:
+        await node(engine)
+    finally:
+        await engine.close()
+    return replace(await _in_containers(scenario, why), name="swarm")
 
 
 def _as_processes(scenario: Scenario, why: str) -> Choice:
@@ -107,7 +132,8 @@ async def open_runtime(choice: Choice, supervisor: Supervisor, stack: AsyncExitS
     if choice.found is None:
         runtime = LocalRuntime(supervisor, Tools(HOME))
     else:
-        runtime = await ComposeRuntime.open(supervisor, choice.found)
+        kind = SwarmRuntime if choice.name == "swarm" else ComposeRuntime
+        runtime = await kind.open(supervisor, choice.found)
     stack.push_async_callback(runtime.close)
     return runtime
 
@@ -117,13 +143,14 @@ async def open_prometheus(
 ) -> Watched:
     """The Prometheus beside the runtime's services, to be stopped with `stack`: one of the run's own, or the shared."""
     prometheus: Watched
-    if isinstance(runtime, LocalRuntime):
+    shared = runtime.shared if isinstance(runtime, ComposeRuntime) else None
+    if shared and shared.prometheus and shared.targets:
+        place = partial(_in_network, watch.labels["run"])
+        prometheus = SharedPrometheus(shared.prometheus, shared.targets, watch, place)
+    else:
+        assert isinstance(runtime, LocalRuntime | ComposeRuntime)
         program = runtime.tools.need("prometheus")["prometheus"]  # its own, so that its versions name this one too
         prometheus = await Prometheus.start(supervisor.spawn, program, supervisor.scratch / "prometheus", logs, watch)
-    else:
-        assert isinstance(runtime, ComposeRuntime)
-        place = partial(_in_network, watch.labels["run"])
-        prometheus = SharedPrometheus(runtime.shared.prometheus, runtime.shared.targets, watch, place)
     stack.push_async_callback(prometheus.stop)
     return prometheus
 

@@ -18,9 +18,12 @@ from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import Found, NoEngine, find
 from lab.runtime.compose.runtime import ComposeRuntime
+from lab.runtime.compose.swarm import SwarmRuntime
 from lab.runtime.local import LocalRuntime
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
+
+IN_CONTAINERS = {"compose": ComposeRuntime, "swarm": SwarmRuntime}
 
 
 async def found(members: Sequence[Member] = ()) -> Found:
@@ -38,9 +41,11 @@ async def found(members: Sequence[Member] = ()) -> Found:
 async def runtime_in(folder: Path, kind: str, members: Sequence[Member]) -> AsyncIterator[Runtime]:
     """A runtime whose state is below a folder; at its end no process of it may be left."""
     run = f"{kind}-{os.getpid()}-{time.monotonic_ns()}"
-    there = await found(members) if kind == "compose" else None
+    there = await found(members) if kind in IN_CONTAINERS else None
     async with Supervisor.open(folder / run, run) as supervisor:
-        runtime: Runtime = await ComposeRuntime.open(supervisor, there) if there else LocalRuntime(supervisor, Tools())
+        runtime: Runtime = (
+            await IN_CONTAINERS[kind].open(supervisor, there) if there else LocalRuntime(supervisor, Tools())
+        )
         yield runtime
         await runtime.close()
     assert leash.survivors(run, folder / run) == []

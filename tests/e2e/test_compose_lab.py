@@ -208,3 +208,24 @@ def test_a_server_that_takes_no_more_connections_holds_nobody_up_for_long():
 
     closed, left = ask(connect_and_close)
     assert (len(closed), left) == (1, [])
+
+
+def test_an_engine_elsewhere(own, tmp_path):
+    """Ports are at its address and nowhere else; a run brings its own Prometheus, and knows how that clock stands."""
+    elsewhere = {**own, "LAB_ENGINE_ADDRESS": "127.0.0.2"}
+    before = listening()
+    running = start(*RUN, "--scale", "0.1", "--reports", tmp_path, env=elsewhere)
+    until(lambda: len(of_runs(tmp_path)) == 2)
+    assert {at.ip for at in listening() - before} == {"127.0.0.2"}
+    done = running.finish()
+    assert done.code in (0, 1, 2), done.err
+    (folder,) = (path for path in tmp_path.glob("circuit-breaker/2*") if path.is_dir())
+    run = read_run(folder)
+    assert "whose ports are reached at 127.0.0.2" in run.record.runtime_why
+    assert [receipt.dose.in_force for each in run.record.episodes for receipt in each.receipts] == [True, True]
+    assert run.table("series").num_rows > 50
+    assert "ms against this machine's, within" in run.record.versions["clock of the Docker engine"]
+    assert "Prometheus" in run.record.versions
+    refused = lab("up", env=elsewhere)
+    assert refused.code == 3
+    assert "does not see the folders here that Prometheus and Grafana read" in refused.err

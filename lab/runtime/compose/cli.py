@@ -7,7 +7,7 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +41,7 @@ async def config(root: Path) -> dict[str, Any]:
         raise ComposeError(f"`docker compose config` gave no JSON, but {said[:80]!r}") from error
 
 
-async def run(root: Path, *words: str, within_s: float = PATIENCE_S) -> str:
+async def run(root: Path, *words: str, within_s: float = PATIENCE_S, env: Mapping[str, str] | None = None) -> str:
     """Run `docker compose WORDS` in a folder, for targets as they are there now; gives what it prints.
 
     Raises ComposeError with its last words.
@@ -52,7 +52,7 @@ async def run(root: Path, *words: str, within_s: float = PATIENCE_S) -> str:
         process = await asyncio.create_subprocess_exec(
             *argv(*words),
             cwd=root,
-            env=environment(root),
+            env={**environment(root), **(env or {})},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

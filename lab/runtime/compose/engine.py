@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 import aiohttp
@@ -14,8 +16,9 @@ from lab.runtime.compose.endpoint import Endpoint
 
 CALL_S = 30.0
 PING_S = 1.0
+CLOCK_READINGS = 5
 FRAME_BYTES = 8  # before each piece of a log: which stream, three times nothing, how long
-GONE, ALREADY = 404, 304
+GONE, ALREADY, NO_SWARM = 404, 304, 503
 
 
 class EngineError(LabError):
@@ -44,6 +47,20 @@ class Engine:
         """Its own version."""
         return str((await self.call("GET", "/version"))["Version"])
 
+    async def clock(self) -> tuple[float, float]:
+        """How many seconds its wall clock is ahead of this machine's, and within how many that is known.
+
+        It was read between question and answer, so that half the shortest time between them is the error at most.
+        """
+        readings = []
+        for _ in range(CLOCK_READINGS):
+            asked_s = time.time()
+            theirs = datetime.fromisoformat((await self.call("GET", "/info"))["SystemTime"])
+            within_s = (time.time() - asked_s) / 2
+            readings.append((within_s, theirs.timestamp() - asked_s - within_s))
+        within_s, ahead_s = min(readings)
+        return ahead_s, within_s
+
     async def containers(self, *labels: str) -> list[dict[str, Any]]:
         """All containers with these labels (`name` or `name=value`), those that have ended too."""
         filters = json.dumps({"label": list(labels)})
@@ -65,6 +82,28 @@ class Engine:
     async def has_images(self, label: str) -> bool:
         """Whether there is any image with this label."""
         return bool(await self.call("GET", "/images/json", {"filters": json.dumps({"label": [label]})}))
+
+    async def network(self, name: str) -> dict[str, Any] | None:
+        """What is known of a network, and who is on it here; None where there is none."""
+        try:
+            return dict(await self.call("GET", f"/networks/{name}"))
+        except EngineError as error:
+            if error.status == GONE:
+                return None
+            raise
+
+    async def remove_services(self, label: str) -> list[str]:
+        """Remove the Swarm's services with this label; gives their names. No such service is no error, nor no Swarm."""
+        try:
+            found = await self.call("GET", "/services", {"filters": json.dumps({"label": [label]})})
+        except EngineError as error:
+            if error.status == NO_SWARM:
+                return []
+            raise
+        for each in found:
+            with suppress(EngineError):  # somebody else was quicker
+                await self.call("DELETE", f"/services/{each['ID']}")
+        return [str(each["Spec"]["Name"]) for each in found]
 
     async def order(self, container: str, verb: str, **parameters: str) -> None:
         """`start`, `stop`, `kill`, `pause`, `unpause`; what is so already is no error."""
@@ -103,11 +142,16 @@ class Engine:
             await self._session.close()
 
     async def call(
-        self, method: str, path: str, parameters: Mapping[str, str] | None = None, within_s: float | None = CALL_S
+        self,
+        method: str,
+        path: str,
+        parameters: Mapping[str, str] | None = None,
+        within_s: float | None = CALL_S,
+        body: Any = None,
     ) -> Any:
         """One request; gives the answer's JSON, or None where there is none."""
         try:
-            async with self._request(method, path, within_s, parameters or {}) as response:
+            async with self._request(method, path, within_s, parameters or {}, body) as response:
                 await self._checked(response, method, path)
                 text = await response.text()
         except TimeoutError as error:
@@ -116,13 +160,15 @@ class Engine:
             raise EngineError(f"the Docker engine at {self.where.url} is not reached ({error})") from error
         return json.loads(text) if text.startswith(("{", "[")) else None
 
-    def _request(self, method: str, path: str, within_s: float | None, parameters: Mapping[str, str]) -> Any:
+    def _request(
+        self, method: str, path: str, within_s: float | None, parameters: Mapping[str, str], body: Any = None
+    ) -> Any:
         if self._session is None:
             socket = self.where.socket
             connector = aiohttp.UnixConnector(socket, limit=0) if socket else aiohttp.TCPConnector(limit=0)
             self._session = aiohttp.ClientSession(self.where.base_url, connector=connector)
         timeout = aiohttp.ClientTimeout(total=within_s)
-        return self._session.request(method, path, params=parameters, timeout=timeout)
+        return self._session.request(method, path, params=parameters, timeout=timeout, json=body)
 
     async def _checked(self, response: aiohttp.ClientResponse, method: str, path: str) -> None:
         if response.status in (200, 201, 204):

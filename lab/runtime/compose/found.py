@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,8 +11,9 @@ from typing import Any
 from lab.errors import LabError
 from lab.model import Member, Service
 from lab.runtime.compose import cli, dotenv, names, sources
+from lab.runtime.compose.endpoint import Endpoint
 from lab.runtime.compose.engine import Engine
-from lab.runtime.compose.shared import NEEDED, READY
+from lab.runtime.compose.shared import READY, needed
 
 BUILD_S = 900.0
 HELP = "`make images`, or without a registry `make images-debian`"
@@ -45,15 +46,17 @@ async def find(
         raise NoEngine(f"no Docker engine answers at {engine.where.url}: start Docker, or run without (RUNTIME=local)")
     members, spared = list(members), list(spared)
     version, compose, base = await asyncio.gather(engine.version(), cli.version(root), cli.config(root))
-    needed = _services(base, [*NEEDED, *beside, *map(names.service_of, members)])
-    services = [*needed, *(name for name in map(names.service_of, spared) if name in base["services"])]
+    wanted = _services(base, [*needed(engine.where), *beside, *map(names.service_of, members)])
+    services = [*wanted, *(name for name in map(names.service_of, spared) if name in base["services"])]
+    if not engine.where.is_here:
+        services = seen(base, services, wanted, engine.where)
     images = {name: str(base["services"][name]["image"]) for name in services}
     known = {name: await engine.image(image) for name, image in images.items()}
     ours = [names.service_of(member) for member in members if isinstance(member, Service)]
     if any(known[name] is None for name in ours) and await engine.has_images(names.LABEL_SOURCES):
         await build(root, ours[0])
         known |= {name: await engine.image(images[name]) for name in ours}
-    if missing := sorted({images[name] for name in needed if known[name] is None}):
+    if missing := sorted({images[name] for name in wanted if known[name] is None}):
         raise NoEngine(f"{_count(missing)} missing ({', '.join(missing)}): {HELP}")
     there = {name: str(image["Id"]) for name, image in known.items() if image}
     return Found(root, base, there, _versions(version, compose, {name: images[name] for name in there}))
@@ -87,6 +90,21 @@ def _services(base: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:
     if unknown := [name for name in wanted if name not in base["services"]]:
         raise NoEngine(f"docker-compose.yml has no service {', '.join(unknown)}; see docs/writing-a-target.md")
     return list(wanted)
+
+
+def seen(base: Mapping[str, Any], services: Iterable[str], wanted: Collection[str], where: Endpoint) -> list[str]:
+    """The services that need no file of this machine, which an engine elsewhere does not see.
+
+    Raises NoEngine where one that is wanted does.
+    """
+    mounts = {name: base["services"][name].get("volumes") or [] for name in services}
+    files = {name: [each["source"] for each in mounts[name] if each["type"] == "bind"] for name in mounts}
+    if unseen := [f"{name} is given {', '.join(files[name])}" for name in files if files[name] and name in wanted]:
+        raise NoEngine(
+            f"the engine at {where.url} does not see the files of this machine, and {'; '.join(unseen)}: "
+            "run the lab on that machine, or without containers (RUNTIME=local)"
+        )
+    return [name for name in files if not files[name]]
 
 
 def _versions(engine: str, compose: str, images: Mapping[str, str]) -> dict[str, str]:

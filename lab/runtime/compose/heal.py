@@ -47,7 +47,11 @@ async def heal_containers(dead: Iterable[str]) -> list[str]:
             return []
         containers = await engine.containers(names.LABEL_RUN)
         gone = {*dead, *(_run(each) for each in containers if is_dead(each["Labels"].get(names.LABEL_OWNER, "")))}
-        said = []
+        said = [
+            f"run {run}: removed service {name} from the Swarm"
+            for run in sorted(gone)
+            for name in await engine.remove_services(f"{names.LABEL_RUN}={run}")
+        ]
         for each in await engine.containers("com.docker.compose.service=toxiproxy") if gone else []:
             said += await _unlink(each, engine.where.host, sorted(gone))
         for each in containers:

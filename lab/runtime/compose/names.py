@@ -22,6 +22,11 @@ def project(run: str, stack: str) -> str:
     return f"chaos-lab-{_plain(run)}-{_plain(stack)}".replace(".", "-")
 
 
+def task(member: str) -> str:
+    """A member's service in a stack of a Swarm; the Swarm puts the project before it."""
+    return _plain(member)
+
+
 def proxy(run: str, link: str) -> str:
     """A link's proxy in the Toxiproxy that all runs share."""
     return f"{run}:{link}"

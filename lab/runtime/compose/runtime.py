@@ -8,6 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
+from typing import Self
 
 from lab.bench import LinkControl, ProcessControl
 from lab.errors import MissingPart, ProxyError, StartError
@@ -28,6 +29,7 @@ from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, http_ok
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.together import all_at_once, text
+from lab.runtime.tools import Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink
 
 TRIES = 3
@@ -39,37 +41,42 @@ class ComposeRuntime:
 
     name = "compose"
 
-    def __init__(self, supervisor: Supervisor, found: Found, engine: Engine, place: Shared, proxy: str) -> None:
+    def __init__(
+        self, supervisor: Supervisor, found: Found, engine: Engine, place: Shared, proxy: str, clock: str = ""
+    ) -> None:
         self.proxy = proxy
+        self._clock = {"clock of the Docker engine": clock} if clock else {}
         self.shared = place
+        self.tools = Tools()
         self._supervisor = supervisor
         self._found = found
         self._engine = engine
 
     @classmethod
-    async def open(cls, supervisor: Supervisor, found: Found) -> ComposeRuntime:
+    async def open(cls, supervisor: Supervisor, found: Found) -> Self:
         """Start what runs share, where it is not up. Raises StartError, with the owner of a port that is taken."""
         engine = Engine(endpoint())
         try:
-            place, _ = await shared.ensure(engine, found.root, found.base)
+            place, _ = await shared.ensure(engine, found.root, found.base, shared.needed(engine.where))
             server = FaultProxy(place.proxy)
             try:
                 version = await server.version()
             finally:
                 server.close()
+            clock = "" if engine.where.is_here else await _clock(engine)
         except BaseException:
             await engine.close()
             raise
-        return cls(supervisor, found, engine, place, f"Toxiproxy {version} (container)")
+        return cls(supervisor, found, engine, place, f"Toxiproxy {version} (container)", clock)
 
     def versions(self) -> Mapping[str, str]:
-        """Engine, Compose, the fault proxy and each image."""
-        return {"fault proxy": self.proxy, **self._found.versions}
+        """Engine, Compose, the fault proxy and each image; and whatever runs here beside them."""
+        return {"fault proxy": self.proxy, **self._clock, **self._found.versions, **self.tools.versions()}
 
     async def start(self, stack: Stack, logs: Path) -> ComposeRunning:
         """Start a stack fresh; should somebody take one of its ports meanwhile, again on others."""
         for tries_left in reversed(range(TRIES)):
-            running = ComposeRunning(stack, logs, self._supervisor, self._found, self._engine, self.shared)
+            running = self._running(stack, logs)
             try:
                 await running.start()
             except BaseException as error:
@@ -79,6 +86,9 @@ class ComposeRuntime:
                 raise
             return running
         raise AssertionError("the last try returns or raises")
+
+    def _running(self, stack: Stack, logs: Path) -> ComposeRunning:
+        return ComposeRunning(stack, logs, self._supervisor, self._found, self._engine, self.shared)
 
     async def close(self) -> None:
         """Toxiproxy and Prometheus stay up for the next run; only the connections end."""
@@ -100,6 +110,7 @@ class ComposeRunning:
         self._project = names.project(supervisor.run_id, stack.label)
         self._hosts = {member: names.host(supervisor.run_id, stack.label, member.name) for member in stack.members}
         self._addresses = {member: Address(engine.where.host, free_port()) for member in stack.members}
+        self._containers = dict(self._hosts)
         self._seats: dict[Member, ContainerSeat] = {}
         self._links: dict[Link, tuple[ProxiedLink, int]] = {}
         self._joined: Mapping[Backing, Env] = {}
@@ -174,12 +185,16 @@ class ComposeRunning:
         servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
         for group in (services, servers):
             await asyncio.gather(*(seat.stop(GRACE_S) for seat in group), return_exceptions=True)
-        left = await self._engine.containers(f"com.docker.compose.project={self._project}")
-        await asyncio.gather(*(self._engine.remove(each["Id"]) for each in left))
+        await self._remove()
         await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
 
     async def _up(self, file: Path, members: Sequence[Member]) -> None:
-        """Have Compose create and start the containers of some members, and wait until all are ready."""
+        """Create and start the containers of some members, and wait until all are ready."""
+        await self._create(file, members)
+        await all_at_once([self._attend(member) for member in members])
+
+    async def _create(self, file: Path, members: Sequence[Member]) -> None:
+        """Have Compose create and start their containers."""
         options = ("up", "--detach", "--no-deps", "--no-build", "--pull", "never", "--force-recreate")
         child = self._supervisor.spawn(
             "docker compose",
@@ -194,13 +209,17 @@ class ComposeRunning:
             said = child.tail()
             taken = "port is already allocated" in said or "address already in use" in said
             raise (PortTaken if taken else StartError)(cli.last_words(("up",), said))
-        await all_at_once([self._attend(member) for member in members])
+
+    async def _remove(self) -> None:
+        """Remove the containers of the stack, running or not."""
+        left = await self._engine.containers(f"com.docker.compose.project={self._project}")
+        await asyncio.gather(*(self._engine.remove(each["Id"]) for each in left))
 
     async def _attend(self, member: Member) -> None:
         address = self._addresses[member]
         ready = partial(backing.kind_of(member.kind).ready if isinstance(member, Backing) else http_ok, address)
         log = self._logs / f"{member.name}.log"
-        seat = ContainerSeat(member, address, self._hosts[member], ready, log, self._engine)
+        seat = ContainerSeat(member, address, self._containers[member], ready, log, self._engine)
         self._seats[member] = seat
         await seat.begin()
 
@@ -211,7 +230,7 @@ class ComposeRunning:
             service,
             self._hosts[member],
             self._found.images[service],
-            _listens(member),
+            listens(member),
             (address.host, address.port),
         )
         if isinstance(member, Service):
@@ -246,6 +265,11 @@ class ComposeRunning:
         return {names.LABEL_RUN: self._supervisor.run_id, names.LABEL_OWNER: owner()}
 
 
+async def _clock(engine: Engine) -> str:
+    ahead_s, within_s = await engine.clock()
+    return f"{ahead_s * 1000:+.1f} ms against this machine's, within {within_s * 1000:.1f} ms"
+
+
 def _recipe(server: Backing, settings: Env) -> backing.Recipe:
     make = backing.kind_of(server.kind).recipe
     if make is None:
@@ -257,7 +281,7 @@ def _port(link: Link) -> int:
     """Where a link's callee listens for that caller, inside its container."""
     if of_peers(link) and isinstance(link.callee, Backing):
         return _peer_address(link.callee).port
-    return _listens(link.callee)
+    return listens(link.callee)
 
 
 def _peer_address(server: Backing) -> Address:
@@ -265,6 +289,6 @@ def _peer_address(server: Backing) -> Address:
     return Address("0.0.0.0", backing.kind_of(server.kind).peer_port)
 
 
-def _listens(member: Member) -> int:
+def listens(member: Member) -> int:
     """Where a member listens inside its container."""
     return backing.kind_of(member.kind).port if isinstance(member, Backing) else names.TARGET_PORT

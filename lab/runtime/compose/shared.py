@@ -1,4 +1,9 @@
-"""What all runs in containers share: Toxiproxy and Prometheus, started once and left up until `make down`."""
+"""
+What all runs in containers share: Toxiproxy and Prometheus, started once and left up until `make down`.
+
+An engine on another machine has Toxiproxy alone: it does not see the folder that Prometheus reads, so that a run brings
+its own, here.
+"""
 
 from __future__ import annotations
 
@@ -15,6 +20,7 @@ from lab.errors import LabError, ProxyError, StartError
 from lab.model import Link
 from lab.runtime.base import Address
 from lab.runtime.compose import cli, names
+from lab.runtime.compose.endpoint import ADDRESS, Endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.taken import taken_ports
 from lab.runtime.ready import http_ok
@@ -32,13 +38,21 @@ NEAR_S = 0.3
 
 @dataclass(frozen=True)
 class Shared:
-    """Where the shared services answer on this machine, where links do, and the folder of what is scraped."""
+    """Where the shared services answer, where links do, and the folder of what is scraped.
+
+    `prometheus` and `targets` are None where each run has a Prometheus of its own.
+    """
 
     proxy: Address
-    prometheus: Address
+    prometheus: Address | None
     link_host: str
     link_ports: Sequence[int]
-    targets: Path
+    targets: Path | None
+
+
+def needed(where: Endpoint) -> Sequence[str]:
+    """The shared services that runs on an engine stand on."""
+    return NEEDED if where.is_here else NEEDED[:1]
 
 
 def address(base: Mapping[str, Any], service: str, host: str) -> Address:
@@ -52,25 +66,32 @@ async def ensure(
 ) -> tuple[Shared, list[str]]:
     """Start what is not up and wait until all answer; gives where, and what had to be started. Raises StartError."""
     (root / ".lab" / "compose" / "targets").mkdir(parents=True, exist_ok=True)
+    host, is_here = engine.where.host, engine.where.is_here
     missing = [name for name in services if name not in await _up(engine, base)]
     if missing:
-        if problem := taken_ports(base, missing):
+        if is_here and (problem := taken_ports(base, missing)):
             raise StartError(problem)
-        await cli.run(root, "up", "--detach", "--no-build", "--pull", pull, "--no-recreate", "--no-deps", *missing)
-    host = engine.where.host
+        options = ("--detach", "--no-build", "--pull", pull, "--no-recreate", "--no-deps")
+        await cli.run(root, "up", *options, *missing, env={"PUBLISH_AT": host})
     await asyncio.gather(*(_answer(address(base, name, host), name) for name in services))
     there = await _up(engine, base)
-    near = await _near(there["toxiproxy"])
+    near = await _near(there["toxiproxy"]) if is_here else ""
     place = Shared(
         proxy=address(base, "toxiproxy", host),
-        prometheus=address(base, "prometheus", host),
+        prometheus=address(base, "prometheus", host) if "prometheus" in services else None,
         link_host=near or host,
         link_ports=NEAR_PORTS if near else link_ports(base),
-        targets=next(Path(m["Source"]) for m in there["prometheus"]["Mounts"] if m["Destination"] == TARGETS),
+        targets=_watched(there["prometheus"]) if "prometheus" in services else None,
     )
-    if not place.targets.is_dir():
-        raise StartError(f"Prometheus is up for a lab in a folder that is gone ({place.targets}): `make down` first")
     return place, missing
+
+
+def _watched(prometheus: Mapping[str, Any]) -> Path:
+    """The folder here that it looks into for what it is to scrape."""
+    folder = next(Path(m["Source"]) for m in prometheus["Mounts"] if m["Destination"] == TARGETS)
+    if not folder.is_dir():
+        raise StartError(f"Prometheus is up for a lab in a folder that is gone ({folder}): `make down` first")
+    return folder
 
 
 def link_ports(base: Mapping[str, Any]) -> list[int]:
@@ -159,7 +180,10 @@ async def _answer(at: Address, name: str) -> None:
                 if await http_ok(at, READY[name][1]):
                     return
         if time.monotonic() > deadline:
-            raise StartError(f"{name} did not answer at {at} within {PATIENCE_S:g} s: `docker compose logs {name}`")
+            raise StartError(
+                f"{name} did not answer at {at} within {PATIENCE_S:g} s: `docker compose logs {name}`; "
+                f"where the engine is on another machine, {ADDRESS} must name an address of it (`make down` first)"
+            )
         await asyncio.sleep(LOOK_EVERY_S)
 
 
