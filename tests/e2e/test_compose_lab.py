@@ -15,6 +15,7 @@ import pytest
 from lab_runs import lab, start, until
 from runtimes import found
 
+from lab import containers
 from lab.model import Service
 from lab.places import ROOT
 from lab.record import read_run
@@ -43,7 +44,7 @@ def ask(look):
 
 
 @pytest.fixture(autouse=True)
-def containers():
+def engine_and_images():
     """Skips, with a plain line, where there is no engine or no image."""
     asyncio.run(found([Service("exchange"), Service("payments")]))
 
@@ -105,6 +106,14 @@ def test_ctrl_c_leaves_nothing(tmp_path):
     assert not there & {c["Id"] for c in runs}
 
 
+def copy_of_the_lab(folder):
+    """What Compose needs of another folder, there."""
+    for name in ("docker-compose.yml", "docker-compose.debian.yml", ".env"):
+        shutil.copy(ROOT / name, folder)
+    for name in ("docker", "targets"):
+        shutil.copytree(ROOT / name, folder / name)
+
+
 @pytest.fixture
 def own():
     """A lab of its own, at ports of its own, beside the one that may be up; it is taken down at the end."""
@@ -124,8 +133,8 @@ def own():
         subprocess.run(command, check=True, capture_output=True)
 
 
-def test_up_twice_is_harmless(own):
-    """The second `up` says that all is up; nothing was started anew."""
+def test_up_twice_is_harmless(own, tmp_path, monkeypatch):
+    """The second `up` says that all is up; nothing was started anew. In another folder it says whose it is, too."""
 
     def ours():
         label = f"com.docker.compose.project={own['COMPOSE_PROJECT_NAME']}"
@@ -137,6 +146,12 @@ def test_up_twice_is_harmless(own):
     second = lab("up", env=own)
     assert second.code == 0
     assert second.out.count("(was up already)") == len(before) >= 2
+    copy_of_the_lab(tmp_path)
+    with monkeypatch.context() as patch:
+        for name, value in own.items():
+            patch.setenv(name, value)
+        *_, elsewhere = asyncio.run(containers.up(tmp_path))
+    assert f"They were started in {ROOT}, " in elsewhere
     assert ours() == before
     assert lab("down", env=own).code == 0
     assert ours() == set()
@@ -153,10 +168,7 @@ def test_a_taken_port_is_named_with_its_owner(own):
 
 def test_two_folders_on_one_engine_have_an_image_each(tmp_path):
     """Where code differs another image is built, beside that of the first folder, which stays what it was."""
-    for name in ("docker-compose.yml", "docker-compose.debian.yml", ".env"):
-        shutil.copy(ROOT / name, tmp_path)
-    for name in ("docker", "targets"):
-        shutil.copytree(ROOT / name, tmp_path / name)
+    copy_of_the_lab(tmp_path)
     with (tmp_path / "targets" / "payments.py").open("a") as file:
         file.write(f"# {tmp_path}\n")
     payments = Service("payments")

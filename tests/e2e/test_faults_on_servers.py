@@ -13,13 +13,15 @@ pytestmark = pytest.mark.e2e
 LATE, MUTE, THIN, LINGERING, SHUT = (Service(name) for name in ("late", "mute", "thin", "lingering", "shut"))
 
 
+@pytest.mark.parametrize("where", ["local", "compose"])
 @pytest.mark.parametrize("kind", ["postgres", "redis", "nats"])
-async def test_a_server_is_asked_in_its_own_way(kind, tmp_path):
+async def test_a_server_is_asked_in_its_own_way(kind, where, tmp_path):
     """Late, silent, thin, lingering and shut links and a paused server are told apart, and leave nothing behind."""
-    try:
-        Tools().need(kind)
-    except MissingPart as error:
-        pytest.skip(str(error).splitlines()[0])
+    if where == "local":
+        try:
+            Tools().need(kind)
+        except MissingPart as error:
+            pytest.skip(str(error).splitlines()[0])
     server = Backing(kind)
     links = {caller: Link(caller, server) for caller in (LATE, MUTE, THIN, LINGERING, SHUT)}
     given = {
@@ -29,7 +31,7 @@ async def test_a_server_is_asked_in_its_own_way(kind, tmp_path):
         "slow_close": faults.slow_close(links[LINGERING], ms=200),
         "down": faults.down(links[SHUT]),
     }
-    async with stack_up(tmp_path, [server], list(links.values())) as running:
+    async with stack_up(tmp_path, [server], list(links.values()), where) as running:
         passed = await season(running, given, lasts_s=2.6)
         paused = await season(running, {"pause": faults.pause(server)}, lasts_s=2.6)
         killed = await season(running, {"kill": faults.kill(server)}, lasts_s=1.8, settles_s=1.0)

@@ -40,9 +40,17 @@ async def prepare(ground: Ground) -> Command:
 
 
 def recipe(settings: Env) -> Recipe:
-    """The same words, but for the socket, by which the image makes the data folder; docker/mariadb.sql has our user."""
-    whole = _whole(settings, {"bind_address": "0.0.0.0", "port": 3306})
-    return Recipe(["mariadbd", *_words({name: value for name, value in whole.items() if name != "socket"})])
+    """The same words, with a socket, by which the image makes the data folder; docker/mariadb.sql has our user.
+
+    Of what is in memory only /tmp is still anybody's to write when a container is started again.
+    """
+    place: Env = {
+        "bind_address": "0.0.0.0",
+        "port": 3306,
+        "socket": "/tmp/mariadb.sock",
+        "pid_file": "/tmp/mariadb.pid",
+    }
+    return Recipe(["mariadbd", *_words(_whole(settings, place))])
 
 
 async def ready(address: Address) -> bool:
