@@ -93,7 +93,7 @@ async def _in_containers(scenario: Scenario, why: str) -> Choice:
 
 async def _in_swarm(scenario: Scenario, why: str) -> Choice:
     for fault in (fault for phase in scenario.phases for fault in phase.faults):
-        actual: Fault = fault.make(fault.candidates[0]) if isinstance(fault, At) else fault
+        actual: Fault = fault.candidates[0] if isinstance(fault, At) else fault
         if faults.spec(actual).kind in STARTS_AGAIN:
             raise LabError(
                 f"{fault.text}: in place of a task that ended a Swarm puts another, with another address and without "
