@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import signal
 import socket
@@ -187,14 +188,14 @@ def test_the_doctor_names_each_image_that_is_missing(tmp_path, monkeypatch):
         (images,) = (each for each in lab("doctor", "--json").data if each["name"] == "images")
         return images
 
-    assert looked()["ok"]
+    assert "nobody-made-it" not in looked()["found"]
     extra = tmp_path / "extra.yml"
     extra.write_text("services: {redis: {image: chaos-lab/nobody-made-it:1}}")
     files = os.environ.get("COMPOSE_FILE") or dotenv.read(ROOT).get("COMPOSE_FILE", "docker-compose.yml")
     monkeypatch.setenv("COMPOSE_FILE", f"{files}:{extra}")
     images = looked()
     assert not images["ok"]
-    assert images["found"].endswith("are missing: chaos-lab/nobody-made-it:1")
+    assert re.search("missing: .*chaos-lab/nobody-made-it:1", images["found"])
     assert "`make images`" in images["remedy"]
 
 
