@@ -1,7 +1,6 @@
 """One direction of one connection: what its socket receives goes through a chain of stages to the peer's socket."""
 
 import asyncio
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -31,30 +30,6 @@ class _Shut:
 
 def _discard(data: bytes | memoryview) -> None:
     """Where bytes go whose receiver is gone."""
-
-
-def _at_once(transport: asyncio.Transport) -> Callable[[bytes | memoryview], None]:
-    """A write that reaches the socket before it returns, if nothing waits there already.
-
-    The transport's own write gathers what one turn of the loop has written and sends it at the turn's end. Of a crowd
-    of delayed chunks the first would wait for the last, and all would leave, and come back, as a crowd for ever.
-    """
-    write, waiting_bytes, is_closing = transport.write, transport.get_write_buffer_size, transport.is_closing
-    descriptor: int = transport.get_extra_info("socket").fileno()
-    send = os.write
-
-    def write_at_once(data: bytes | memoryview) -> None:
-        if is_closing() or waiting_bytes():  # closing: the descriptor may be another connection's by now
-            write(data)
-            return
-        try:
-            sent_bytes = send(descriptor, data)
-        except OSError:  # full, or broken: which of them, the transport will find out and tell
-            sent_bytes = 0
-        if sent_bytes < len(data):
-            write(memoryview(data)[sent_bytes:])
-
-    return write_at_once
 
 
 class Flow(asyncio.Protocol):
@@ -142,7 +117,7 @@ class Flow(asyncio.Protocol):
         `seed` names this direction of this connection: all its dice follow from it.
         """
         early = self.head
-        self.peer, self._write, self.wired = peer, _at_once(peer.transport), True
+        self.peer, self._write, self.wired = peer, peer.transport.write, True
         self._chain = Chain(self, self._timers, seed, toxics)
         if early is not None:
             early.after = self._chain.head or self

@@ -10,7 +10,10 @@ from itertools import count
 
 _FAR_S = 365 * 24 * 3600.0
 _SWEEP_AT = 64
-_AT_ONCE = 2  # then sockets get their turn: a crowd of equal delays would otherwise stay a crowd for ever
+# A crowd of equal delays would stay a crowd for ever if it left as one. So the sockets get their turn after a few, and
+# the loop sleeps for a moment: whoever a write has woken may share this core, and answers only once it is given up.
+_AT_ONCE = 2
+_PAUSE_S = 20e-6
 
 
 class Timer:
@@ -66,9 +69,10 @@ class Timers:
         """Run what is due, at most a few at once, and arm for the next."""
         self._armed_s = -1.0  # the callbacks' own timers need not arm one by one
         heap = self._heap
-        now_s = self.now()
+        now_s, pause_s = self.now(), _PAUSE_S
         for _ in range(_AT_ONCE):
             if not heap or heap[0][0] > now_s:
+                pause_s = 0.0
                 break
             timer = heapq.heappop(heap)[2]
             callback, timer.callback = timer.callback, None
@@ -78,7 +82,7 @@ class Timers:
                 callback()
                 heap = self._heap  # a sweep during the callback replaces the list
         self._armed_s = heap[0][0] if heap else float("inf")
-        self._arm(max(self._armed_s - self.now(), 0.0) if heap else None)
+        self._arm(max(self._armed_s - self.now(), pause_s) if heap else None)
 
     def __len__(self) -> int:
         return len(self._heap) - self._cancelled

@@ -109,6 +109,16 @@ def test_byte_counters_are_live(edge: Edge):
             assert not counted()
 
 
+def test_runtime_metrics_are_of_the_runtime_there_is(kind):
+    """-runtime-metrics shows the process of either; beside it Toxiproxy shows Go, the built-in server Python."""
+    with running(kind, "-runtime-metrics") as server:
+        text = server.call("GET", "/metrics").body.decode()
+        names = {line.split()[2] for line in text.splitlines() if line.startswith("# TYPE ")}
+        assert {"process_resident_memory_bytes", "process_open_fds"} <= names
+        runtimes = {name.partition("_")[0] for name in names} & {"go", "python"}
+        assert runtimes == {"python" if server.builtin else "go"}
+
+
 def test_half_closed_connections_stay_half_closed(server: Toxiproxy, upstream):
     """A client that has finished sending still gets its answer; through Toxiproxy the connection is gone."""
 

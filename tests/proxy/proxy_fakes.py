@@ -61,9 +61,6 @@ class Wire:
     def is_closing(self) -> bool:
         return self.closed
 
-    def get_write_buffer_size(self) -> int:
-        return 1  # something always waits, so that nobody goes past it to the socket that is not there
-
     def pause_reading(self) -> None:
         assert not self.closed
         self.reading = False
@@ -73,7 +70,7 @@ class Wire:
         self.reading = True
 
     def get_extra_info(self, name: str) -> Any:
-        return SimpleNamespace(setsockopt=lambda *_: None, fileno=lambda: -1)
+        return SimpleNamespace(setsockopt=lambda *_: None)
 
 
 class Pair:

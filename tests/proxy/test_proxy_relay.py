@@ -1,6 +1,8 @@
 import asyncio
+import resource
 import socket
 
+import pytest
 from proxy_inside import connect, echo_server, inside, until
 
 
@@ -53,6 +55,36 @@ async def test_a_client_that_leaves_while_its_upstream_is_dialled():
             await until(lambda: len(proxy.relay) == 0)
         for filler in fillers:
             filler.close()
+
+
+@pytest.fixture
+def many_files():
+    """As many open files as this process may ask for."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+    yield hard
+    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+@pytest.mark.e2e
+async def test_thousands_of_connections(many_files):
+    """Thousands are open at once, each still works, also under a toxic, and all are let go."""
+    count = 2_000
+    if many_files < 4 * count + 1_000:
+        pytest.skip(f"{count} connections need {4 * count} open files; this process may have {many_files}")
+    async with inside() as lab, echo_server() as upstream:
+        proxy = await lab.proxy(upstream)
+        clients = [await connect(proxy) for _ in range(count)]
+        await until(lambda: len(proxy.relay._flows) == count)
+        await lab.call("POST", "/proxies/edge/toxics", {"type": "latency", "attributes": {"latency": 50}})
+        for _, writer in clients:
+            writer.write(b"ping")
+        for reader, _ in clients:
+            assert await asyncio.wait_for(reader.readexactly(4), 20) == b"ping"
+        for _, writer in clients:
+            writer.close()
+        await until(lambda: len(proxy.relay) == 0)
+        assert len(lab.timers) == 0
 
 
 async def test_counters_move_with_the_bytes():

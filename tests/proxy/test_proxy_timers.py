@@ -59,7 +59,7 @@ def test_a_callback_may_set_and_cancel_timers():
 
 
 def test_a_crowd_is_served_in_parts():
-    """When many are due at once the loop gets its turn in between, and none is forgotten."""
+    """When many are due at once the loop gets its turn and a moment's sleep in between, and none is forgotten."""
     clock = Clock()
     ran = []
     for number in range(100):
@@ -67,8 +67,8 @@ def test_a_crowd_is_served_in_parts():
     clock.now_s = 1
     clock.timers.fire()
     assert 0 < len(ran) < 100
-    assert clock.armed_s == 1
-    clock.run(0)
+    assert clock.armed_s > 1
+    clock.run(0.01)
     assert ran == list(range(100))
 
 
