@@ -63,7 +63,7 @@ def test_raft_partition(tmp_path: Path) -> None:
 
 def test_raft_against_etcd(tmp_path: Path) -> None:
     """The same fault hits the leader of whichever cluster a variant has, and both stay linearizable."""
-    run = short_run(tmp_path, "raft-against-etcd", 0.2)
+    run = short_run(tmp_path, "raft-against-etcd", 0.3)
     hit = {}
     for episode in run.record.episodes:
         (receipt,) = episode.receipts
