@@ -17,6 +17,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.observe import which_grafana
+from lab.observe.annotations import Grafana
+from lab.observe.grafana import TAG, Place
+from lab.observe.marks import in_time
 from lab.places import ROOT
 from lab.runtime import debian
 from lab.runtime.compose.endpoint import endpoint
@@ -24,7 +28,7 @@ from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, lacking
 from lab.runtime.parts import PARTS, Part
 from lab.runtime.supervisor import MOST_FILES
-from lab.runtime.tools import Tools
+from lab.runtime.tools import Program, Tools, version_of
 
 GIB = 1024**3
 ENOUGH_MEMORY_BYTES = 1 * GIB
@@ -73,6 +77,7 @@ def examine(tools: Tools | None = None) -> list[Finding]:
         _docker,
         _compose,
         _images,
+        _grafana,
         _chromium,
         lambda: _program("Go", "go", "building Toxiproxy, newer NATS", "https://go.dev/dl/", ("version",)),
         _cleanup,
@@ -187,6 +192,36 @@ async def _lacking_images() -> tuple[list[str], int]:
         return await lacking(ROOT, engine)
     finally:
         await engine.close()
+
+
+def _grafana() -> Finding:
+    """Which a run would draw in, and whether that lets us."""
+    name, purpose = "Grafana", "dashboards, with a run's fault windows on them; no run needs it"
+    ways = (
+        "`make up`, or a `grafana` on PATH (https://grafana.com/grafana/download), or name one in .env by GRAFANA_URL"
+    )
+    try:
+        said = which_grafana.named(ROOT)
+        if not said.wanted:
+            return Finding(name, True, "GRAFANA_URL wants none", purpose)
+        if said.place:
+            return Finding(name, True, _drawn_in(said.place), purpose)
+        place, program = asyncio.run(which_grafana.of_compose(ROOT)), which_grafana.on_path()
+        found = [f"for runs in containers {_drawn_in(place)}"] if place else []
+        found += [f"for each local run {version_of(Program('grafana', program))} ({program})"] if program else []
+    except (LabError, TimeoutError) as error:
+        why = str(error) or "it takes too long to answer"
+        return Finding(name, False, why, purpose, "mend GRAFANA_URL and GRAFANA_TOKEN in .env, or GRAFANA_URL=none")
+    if found:
+        return Finding(name, True, "; ".join(found), purpose)
+    return Finding(name, False, "none here", purpose, f"{ways} and GRAFANA_TOKEN")
+
+
+def _drawn_in(place: Place) -> str:
+    """A Grafana that lets us in, in words. Raises GrafanaError for one that does not, and TimeoutError."""
+    grafana = Grafana(place)
+    version, _ = asyncio.run(in_time(lambda: (grafana.version(), grafana.find([TAG])), ASK_S))
+    return f"{version} at {place.url} ({place.origin})"
 
 
 def _chromium() -> Finding:

@@ -22,6 +22,8 @@ from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Env, Fault, Link, Member, Phase, Scalar, Scenario, Service, Variant
 from lab.observe import alerts
 from lab.observe.canary import Canary, watch
+from lab.observe.grafana import FAULT, VARIANT
+from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
 from lab.observe.snapshots import snapshot
@@ -53,6 +55,7 @@ class Setting:
     prometheus: Watched | None
     progress: Progress
     crew: Crew
+    marks: Marks
 
     @property
     def phases(self) -> list[Phase]:
@@ -126,7 +129,10 @@ async def play(setting: Setting, trial: int, variant: Variant, seed: int) -> Pas
     async with AsyncExitStack() as stack:
         async with this.timed("start"):
             running, driver = await _start(setting, this, logs, stack)
-        await _phases(setting, this, running, driver)
+        with setting.marks.region(
+            f"variant {variant.name}, trial {trial}", VARIANT, variant.name, lasts_s=LEAD_IN_S + setting.ends[-1][1]
+        ):
+            await _phases(setting, this, running, driver)
         async with this.timed("drain"):
             await _finish(setting, this, running, driver)
         async with this.timed("collect"):
@@ -183,7 +189,7 @@ async def _phases(setting: Setting, this: Pass, running: Running, driver: LoadDr
         setting.progress.phase(phase.name, phase.lasts_s, broken)
         async with AsyncExitStack() as injected:
             for fault in phase.faults:  # before all else: the phase has begun
-                await _inject(this, running, fault, phase, injected)
+                await _inject(setting, this, running, fault, phase, injected)
             _keep(this, edge, phase, "start")
             psutil.cpu_percent()  # the next call counts from here
             injected.callback(_profile(setting, this, running, phase))
@@ -213,7 +219,9 @@ def _profile(setting: Setting, this: Pass, running: Running, phase: Phase) -> Ca
     return lambda: this.profiles.append(asyncio.create_task(profiler.finish()))
 
 
-async def _inject(this: Pass, running: Running, fault: Fault, phase: Phase, injected: AsyncExitStack) -> None:
+async def _inject(
+    setting: Setting, this: Pass, running: Running, fault: Fault, phase: Phase, injected: AsyncExitStack
+) -> None:
     """Put a fault in, and have it taken out (and that written down) when the phase ends, however it ends."""
     resolved = await fault.resolve(running)
     if resolved is not fault and this.canary:
@@ -226,6 +234,8 @@ async def _inject(this: Pass, running: Running, fault: Fault, phase: Phase, inje
         injection.removed_s = this.now_s()
 
     injected.callback(removing)
+    tags = (FAULT, this.variant.name, faults.spec(resolved).kind)
+    injected.enter_context(setting.marks.region(resolved.text, *tags, lasts_s=phase.lasts_s))
 
 
 async def _pass_time(setting: Setting, this: Pass, running: Running, driver: LoadDriver, until_s: float) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 from functools import partial
@@ -14,11 +14,15 @@ from lab import faults
 from lab.errors import LabError, MissingPart
 from lab.faults.at import At
 from lab.model import Backing, Fault, Scenario
+from lab.observe import local_grafana, which_grafana
+from lab.observe.annotations import Grafana
+from lab.observe.grafana import Place
+from lab.observe.marks import PATIENCE_S, Marks, end_left_open, in_time, left_open
 from lab.observe.panels import Watched
 from lab.observe.prometheus import Prometheus, Watch
 from lab.observe.shared_prometheus import SharedPrometheus
 from lab.optional import optional, without
-from lab.places import HOME, ROOT, STATE
+from lab.places import DASHBOARDS, HOME, ROOT, STATE
 from lab.runtime.base import Runtime
 from lab.runtime.compose import names
 from lab.runtime.compose.endpoint import endpoint
@@ -28,12 +32,14 @@ from lab.runtime.compose.heal import heal_containers
 from lab.runtime.compose.runtime import ComposeRuntime
 from lab.runtime.compose.swarm import SwarmRuntime, node
 from lab.runtime.heal import dead_runs, heal
+from lab.runtime.journal import JOURNAL, read
 from lab.runtime.local import LocalRuntime, parts_of
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
 RuntimeName = Literal["local", "compose", "swarm"]
 STARTS_AGAIN = ("kill", "restart")  # faults
+HEAL_PATIENCE_S = 10.0  # for a Grafana in which dead runs have drawn
 
 
 @dataclass(frozen=True)
@@ -155,10 +161,60 @@ async def open_prometheus(
     return prometheus
 
 
+async def open_marks(
+    runtime: Runtime,
+    prometheus: Watched,
+    supervisor: Supervisor,
+    logs: Path,
+    scenario: str,
+    tell: Callable[[str], None],
+) -> Marks:
+    """What the run draws in Grafana, if there is one; `tell` takes a sentence about one that cannot be used."""
+    grafana, version = None, ""
+    try:
+        if place := await _grafana(runtime, prometheus, supervisor, logs):
+            found = Grafana(place)
+            version = await in_time(found.version, PATIENCE_S)
+            grafana = found
+    except TimeoutError:
+        tell("Grafana takes too long to answer; the run goes on without it")
+    except LabError as error:
+        tell(f"{str(error).splitlines()[0].rstrip(':')}; the run goes on without it")
+    marks = Marks(grafana, scenario, supervisor.run_id, supervisor.journal, tell)
+    marks.version = version
+    return marks
+
+
+async def _grafana(runtime: Runtime, prometheus: Watched, supervisor: Supervisor, logs: Path) -> Place | None:
+    """Which one; see lab.observe.which_grafana. That of `make up` knows nothing of local processes."""
+    said = which_grafana.named(ROOT)
+    if said.place or not said.wanted:
+        return said.place
+    if not isinstance(runtime, LocalRuntime):
+        return await which_grafana.of_compose(ROOT)
+    if program := which_grafana.on_path():
+        workdir, log = supervisor.scratch / "grafana", logs / "grafana.log"
+        return await local_grafana.start(supervisor.spawn, program, workdir, log, DASHBOARDS, prometheus.address)
+    return None
+
+
 async def heal_everything() -> list[str]:
     """Clean up after runs whose lab is gone, wherever their services were; a sentence for each thing done."""
     dead = dead_runs(STATE)
-    return [*heal(STATE), *await heal_containers(dead)]
+    return [*await _end_annotations(dead), *heal(STATE), *await heal_containers(dead)]
+
+
+async def _end_annotations(dead: Sequence[str]) -> list[str]:
+    """Done first, since `heal` removes the journals that tell of them."""
+    if not any(left_open(read(STATE / run / JOURNAL)) for run in dead):
+        return []
+    try:
+        places = [which_grafana.named(ROOT).place, await which_grafana.of_compose(ROOT)]
+        return await in_time(partial(end_left_open, STATE, dead, [p for p in places if p]), HEAL_PATIENCE_S)
+    except TimeoutError:
+        return ["Grafana takes too long to answer: annotations of dead runs stay without an end"]
+    except LabError as error:
+        return [f"annotations of dead runs stay without an end: {error}"]
 
 
 def _in_network(run: str, trial: int, variant: str, service: str) -> str:

@@ -22,7 +22,7 @@ from lab.catalogue import Entry, read_all, shown
 from lab.console.plan import plan
 from lab.episode import Pass, Setting, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError
-from lab.ground import Choice, choose, heal_everything, open_prometheus, open_runtime
+from lab.ground import Choice, choose, heal_everything, open_marks, open_prometheus, open_runtime
 from lab.judge import judge
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
@@ -84,6 +84,7 @@ class Work:
     notes: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     proxy: str = ""
+    grafana: str = ""
 
 
 def run_one(entry: Entry, options: Options) -> Run:
@@ -163,10 +164,13 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
         rules=RULES,
         proxy=bool(work.entry.scenario.links),
     )
-    prometheus = await open_prometheus(runtime, supervisor, work.folder / "logs", watch, stack)
-    work.proxy = runtime.proxy
-    work.versions = {**package_versions(), **runtime.versions()}
-    return Setting(
+    logs = work.folder / "logs"
+    prometheus = await open_prometheus(runtime, supervisor, logs, watch, stack)
+    marks = await open_marks(runtime, prometheus, supervisor, logs, work.entry.name, work.notes.append)
+    stack.push_async_callback(marks.finish)
+    if marks.dashboard:
+        progress.say(f"Grafana {marks.version} shows this run: {marks.dashboard}")
+    setting = Setting(
         scenario=work.entry.scenario,
         name=work.entry.name,
         scale=work.options.scale,
@@ -177,7 +181,18 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
         prometheus=prometheus,
         progress=progress,
         crew=crew,
+        marks=marks,
     )
+    _note_parts(work, setting)
+    return setting
+
+
+def _note_parts(work: Work, setting: Setting) -> None:
+    """Keep what the run stands on, as far as it is known by now."""
+    work.proxy = setting.runtime.proxy
+    work.grafana = setting.marks.url
+    grafana = {"Grafana": setting.marks.version} if setting.marks.version else {}
+    work.versions = {**package_versions(), **setting.runtime.versions(), **grafana}
 
 
 def _warm_up() -> None:
@@ -202,8 +217,8 @@ async def _play_all(work: Work, setting: Setting) -> None:
         for trial, variant in _order(work):
             work.passes.append(await play(setting, trial, variant, work.options.seed + trial - 1))
     finally:
-        work.proxy = setting.runtime.proxy
-        work.versions = {**package_versions(), **setting.runtime.versions()}
+        await setting.marks.finish()
+        _note_parts(work, setting)
 
 
 def _finish(work: Work, began: float) -> Run:
@@ -246,6 +261,7 @@ def _record(work: Work) -> Record:
         machine=machine(),
         versions=work.versions,
         proxy=work.proxy,
+        grafana=work.grafana,
         git_commit=commit,
         git_dirty=dirty,
         episodes=[episode_of(done, work.entry.scenario.links) for done in work.passes],

@@ -7,7 +7,8 @@ hundreds of random histories are marked `e2e` as those of tests/e2e are, whereve
 A script that starts the tests with `&` has them ignore SIGINT and SIGQUIT, and whatever they start inherits that: they
 are heard again, since many tests are about them.
 
-Runs that tests start are local ones, also where a Docker engine answers, unless a test asks for containers.
+Runs that tests start are local ones, also where a Docker engine answers, unless a test asks for containers; and they
+draw in nobody's Grafana, unless a test brings one.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from pathlib import Path
 import pytest
 
 os.environ["LAB_RUNTIME"] = "local"
+os.environ["GRAFANA_URL"] = "none"
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
@@ -36,7 +38,9 @@ REAL = (
     "docs/test_writing_a_scenario.py",
     "docs/test_writing_a_fault.py",
     "docs/test_writing_a_target.py",
+    "observe/test_annotations.py",
     "observe/test_canary.py",
+    "observe/test_marks.py",
     "observe/test_signpost.py",
     "observe/test_snapshots.py",
     "observe/test_prometheus.py",

@@ -2,8 +2,13 @@ import resource
 import stat
 import sys
 import time
+from pathlib import Path
 
 import pytest
+
+sys.path.insert(0, str(Path(__file__).parent / "observe"))
+
+import fake_grafana
 
 from lab import doctor
 from lab.runtime import debian, tools
@@ -75,6 +80,32 @@ def test_docker_is_there_only_when_its_engine_answers(bare):
     findings = doctor.examine(Tools(bare / ".lab"))
     assert found("Docker engine", findings).found.startswith("27.3.1 (")
     assert found("Docker Compose", findings).found == "v2.29.7"
+
+
+def test_the_grafana_that_a_run_would_draw_in_is_told(bare, monkeypatch):
+    """None with the ways to one, a program on PATH, a named one that lets us in or not, and none on purpose."""
+    monkeypatch.setattr(doctor, "ROOT", bare)
+
+    def grafana(url="", token=""):
+        monkeypatch.setenv("GRAFANA_URL", url)
+        monkeypatch.setenv("GRAFANA_TOKEN", token)
+        return doctor._grafana()
+
+    lacking = grafana()
+    assert (lacking.ok, lacking.needed, lacking.found) == (False, False, "none here")
+    assert "GRAFANA_URL and GRAFANA_TOKEN" in lacking.remedy
+    program(bare / "grafana", "echo grafana version 12.1.0")
+    assert grafana().found == f"for each local run 12.1.0 ({bare / 'grafana'})"
+    with fake_grafana.grafana() as (url, state):
+        assert grafana(url, fake_grafana.TOKEN).found == f"{fake_grafana.VERSION} at {url} (GRAFANA_URL names it)"
+        refused = grafana(url, "wrong")
+        assert (refused.ok, refused.found) == (False, f"Grafana at {url} refuses: Invalid API key (401)")
+        assert "GRAFANA_TOKEN" in refused.remedy
+        state.mood = lambda _: time.sleep(9) or True
+        monkeypatch.setattr(doctor, "ASK_S", 0.2)
+        assert grafana(url).found == "it takes too long to answer"
+    assert not grafana("nowhere").ok
+    assert grafana("none").found == "GRAFANA_URL wants none"
 
 
 def test_a_profiler_that_may_not_attach_is_found(bare):

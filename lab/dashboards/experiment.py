@@ -8,11 +8,8 @@ from grafana_foundation_sdk.builders import dashboard
 
 from lab.dashboards import look, services
 from lab.dashboards.look import FAULT_COLOUR, HALF, VARIANT_COLOUR, WIDE, Graph
-from lab.observe.grafana import FAULT, TAG, VARIANT, uid_of
+from lab.observe.grafana import FAULT, REPORTS, TAG, VARIANT, uid_of
 from lab.record import PanelSpec, PhaseSpec, Spec
-
-REPORT = "/public/reports"  # the folder of reports, as Grafana serves it beside its own files
-
 
 Links = Sequence[dashboard.DashboardLink]
 
@@ -32,7 +29,8 @@ def build(spec: Spec) -> dashboard.Dashboard:
     made = made.annotation(look.drawn("Variants", VARIANT_COLOUR, [TAG, VARIANT, spec.name, "$run"]))
     made = made.links([_report(spec), look.to_dashboards("Other dashboards")])
     made = made.with_panel(look.prose("", _words(spec), WIDE, _rows_for(_words(spec))))
-    made = made.with_panel(look.panel(services.course("variant, service", "{{variant}}: {{service}}"), chosen))
+    course = services.course("variant, service", "{{variant}}: {{service}}", WIDE - HALF)
+    made = made.with_panel(look.runs_panel(mine, HALF)).with_panel(look.panel(course, chosen))
     own = [_graph(panel, span) for panel, span in zip(spec.panels, _spans(len(spec.panels)), strict=True)]
     links = [_report(spec, "#panels")]
     made = _row(made, "What this experiment looks at", own, chosen, links) if own else made
@@ -70,7 +68,7 @@ def _row(
 
 
 def _report(spec: Spec, anchor: str = "") -> dashboard.DashboardLink:
-    where = f"{REPORT}/{spec.name}/${{run}}/index.html{anchor}"
+    where = f"{REPORTS}/{spec.name}/${{run}}/index.html{anchor}"
     return look.link("Report of this run", where, "Claims, receipts, latencies and flame graphs of the chosen run")
 
 

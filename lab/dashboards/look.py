@@ -9,17 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, statetimeline, text, timeseries
+from grafana_foundation_sdk.builders import common, dashboard, prometheus, statetimeline, table, text, timeseries
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
-from lab.observe.grafana import TAG
+from lab.observe.grafana import REPORTS, TAG, uid_of
 from lab.observe.promql import narrow
 
 SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="lab-prometheus")  # as dashboards/provisioning says
 WIDE, HALF, THIRD = 24, 12, 8
 TALL = 8
+KEPT = "30d"  # how long docker-compose.yml has Prometheus keep what it saw
+AROUND_S = 5  # shown before a run and after it
 FAULT_COLOUR, VARIANT_COLOUR = "#B877D9", "#8AB8FF"
 # States whose colour everyone expects; all others take the rest in order.
 STATE_COLOURS = {
@@ -105,13 +108,13 @@ def prose(title: str, markdown: str, span: int, height: int = TALL) -> text.Pane
 
 
 def base(uid: str, title: str, about: str, tags: Sequence[str]) -> dashboard.Dashboard:
-    """An empty dashboard: the last quarter of an hour, followed live, the crosshair shared by all panels."""
+    """An empty dashboard: the last hour, followed live, the crosshair shared by all panels."""
     return (
         dashboard.Dashboard(title)
         .uid(uid)
         .description(about)
         .tags([TAG, *tags])
-        .time("now-15m", "now")
+        .time("now-1h", "now")
         .refresh("5s")
         .timepicker(dashboard.TimePicker().refresh_intervals(["1s", "5s", "10s", "1m"]))
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
@@ -120,7 +123,10 @@ def base(uid: str, title: str, about: str, tags: Sequence[str]) -> dashboard.Das
 
 
 def variable(name: str, query: str, *, several: bool = True, about: str = "") -> dashboard.QueryVariable:
-    """A choice among the values of a label, newest or last first; of several, all to begin with."""
+    """A choice among the values of a label, newest or last first; of several, all to begin with.
+
+    All means every value and not its absence: Prometheus scrapes more than runs, and that has no such labels.
+    """
     made = (
         dashboard.QueryVariable(name)
         .label(name.capitalize())
@@ -133,7 +139,7 @@ def variable(name: str, query: str, *, several: bool = True, about: str = "") ->
         .include_all(several)
     )
     everything = models.VariableOption(selected=True, text="All", value="$__all")
-    return made.all_value(".*").current(everything) if several else made
+    return made.all_value(".+").current(everything) if several else made
 
 
 def drawn(name: str, colour: str, tags: Sequence[str]) -> dashboard.AnnotationQuery:
@@ -141,6 +147,46 @@ def drawn(name: str, colour: str, tags: Sequence[str]) -> dashboard.AnnotationQu
     target = dashboard.AnnotationTarget().type("tags").tags(list(tags)).match_any(False).limit(200)
     source = kinds.DataSourceRef(type_val="grafana", uid="-- Grafana --")
     return dashboard.AnnotationQuery().name(name).datasource(source).enable(True).icon_color(colour).target(target)  # type: ignore[arg-type]  # it says itself: "TODO"
+
+
+def runs_panel(matchers: str, span: int) -> table.Panel:
+    """Every run that Prometheus still knows, whatever time is shown: each leads to its dashboard at its own time.
+
+    A run begins when its first service did, and lasts as many seconds as there are samples of a service.
+    """
+    started = f"last_over_time(process_start_time_seconds{{{matchers}}}[{KEPT}])"
+    lasted = f"count_over_time(process_start_time_seconds{{{matchers}}}[{KEPT}])"
+    made = table.Panel().title("Runs").description("A click on a run shows it at its own time, or opens its report.")
+    for name, expr in (
+        ("A", f"floor(min by (scenario, run) ({started}) - {AROUND_S}) * 1000"),
+        ("B", f"ceil(max by (scenario, run) ({started} + {lasted}) + {AROUND_S}) * 1000"),
+    ):
+        query = prometheus.Dataquery().ref_id(name).instant().expr(expr)
+        made = made.with_target(query.format(PromQueryFormat.TABLE))
+    names = {"Value #A": "Started", "Value #B": "Ended", "scenario": "Experiment", "run": "Run"}
+    for one in (
+        models.DataTransformerConfig(id_val="merge", options={}),
+        models.DataTransformerConfig(
+            id_val="organize",
+            options={"excludeByName": {"Time": True}, "indexByName": {"Value #A": 0}, "renameByName": names},
+        ),
+    ):
+        made = made.with_transformation(one)
+    hidden = models.DynamicConfigValue(id_val="custom.hidden", value=True)  # so that links can still read it
+    made = made.override_by_name("Started", [models.DynamicConfigValue(id_val="unit", value="dateTimeAsIso")])
+    made = made.override_by_name("Ended", [hidden])
+    made = made.override_by_name("Run", [models.DynamicConfigValue(id_val="links", value=_to_run())])
+    made = made.sort_by([common.TableSortByFieldState().display_name("Started").desc(True)])
+    return made.datasource(SOURCE).span(span).height(TALL)
+
+
+def _to_run() -> list[dict[str, object]]:
+    experiment, run = "${__data.fields.Experiment}", "${__data.fields.Run}"
+    times = "from=${__data.fields.Started.numeric}&to=${__data.fields.Ended.numeric}"
+    return [
+        {"title": "Show this run", "url": f"/d/{uid_of(experiment)}?{times}&var-run={run}"},
+        {"title": "Its report", "url": f"{REPORTS}/{experiment}/{run}/index.html", "targetBlank": True},
+    ]
 
 
 def link(title: str, url: str, about: str = "") -> dashboard.DashboardLink:

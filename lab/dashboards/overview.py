@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.builders import annotationslist, dashboard
 
 from lab.dashboards import look, services
-from lab.dashboards.look import FAULT_COLOUR, VARIANT_COLOUR, WIDE
+from lab.dashboards.look import FAULT_COLOUR, HALF, VARIANT_COLOUR, WIDE
 from lab.observe.grafana import FAULT, OVERVIEW, TAG, VARIANT, uid_of
 from lab.record import Spec
 
@@ -24,9 +24,10 @@ def build(specs: Sequence[Spec]) -> dashboard.Dashboard:
     made = made.annotation(look.drawn("Faults", FAULT_COLOUR, [TAG, FAULT]))
     made = made.annotation(look.drawn("Variants", VARIANT_COLOUR, [TAG, VARIANT]))
     made = made.link(look.to_dashboards("Experiments"))
-    made = made.with_panel(look.panel(services.course("scenario, run, variant", "{{scenario}}: {{variant}}"), CHOSEN))
-    made = made.with_panel(look.prose("Experiments", _list(specs), look.HALF, 10))
-    made = made.with_panel(_faults())
+    course = services.course("scenario, run, variant", "{{scenario}}: {{variant}}", WIDE)
+    made = made.with_panel(look.panel(course, CHOSEN))
+    made = made.with_panel(look.runs_panel('scenario=~"$scenario"', HALF)).with_panel(_faults())
+    made = made.with_panel(look.prose("Experiments", _list(specs), WIDE, 4 + len(specs)))
     for title, graphs, matchers in (
         ("Requests, errors, duration", services.red(), CHOSEN),
         ("Service level and alerts", services.alerts(), CHOSEN),
@@ -51,8 +52,8 @@ def _faults() -> annotationslist.Panel:
         .limit(15)
         .show_user(False)
         .show_tags(True)
-        .span(WIDE - look.HALF)
-        .height(10)
+        .span(WIDE - HALF)
+        .height(look.TALL)
     )
 
 

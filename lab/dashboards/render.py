@@ -10,6 +10,8 @@ from grafana_foundation_sdk.cog.encoder import JSONEncoder
 from lab.dashboards import experiment, overview
 from lab.record import Spec
 
+SCHEMA = 39  # of Grafana 11, which newer ones read and bring up to their own; the builders write that of the newest
+
 
 def rendered(specs: Sequence[Spec]) -> Mapping[str, str]:
     """File name to text, as Grafana's file provisioning takes it."""
@@ -20,6 +22,7 @@ def rendered(specs: Sequence[Spec]) -> Mapping[str, str]:
 
 def _json(dashboard: object) -> str:
     plain = json.loads(JSONEncoder(sort_keys=True).encode(dashboard))
+    plain["schemaVersion"] = SCHEMA
     for shown in (*plain["links"], *plain["annotations"]["list"]):
         shown.pop("placement", None)  # the builders hide them in a menu; without it they stand in the head of the page
     for number, panel in enumerate(plain["panels"], start=1):

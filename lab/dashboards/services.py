@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.dashboards.look import HALF, THIRD, WIDE, Graph
+from lab.dashboards.look import HALF, THIRD, Graph
 
 RATE = "[$__rate_interval]"
 STATES = {1: "running"}
 
 
-def course(by: str, legend: str) -> Graph:
+def course(by: str, legend: str, span: int) -> Graph:
     """What ran when, a line for each combination of the labels `by`."""
     return Graph(
-        "What ran when", f"max by ({by}) (up == 1)", legend=legend, values=STATES, span=WIDE,
+        "What ran when", f"max by ({by}) (up == 1)", legend=legend, values=STATES, span=span,
         text="Which services Prometheus could scrape. Variants run one after the other, each on a fresh stack.",
     )  # fmt: skip
 

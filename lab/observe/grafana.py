@@ -1,11 +1,38 @@
-"""Grafana while a run goes: fault windows drawn on its dashboards, and where those are."""
+"""Where the lab's dashboards are in a Grafana, and what the annotations on them are found by. Asks nobody anything."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from urllib.parse import urlencode
+
 TAG, FAULT, VARIANT = "chaos-lab", "fault", "variant"  # what the dashboards' annotations are found by
 OVERVIEW = "lab-overview"
+REPORTS = "/public/reports"  # the folder of reports, as Grafana serves it beside its own files
+ALL = "$__all"  # every variant, as Grafana has it in a link
+
+
+@dataclass(frozen=True)
+class Place:
+    """A Grafana: its address without credentials, who named it, and how one logs in (a token, or user and password).
+
+    One that does not stay ends with the run, and no report can link to it.
+    """
+
+    url: str
+    origin: str
+    login: str | tuple[str, str] | None = field(default=None, repr=False)
+    stays: bool = True
 
 
 def uid_of(scenario: str) -> str:
     """The uid of an experiment's dashboard; Grafana takes up to 40 characters."""
     return f"lab-{scenario}"[:40]
+
+
+def dashboard_url(
+    base: str, scenario: str, run: str, variant: str = ALL, between_epoch_s: tuple[float, float] | None = None
+) -> str:
+    """An experiment's dashboard with a run chosen, between two times, else over the last five minutes."""
+    first, last = (f"{at_s * 1000:.0f}" for at_s in between_epoch_s) if between_epoch_s else ("now-5m", "now")
+    chosen = {"from": first, "to": last, "var-run": run, "var-variant": variant}
+    return f"{base.rstrip('/')}/d/{uid_of(scenario)}?{urlencode(chosen)}"

@@ -10,6 +10,7 @@ from typing import Any, Protocol
 import aiohttp
 
 from lab.observe.promql import legends, restrict
+from lab.runtime.base import Address
 
 STEP_S = 1
 QUERY_TIMEOUT_S = 5.0
@@ -45,7 +46,9 @@ class Collected:
 
 
 class Watched(Protocol):
-    """A Prometheus as an episode uses it, whoever started it."""
+    """A Prometheus as an episode uses it, whoever started it. `address` is where its own pages are."""
+
+    address: Address
 
     async def set_targets(
         self, trial: int, variant: str, urls: Mapping[str, str], proxy_url: str | None = None

@@ -221,7 +221,8 @@ class Judgement:
 class Record:
     """One run. `judgement` is None only while a run is being written.
 
-    `runtime_why` says why it was that runtime; empty in records that did not ask.
+    `runtime_why` says why it was that runtime; empty in records that did not ask. `grafana` is the address of the
+    Grafana in which the run's fault windows were drawn, empty where there was none that outlives the run.
     """
 
     version: int
@@ -244,3 +245,4 @@ class Record:
     notes: list[str] = field(default_factory=list)
     judgement: Judgement | None = None
     runtime_why: str = ""
+    grafana: str = ""

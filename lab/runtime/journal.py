@@ -13,7 +13,10 @@ from typing import Literal
 
 from lab.model import Scalar
 
-Kind = Literal["run begins", "process starts", "process started", "process ended", "fault in", "fault out", "run ends"]
+Kind = Literal[
+    "run begins", "process starts", "process started", "process ended", "fault in", "fault out", "annotation opens",
+    "annotation ended", "run ends",
+]  # fmt: skip
 Fact = Scalar | None
 JOURNAL = "journal.jsonl"  # its name in the run's folder, which it makes a run's
 

@@ -21,6 +21,11 @@ from lab.record import PanelSpec, Spec
 ROOT = Path(__file__).resolve().parents[2]
 FOLDER = ROOT / "dashboards"
 FILES = sorted((FOLDER / "json").glob("*.json"))
+# Of @grafana/data's valueFormats, those that fit what the lab measures; a scenario that needs another adds it here.
+UNITS = {
+    "short", "none", "percentunit", "percent", "s", "ms", "bytes", "decbytes", "binBps", "Bps", "reqps", "ops", "rps",
+    "wps", "cps", "mps", "dateTimeAsIso",
+}  # fmt: skip
 SPECS = [entry.spec() for entry in read_all()[0]]
 
 
@@ -71,7 +76,8 @@ def test_provisioning_takes_it(file: Path) -> None:
     whole = json.loads(file.read_text("utf-8"))
     assert whole["title"]
     assert re.fullmatch(r"lab-[a-z0-9-]{1,36}", whole["uid"])  # Grafana takes 40 letters
-    assert whole["schemaVersion"] >= 36
+    assert whole["schemaVersion"] == 39  # a Grafana that is older than its dashboards' schema may refuse them
+    assert (whole["timezone"], whole["time"]) == ("browser", {"from": "now-1h", "to": "now"})
     assert not {"id", "__inputs", "__requires", "version", "spec"} & set(whole)
     assert not [text for text in strings(whole) if "${DS_" in text]
     source = yaml.safe_load((FOLDER / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
@@ -118,12 +124,14 @@ def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> Non
         states = shown["fieldConfig"]["defaults"].get("mappings", [{"options": {}}])[0]["options"]
         assert {int(value): state["text"] for value, state in states.items()} == dict(panel.values)
         assert shown["links"][0]["url"] == f"/public/reports/{spec.name}/${{run}}/index.html#panels"
+    mine = f'scenario="{spec.name}"'
+    other = {"Bytes received": 'run="$run"}', "Bytes sent": 'run="$run"}', "Runs": f"{mine}}}"}
     for panel in panels(whole):
         for target in panel.get("targets", ()):
-            whose = (
-                'run="$run"' if panel["title"].startswith("Bytes") else f'scenario="{spec.name}",run="$run",variant=~'
-            )
-            assert "{" + whose in target["expr"]
+            whose = other.get(panel["title"], f'{mine},run="$run",variant=~"$variant"')
+            selectors = re.findall(r"\{[^{}]*\}", target["expr"])
+            assert selectors
+            assert all("{" + whose in selector for selector in selectors), target["expr"]
     text = by_title[""]["options"]["content"]
     assert all(words in text for words in (spec.question, spec.idea, *spec.look_at))
     faults = whole["annotations"]["list"][0]
@@ -145,6 +153,71 @@ def test_many_states_each_get_a_colour() -> None:
 def test_an_odd_panel_takes_the_whole_row(count: int, spans: list[int]) -> None:
     """So that no hole is left whatever a scenario asks for."""
     assert list(experiment._spans(count)) == spans
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_units_are_grafanas(file: Path) -> None:
+    """A unit that Grafana does not know would stand behind each number as text."""
+    for panel in panels(json.loads(file.read_text("utf-8"))):
+        fields = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
+        units = [fields["defaults"].get("unit", "short")]
+        units += [p["value"] for o in fields["overrides"] for p in o["properties"] if p["id"] == "unit"]
+        assert set(units) <= UNITS, panel["title"]
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_what_the_lab_posts_is_a_layer_of_its_own(file: Path) -> None:
+    """Fault windows and variants are asked of Grafana itself, by all of their tags, and are on to begin with."""
+    whole = json.loads(file.read_text("utf-8"))
+    run = [] if file.stem == "overview" else [file.stem, "$run"]
+    layers = {layer["name"]: layer for layer in whole["annotations"]["list"]}
+    assert list(layers) == ["Faults", "Variants"]
+    for name, tag in (("Faults", "fault"), ("Variants", "variant")):
+        layer = layers[name]
+        assert layer["datasource"] == {"type": "grafana", "uid": "-- Grafana --"}
+        assert (layer["enable"], layer["hide"]) == (True, False)
+        assert layer["target"] == {"type": "tags", "tags": ["chaos-lab", tag, *run], "matchAny": False, "limit": 200}
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_a_choice_of_all_leaves_out_what_has_no_such_label(file: Path) -> None:
+    """Toxiproxy itself is scraped too, in no run and no scenario: `.*` would take it for one."""
+    for variable in json.loads(file.read_text("utf-8"))["templating"]["list"]:
+        assert variable["refresh"] == 2  # on a change of the time range
+        assert variable.get("allValue") == (".+" if variable["includeAll"] else None)
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_an_ended_run_is_found_whatever_time_is_shown(file: Path) -> None:
+    """The table of runs looks back as long as Prometheus keeps samples; a row leads to that run at its own time."""
+    (runs,) = [panel for panel in panels(json.loads(file.read_text("utf-8"))) if panel["title"] == "Runs"]
+    kept = re.search(r"retention.time=(\w+)", (ROOT / "docker-compose.yml").read_text("utf-8"))
+    assert kept
+    for target in runs["targets"]:
+        assert (target["instant"], target["range"], target["format"]) == (True, False, "table")
+        assert f"[{kept[1]}]" in target["expr"]
+    (urls,) = [
+        [link["url"] for link in entry["value"]]
+        for override in runs["fieldConfig"]["overrides"]
+        for entry in override["properties"]
+        if entry["id"] == "links"
+    ]
+    assert urls[0].startswith("/d/lab-${__data.fields.Experiment}?from=${__data.fields.Started.numeric}&to=${__data")
+    assert urls[1] == "/public/reports/${__data.fields.Experiment}/${__data.fields.Run}/index.html"
+    names = next(t for t in runs["transformations"] if t["id"] == "organize")["options"]["renameByName"]
+    assert {"Started", "Ended", "Experiment", "Run"} == set(names.values())
+
+
+def test_containers_serve_what_dashboards_and_provisioning_name() -> None:
+    """The Grafana of docker-compose.yml knows where its data source and the dashboards are, and has the reports."""
+    grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]["grafana"]
+    environment = grafana["environment"]
+    mounts = dict(volume.split(":")[:2] for volume in grafana["volumes"])
+    assert mounts["./reports"] == "/usr/share/grafana/public/reports"
+    assert mounts["./dashboards/json"] == environment["LAB_DASHBOARDS"]
+    assert environment["PROMETHEUS_URL"] == "http://prometheus:9090"
+    for file in (FOLDER / "provisioning").rglob("*.yml"):
+        assert set(re.findall(r"\$(\w+)", file.read_text("utf-8"))) <= set(environment)
 
 
 def test_without_panels_and_links_a_dashboard_still_stands() -> None:

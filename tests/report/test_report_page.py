@@ -13,7 +13,7 @@ from fabricate import LINK
 from lab.handbook import sections
 from lab.report.charts.render import Drawn
 from lab.report.page import fitted, parts, policy
-from lab.report.sections import ORDER
+from lab.report.sections import ORDER, links
 from lab.report.view import View
 from lab.report.write import write
 
@@ -207,6 +207,25 @@ def test_links_lead_to_files_that_are_there(report_of: ReportOf) -> None:
     for href in hrefs:
         assert (report.run.path / href).exists(), href
     assert "../../retry-storm/latest/index.html" in body
+
+
+def test_a_run_drawn_in_grafana_leads_to_its_dashboards(report_of: ReportOf) -> None:
+    """One link for the whole run and one for each variant, at its time; none where no Grafana was in use."""
+    run = report_of("pass").run
+    assert not [n for n in links.build(View(run, sections())).neighbours if n.label == "in Grafana"]
+    drawn = replace(run, record=replace(run.record, grafana="http://g:3000/x"))
+    found = links.build(View(drawn, sections())).neighbours
+    assert [(n.label, n.title) for n in found] == [("in Grafana", name) for name in ("the whole run", "off", "on")]
+    t0_s = run.record.episodes[0].t0_epoch_s
+    assert found[1].href == (
+        f"http://g:3000/x/d/lab-circuit-breaker?from={(t0_s - 2) * 1000:.0f}&to={(t0_s + 39) * 1000:.0f}"
+        f"&var-run={run.record.run}&var-variant=off"
+    )
+    last_s = max(each.t0_epoch_s for each in run.record.episodes) + 39
+    assert f"from={(t0_s - 2) * 1000:.0f}&to={last_s * 1000:.0f}" in found[0].href
+    assert found[0].href.endswith("&var-variant=%24__all")
+    planted = replace(run, record=replace(run.record, grafana="javascript:alert(1)"))
+    assert not [n for n in links.build(View(planted, sections())).neighbours if n.label == "in Grafana"]
 
 
 def test_a_run_that_was_never_judged_says_so(report_of: ReportOf, tmp_path: Path) -> None:
