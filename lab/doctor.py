@@ -198,7 +198,7 @@ def _grafana() -> Finding:
     """Which a run would draw in, and whether that lets us."""
     name, purpose = "Grafana", "dashboards, with a run's fault windows on them; no run needs it"
     ways = (
-        "`make up`, or a `grafana` on PATH (https://grafana.com/grafana/download), or name one in .env by GRAFANA_URL"
+        "`make up`, a `grafana` on PATH (https://grafana.com/grafana/download), or one named in .env: GRAFANA_URL"
     )
     try:
         said = which_grafana.named(ROOT)
