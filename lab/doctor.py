@@ -197,9 +197,7 @@ async def _lacking_images() -> tuple[list[str], int]:
 def _grafana() -> Finding:
     """Which a run would draw in, and whether that lets us."""
     name, purpose = "Grafana", "dashboards, with a run's fault windows on them; no run needs it"
-    ways = (
-        "`make up`, a `grafana` on PATH (https://grafana.com/grafana/download), or one named in .env: GRAFANA_URL"
-    )
+    ways = "`make up`, a `grafana` on PATH (https://grafana.com/grafana/download), or one named in .env: GRAFANA_URL"
     try:
         said = which_grafana.named(ROOT)
         if not said.wanted:

@@ -129,9 +129,9 @@ async def play(setting: Setting, trial: int, variant: Variant, seed: int) -> Pas
     async with AsyncExitStack() as stack:
         async with this.timed("start"):
             running, driver = await _start(setting, this, logs, stack)
-        with setting.marks.region(
-            f"variant {variant.name}, trial {trial}", VARIANT, variant.name, lasts_s=LEAD_IN_S + setting.ends[-1][1]
-        ):
+        phases = ", ".join(f"{phase.name} {phase.lasts_s:g} s" for phase in setting.phases)
+        text, lasts_s = f"variant {variant.name}, trial {trial}: {phases}", LEAD_IN_S + setting.ends[-1][1]
+        with setting.marks.region(text, VARIANT, variant.name, lasts_s=lasts_s):
             await _phases(setting, this, running, driver)
         async with this.timed("drain"):
             await _finish(setting, this, running, driver)

@@ -65,6 +65,7 @@ def test_fault_windows_are_drawn_while_the_run_goes(tmp_path: Path) -> None:
         assert fault["text"] == "payments silent"
         assert abs(fault["time"] / 1000 - episode.t0_epoch_s - receipt.injected_s) < 0.1
         assert abs(fault["timeEnd"] / 1000 - episode.t0_epoch_s - receipt.removed_s) < 0.1
+        assert variant["text"].startswith(f"variant {episode.variant}, trial 1: baseline 0.5 s, fault 1 s")
         assert variant["time"] < fault["time"] < fault["timeEnd"] < variant["timeEnd"]
     assert run.record.grafana == url
     assert run.record.versions["Grafana"] == VERSION
