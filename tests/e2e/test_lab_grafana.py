@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 import time
 from collections.abc import Mapping
@@ -17,6 +19,8 @@ from lab_runs import ROOT, lab, of_a_run, start, until
 
 from lab import ground
 from lab.bench import Address
+from lab.observe import which_grafana
+from lab.observe.annotations import Grafana, GrafanaError
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.record import Run, read_run
@@ -170,3 +174,45 @@ async def test_one_that_cannot_start_or_hangs_is_told_and_left_out(
         "Grafana takes too long to answer",
         "GRAFANA_URL is no address such as http://127.0.0.1:3000; mend it, or set it to none",
     ]
+
+
+def docker(*words: str) -> str:
+    """What docker prints; nothing where there is no docker, or no engine."""
+    try:
+        return subprocess.run(["docker", *words], capture_output=True, text=True, check=False).stdout.strip()
+    except FileNotFoundError:
+        return ""
+
+
+def test_the_grafana_that_make_up_has_started_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the labels that Compose gives its container, in this folder alone; `.env` has its password."""
+    images = docker("images", "--quiet", "chaos-lab/targets").split()
+    if not images:
+        pytest.skip("no containers here: no Docker engine, or no image with a Python in it; `make images`")
+    (tmp_path / ".env").write_text("GRAFANA_ADMIN_PASSWORD=of-the-file\n")
+    monkeypatch.delenv("GRAFANA_ADMIN_PASSWORD", raising=False)
+    labels = (f"com.docker.compose.project.working_dir={tmp_path}", "com.docker.compose.service=grafana")
+    settings = ("SECURITY_ADMIN_PASSWORD=of-the-file", "SERVER_HTTP_ADDR=0.0.0.0", "SERVER_HTTP_PORT=3000")
+    options = [word for label in labels for word in ("--label", label)]
+    options += [word for setting in settings for word in ("--env", f"GF_{setting}")]
+    options += ["--publish", "127.0.0.1::3000", "--volume", f"{FAKE}:/fake.py:ro", "--entrypoint", "python3"]
+    assert asyncio.run(which_grafana.of_compose(tmp_path)) is None
+    container = docker("run", "--detach", "--rm", *options, images[0], "/fake.py")
+    try:
+        place = asyncio.run(which_grafana.of_compose(tmp_path))
+        assert place is not None
+        assert place.login == ("admin", "of-the-file")
+        one = Grafana(place)
+        until(lambda: answers(one), within_s=20)
+        assert one.find(["chaos-lab"]) == []
+        assert asyncio.run(which_grafana.of_compose(tmp_path / "elsewhere")) is None
+    finally:
+        docker("kill", container)
+
+
+def answers(one: Grafana) -> bool:
+    """Whether it is up by now."""
+    try:
+        return one.version() == VERSION
+    except GrafanaError:
+        return False
