@@ -162,7 +162,6 @@ async def open_prometheus(
 
 
 async def open_marks(
-    runtime: Runtime,
     prometheus: Watched,
     supervisor: Supervisor,
     logs: Path,
@@ -172,7 +171,7 @@ async def open_marks(
     """What the run draws in Grafana, if there is one; `tell` takes a sentence about one that cannot be used."""
     grafana, version = None, ""
     try:
-        if place := await _grafana(runtime, prometheus, supervisor, logs):
+        if place := await _grafana(prometheus, supervisor, logs):
             found = Grafana(place)
             version = await in_time(found.version, PATIENCE_S)
             grafana = found
@@ -185,12 +184,12 @@ async def open_marks(
     return marks
 
 
-async def _grafana(runtime: Runtime, prometheus: Watched, supervisor: Supervisor, logs: Path) -> Place | None:
-    """Which one; see lab.observe.which_grafana. That of `make up` knows nothing of local processes."""
+async def _grafana(prometheus: Watched, supervisor: Supervisor, logs: Path) -> Place | None:
+    """Which one; see lab.observe.which_grafana. That of `make up` knows what the shared Prometheus knows."""
     said = which_grafana.named(ROOT)
     if said.place or not said.wanted:
         return said.place
-    if not isinstance(runtime, LocalRuntime):
+    if isinstance(prometheus, SharedPrometheus):
         return await which_grafana.of_compose(ROOT)
     if program := which_grafana.on_path():
         workdir, log = supervisor.scratch / "grafana", logs / "grafana.log"

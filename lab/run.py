@@ -166,7 +166,7 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
     )
     logs = work.folder / "logs"
     prometheus = await open_prometheus(runtime, supervisor, logs, watch, stack)
-    marks = await open_marks(runtime, prometheus, supervisor, logs, work.entry.name, work.notes.append)
+    marks = await open_marks(prometheus, supervisor, logs, work.entry.name, work.notes.append)
     stack.push_async_callback(marks.finish)
     if marks.dashboard:
         progress.say(f"Grafana {marks.version} shows this run: {marks.dashboard}")

@@ -24,9 +24,7 @@ from lab.observe.annotations import Grafana, GrafanaError
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.record import Run, read_run
-from lab.runtime.local import LocalRuntime
 from lab.runtime.supervisor import Supervisor
-from lab.runtime.tools import Tools
 
 sys.path.insert(0, str(ROOT / "tests" / "observe"))
 
@@ -155,11 +153,10 @@ async def test_one_that_cannot_start_or_hangs_is_told_and_left_out(
     monkeypatch.setenv("GRAFANA_URL", "")
     async with Supervisor.open(tmp_path / "run", "marks") as supervisor:
         told: list[str] = []
-        runtime = LocalRuntime(supervisor, Tools(ROOT / ".lab"))
         prometheus = cast("Watched", SimpleNamespace(address=Address("127.0.0.1", 9)))
 
         async def opened() -> Marks:
-            return await ground.open_marks(runtime, prometheus, supervisor, tmp_path, "circuit-breaker", told.append)
+            return await ground.open_marks(prometheus, supervisor, tmp_path, "circuit-breaker", told.append)
 
         assert (await opened()).dashboard == ""
         with grafana(mood=lambda _: time.sleep(9) or True) as (url, _):
