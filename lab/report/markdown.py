@@ -56,9 +56,10 @@ def _claims(data: claims.Data) -> Iterator[str]:
         value = row.value + (f", {row.interval}" if row.interval else "")
         text = row.result.claim.text + (" (control)" if row.result.claim.control else "")
         yield "| " + " | ".join(escape(cell) for cell in (mark, text, row.where, value, row.bound)) + " |"
-    for result in data.invariants:
+    for kept in data.invariants:
+        result = kept.result
         mark = f"{SYMBOLS[result.verdict]} {result.verdict}"
-        cells = (mark, result.invariant.text, f"{result.variant} · invariant", result.why, "")
+        cells = (mark, result.invariant.text, f"{', '.join(kept.variants)} · invariant", result.why, "")
         yield "| " + " | ".join(escape(cell) for cell in cells) + " |"
 
 

@@ -22,6 +22,7 @@ from lab.record import (
 )
 from lab.report.sections import (
     anomalies,
+    claims,
     exercises,
     idea,
     machine,
@@ -256,11 +257,49 @@ def test_anomalies_show_the_operations_of_their_trial(view_of: ViewOf) -> None:
     judged = Judgement("PASS", [], [], [], [result])
     data = anomalies.build(View(Run(view.run.path, replace(view.record, judgement=judged)), {}))
     assert data is not None
-    (found,) = data.broken[0].found
-    assert data.broken[0].expected
+    (broken,) = data.broken[invariant.text]
+    (found,) = broken.shown
+    assert broken.expected
     assert (len(found.operations), found.left_out) == (anomalies.MAX_OPERATIONS, 28)
     second = view.run.operations("on", 2)
     assert found.operations[3].key == second.key[3]
+
+
+def test_variants_in_which_the_same_was_found_share_a_row(view_of: ViewOf) -> None:
+    """Eight variants times four invariants are 32 rows of which most say the same; what differs keeps its row."""
+    view = view_of("pass")
+    invariant = replace(view.spec.invariants[0], broken_in=["c"])
+    judged = [
+        InvariantResult(invariant, variant, "PASS", why, 10, anomalies=found)
+        for variant, why, found in (
+            ("a", "10 are fine", []),
+            ("b", "10 are fine", []),
+            ("c", "10 are fine", []),
+            ("d", "9 are fine", [Anomaly("one", [1])]),
+        )
+    ]
+    record = replace(view.record, judgement=Judgement("PASS", [], [], [], judged))
+    data = claims.build(View(Run(view.run.path, record), {}))
+    assert data is not None
+    assert [(row.variants, row.checked, row.expected_broken, row.has_anomalies) for row in data.invariants] == [
+        (["a", "b"], 20, False, False),
+        (["c"], 10, True, False),
+        (["d"], 10, False, True),
+    ]
+
+
+def test_more_anomalies_than_anybody_reads_are_folded_away(view_of: ViewOf) -> None:
+    """The first few of a variant are shown, the others are there to be unfolded."""
+    view = view_of("pass")
+    result = InvariantResult(
+        view.spec.invariants[0], "on", "FAIL", "", 40, [Anomaly(f"number {k}", [k]) for k in range(5)], found=70
+    )
+    record = replace(view.record, judgement=Judgement("FAIL", [], [], [], [result]))
+    data = anomalies.build(View(Run(view.run.path, record), {}))
+    assert data is not None
+    ((broken,),) = data.broken.values()
+    assert [each.anomaly.text for each in broken.shown] == ["number 0", "number 1", "number 2"]
+    assert [each.anomaly.text for each in broken.more] == ["number 3", "number 4"]
 
 
 def test_sections_that_the_author_left_empty_are_left_out(view_of: ViewOf) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +13,7 @@ from lab.report.view import View
 
 TITLE = "Anomalies"
 MAX_OPERATIONS = 12
+SHOWN = 3  # the rest is folded away: what the first ones do not tell, the twentieth will not either
 
 
 @dataclass(frozen=True)
@@ -41,29 +42,31 @@ class Found:
 
 @dataclass(frozen=True)
 class Broken:
-    """An invariant with anomalies in one variant."""
+    """An invariant with anomalies in one variant; `more` are behind a fold."""
 
     result: InvariantResult
     expected: bool
-    found: Sequence[Found]
+    shown: Sequence[Found]
+    more: Sequence[Found]
 
 
 @dataclass(frozen=True)
 class Data:
-    """Every invariant that has something to show."""
+    """Every invariant that has something to show: its text, and the variants that broke it."""
 
-    broken: Sequence[Broken]
+    broken: Mapping[str, Sequence[Broken]]
     trials: int
 
 
 def build(view: View) -> Data | None:
     """None where no checker found anything."""
     results = view.judgement.invariants if view.judgement else []
-    broken = [
-        Broken(r, r.variant in r.invariant.broken_in, [_found(view, r.variant, a) for a in r.anomalies])
-        for r in results
-        if r.anomalies
-    ]
+    broken: dict[str, list[Broken]] = {}
+    for result in results:
+        if result.anomalies:
+            found = [_found(view, result.variant, anomaly) for anomaly in result.anomalies]
+            expected = result.variant in result.invariant.broken_in
+            broken.setdefault(result.invariant.text, []).append(Broken(result, expected, found[:SHOWN], found[SHOWN:]))
     return Data(broken, view.record.trials) if broken else None
 
 

@@ -26,11 +26,22 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Kept:
+    """An invariant in the variants in which the same was found: a row of its own for each would hide what differs."""
+
+    result: InvariantResult  # the first variant's
+    variants: Sequence[str]
+    checked: int
+    expected_broken: bool
+    has_anomalies: bool
+
+
+@dataclass(frozen=True)
 class Data:
     """Claims and invariants."""
 
     rows: Sequence[Row]
-    invariants: Sequence[InvariantResult]
+    invariants: Sequence[Kept]
     trials: int
 
 
@@ -39,7 +50,25 @@ def build(view: View) -> Data | None:
     judged = view.judgement
     if judged is None or not (judged.claims or judged.invariants):
         return None
-    return Data([_row(result) for result in judged.claims], judged.invariants, view.record.trials)
+    return Data([_row(result) for result in judged.claims], _kept(judged.invariants), view.record.trials)
+
+
+def _kept(results: Sequence[InvariantResult]) -> list[Kept]:
+    """In the order of the scenario; those alike stand where the first of them does."""
+    alike: dict[tuple[str, str, str, bool], list[InvariantResult]] = {}
+    for result in results:
+        expected_broken = result.variant in result.invariant.broken_in
+        alike.setdefault((result.invariant.text, result.verdict, result.why, expected_broken), []).append(result)
+    return [
+        Kept(
+            result=same[0],
+            variants=[result.variant for result in same],
+            checked=sum(result.checked for result in same),
+            expected_broken=expected_broken,
+            has_anomalies=any(result.anomalies for result in same),
+        )
+        for (_, _, _, expected_broken), same in alike.items()
+    ]
 
 
 def _row(result: ClaimResult) -> Row:
