@@ -32,6 +32,7 @@ from statistics import median
 
 import psutil
 
+from benchmarks.accounting import cpu_s
 from benchmarks.quota import Quota, quotas
 from lab.load.crew import Crew
 from lab.load.driver import LoadDriver, Plan, Result
@@ -136,7 +137,7 @@ async def send(at: Address, upstream_pid: int, lasts_s: float, quota: Quota | No
 
 async def _watch(driver: LoadDriver, pids: Mapping[str, int], lasts_s: float) -> tuple[dict[str, float], float]:
     """Read along as a run does, and see what CPU time each process takes meanwhile."""
-    before = {name: _cpu_s(pid) for name, pid in pids.items()}
+    before = {name: cpu_s(pid) for name, pid in pids.items()}
     psutil.cpu_percent()
     began_s = time.monotonic()
     while (left_s := began_s + lasts_s - EARLY_S - time.monotonic()) > 0:
@@ -144,12 +145,7 @@ async def _watch(driver: LoadDriver, pids: Mapping[str, int], lasts_s: float) ->
         await asyncio.sleep(min(POLL_S, left_s))
     machine = psutil.cpu_percent() / 100 * CORES
     took_s = time.monotonic() - began_s
-    return {name: (_cpu_s(pid) - before[name]) / took_s for name, pid in pids.items()}, machine
-
-
-def _cpu_s(pid: int) -> float:
-    times = psutil.Process(pid).cpu_times()
-    return float(times.user + times.system)
+    return {name: (cpu_s(pid) - before[name]) / took_s for name, pid in pids.items()}, machine
 
 
 def _step(

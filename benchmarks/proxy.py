@@ -1,9 +1,10 @@
 """Measures the built-in fault proxy against the real Toxiproxy: the same work, in the same run, in alternating order.
 
-`python benchmarks/proxy.py` needs `wrk` (apt-get install wrk) and `toxiproxy-server` (make toxiproxy). Client, proxy
+`python -m benchmarks.proxy` needs `wrk` (apt-get install wrk) and `toxiproxy-server` (make toxiproxy). Client, proxy
 and upstream share this machine's cores, so CPU seconds per 1,000 requests stand beside each rate; `no proxy` is the
 same client straight to the upstream, the limit of the machine. `others_cores` is how many cores were busy with
-anything else meanwhile: where that is not near 0, the figures say little. It exits with 1 if a target is missed.
+anything else meanwhile: where that is not near 0, the figures say little. A first run of each target, while the machine
+gets up to speed, is not counted. It exits with 1 if a target is missed.
 """
 
 import argparse
@@ -22,6 +23,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
+
+from benchmarks.accounting import cpu_s, firewall_follows_loopback, machine_cpu_s, own_cpu_s, resident_kb
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILTIN, TOXIPROXY, DIRECT = "builtin", "toxiproxy", "no proxy"
@@ -79,6 +82,7 @@ class Measurement:
     once: Callable[[Target], Sample]
     goals: tuple[Goal, ...]
     also_direct: bool = False
+    warm_up: bool = False
 
 
 @dataclass(frozen=True)
@@ -96,6 +100,11 @@ class Bench:
 def main(argv: list[str]) -> int:
     """Run every measurement and print its table; returns the exit code."""
     options = arguments(argv)
+    if firewall_follows_loopback():
+        print(
+            "This machine's firewall follows every connection of the loopback (rules that Docker leaves do that): each"
+        )
+        print("packet costs more behind either proxy, and the ratios of rates come nearer to 1.")
     measured, missed = {}, []
     with ExitStack() as stack:
         bench = prepare(stack, options.seconds)
@@ -152,7 +161,7 @@ def plain(bench: Bench, connections: int) -> Measurement:
         return run_wrk(bench, target, connections)
 
     goals = (Goal("rate_per_s", at_least=1.2), Goal("p99_ms", at_most=1))
-    return Measurement(f"no toxic, {connections} connections", once, goals, also_direct=True)
+    return Measurement(f"no toxic, {connections} connections", once, goals, also_direct=True, warm_up=True)
 
 
 def latency(bench: Bench, connections: int) -> Measurement:
@@ -164,7 +173,7 @@ def latency(bench: Bench, connections: int) -> Measurement:
         return sample | {f"{name}_error_ms": sample[f"{name}_ms"] - DELAY_MS for name in ("p50", "p99")}
 
     goals = (Goal("rate_per_s", at_least=1), Goal("p50_error_ms", at_most=1), Goal("p99_error_ms", at_most=1))
-    return Measurement(f"latency {DELAY_MS} ms, {connections} connections", once, goals)
+    return Measurement(f"latency {DELAY_MS} ms, {connections} connections", once, goals, warm_up=True)
 
 
 def prepare(stack: ExitStack, seconds: int) -> Bench:
@@ -172,7 +181,7 @@ def prepare(stack: ExitStack, seconds: int) -> Bench:
     wrk, server = shutil.which("wrk"), real_server()
     if wrk is None or server is None:
         missing = {"wrk (apt-get install wrk)": wrk, "toxiproxy-server (make toxiproxy)": server}
-        sys.exit(f"benchmarks/proxy.py: missing: {', '.join(name for name, found in missing.items() if not found)}")
+        sys.exit(f"benchmarks.proxy: missing: {', '.join(name for name, found in missing.items() if not found)}")
     script = Path(stack.enter_context(tempfile.TemporaryDirectory())) / "report.lua"
     script.write_text(REPORT_LUA)
     return Bench(wrk, script, seconds, server, free_port())
@@ -260,6 +269,8 @@ def ask(sock: socket.socket) -> None:
 def rounds(measurement: Measurement, count: int, targets: list[Target]) -> dict[str, list[Sample]]:
     """Measure each target in each round, every second round in the opposite order."""
     samples: dict[str, list[Sample]] = {target.kind: [] for target in targets}
+    for target in targets if measurement.warm_up else ():
+        measurement.once(target)
     for number in range(count):
         for target in targets if number % 2 == 0 else reversed(targets):
             samples[target.kind].append(measurement.once(target))
@@ -341,7 +352,7 @@ def wait_for(port: int) -> None:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
                 return
         time.sleep(0.01)
-    sys.exit(f"benchmarks/proxy.py: nothing listens on port {port} after 10 s")
+    sys.exit(f"benchmarks.proxy: nothing listens on port {port} after 10 s")
 
 
 def call(port: int, method: str, path: str, body: object = None) -> dict[str, str]:
@@ -352,37 +363,9 @@ def call(port: int, method: str, path: str, body: object = None) -> dict[str, st
     text = answer.read()
     client.close()
     if answer.status >= 300:
-        sys.exit(f"benchmarks/proxy.py: {method} {path}: {answer.status} {text!r}")
+        sys.exit(f"benchmarks.proxy: {method} {path}: {answer.status} {text!r}")
     found: dict[str, str] = json.loads(text) if text else {}
     return found
-
-
-def cpu_s(pid: int) -> float:
-    """CPU seconds, user and system, that a process has used."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def own_cpu_s(pids: set[int]) -> float:
-    """CPU seconds of these processes, of this one, and of its children that have ended."""
-    spent = os.times()
-    return sum(map(cpu_s, pids)) + spent.user + spent.system + spent.children_user + spent.children_system
-
-
-def machine_cpu_s() -> float:
-    """CPU seconds in which any core was not idle, since the machine started."""
-    user, nice, system, _idle, _wait, irq, softirq, steal = map(
-        int, Path("/proc/stat").read_text().splitlines()[0].split()[1:9]
-    )
-    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
-
-
-def resident_kb(pid: int) -> float:
-    """Resident memory of a process."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return float(line.split()[1])
-    raise ProcessLookupError(pid)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,8 @@
 """What one enabled proxy does: listen, dial the upstream for each client, keep every connection's toxics in step."""
 
 import asyncio
+import contextlib
+import ipaddress
 import logging
 import socket
 import struct
@@ -29,6 +31,16 @@ class Wiring:
     counter: Callable[[str, str, str, str], Counter]
     seed: int
     connect_timeout_s: float = CONNECT_TIMEOUT_S
+
+
+def _control_simply(sock: socket.socket) -> None:
+    """Take the simplest congestion control there is, if the peer is on the loopback.
+
+    Nothing there can be congested, but a control that models the network, such as bbr, costs CPU with every packet.
+    """
+    peer = ipaddress.ip_address(sock.getpeername()[0])
+    if (getattr(peer, "ipv4_mapped", None) or peer).is_loopback:
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, b"reno")
 
 
 def _nothing(flow: Flow) -> None:
@@ -130,9 +142,12 @@ class Relay:
         if upstream.lost:
             client.transport.close()
             return
-        if any(behaviours()[toxic.type].resets for toxics in self.toxics.values() for toxic in toxics):
-            for flow in (client, upstream):
-                sock: socket.socket = flow.transport.get_extra_info("socket")
+        resets = any(behaviours()[toxic.type].resets for toxics in self.toxics.values() for toxic in toxics)
+        for flow in (client, upstream):
+            sock: socket.socket = flow.transport.get_extra_info("socket")
+            with contextlib.suppress(OSError, AttributeError):  # gone already, or a system that has no choice
+                _control_simply(sock)
+            if resets:
                 sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
         self._flows[client] = upstream
         seed = f"{self._wiring.seed}/{self._name}/{number}"

@@ -32,9 +32,9 @@ class Inside:
         async with self.session.request(method, self.server.make_url(path), **sent) as answer:  # type: ignore[arg-type]
             return answer.status, await answer.text()
 
-    async def proxy(self, upstream: str, name: str = "edge") -> Proxy:
-        """A proxy on a free port."""
-        body = {"name": name, "listen": "127.0.0.1:0", "upstream": upstream}
+    async def proxy(self, upstream: str, name: str = "edge", listen: str = "127.0.0.1:0") -> Proxy:
+        """A proxy, on a free port unless told otherwise."""
+        body = {"name": name, "listen": listen, "upstream": upstream}
         assert (await self.call("POST", "/proxies", body))[0] == 201
         return self.proxies.get(name)
 

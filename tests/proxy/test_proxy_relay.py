@@ -119,3 +119,19 @@ async def test_the_same_seed_gives_the_same_jitter():
     first, same, other = await draws(7), await draws(7), await draws(8)
     assert first == same != other
     assert first[0] != first[1]
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_CONGESTION"), reason="the system gives no choice of congestion control")
+@pytest.mark.parametrize("listen", ["127.0.0.1:0", "[::1]:0", "[::]:0"])
+async def test_no_network_is_modelled_on_the_loopback(listen):
+    """Both sockets of a connection within the machine have the simplest congestion control, over IPv4 and IPv6."""
+    async with inside() as lab, echo_server() as upstream:
+        proxy = await lab.proxy(upstream, listen=listen)
+        host = "::1" if listen == "[::1]:0" else "127.0.0.1"
+        reader, writer = await asyncio.open_connection(host, int(proxy.listen.rpartition(":")[2]))
+        writer.write(b"ping")
+        assert await reader.readexactly(4) == b"ping"
+        both = [flow.transport.get_extra_info("socket") for pair in proxy.relay._flows.items() for flow in pair]
+        chosen = [sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_CONGESTION, 16).rstrip(b"\0") for sock in both]
+        assert chosen == [b"reno", b"reno"]
+        writer.close()
