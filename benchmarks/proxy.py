@@ -1,10 +1,11 @@
 """Measures the built-in fault proxy against the real Toxiproxy: the same work, in the same run, in alternating order.
 
 `python -m benchmarks.proxy` needs `wrk` (apt-get install wrk) and `toxiproxy-server` (make toxiproxy). Client, proxy
-and upstream share this machine's cores, so CPU seconds per 1,000 requests stand beside each rate; `no proxy` is the
-same client straight to the upstream, the limit of the machine. `others_cores` is how many cores were busy with
-anything else meanwhile: where that is not near 0, the figures say little. A first run of each target, while the machine
-gets up to speed, is not counted. It exits with 1 if a target is missed.
+and upstream share this machine's cores, so CPU seconds per 1,000 requests stand beside each rate. There are yardsticks:
+`no proxy` is the same client straight to the upstream, the limit of the machine; `haproxy`, where it is installed, a
+relay in C with a thread per core and no faults. `others_cores` is how many cores were busy with anything else
+meanwhile: where that is not near 0, the figures say little. A first run of each target, while the machine gets up to
+speed, is not counted. It exits with 1 if a target is missed.
 """
 
 import argparse
@@ -27,11 +28,22 @@ from statistics import median
 from benchmarks.accounting import cpu_s, firewall_follows_loopback, machine_cpu_s, own_cpu_s, resident_kb
 
 ROOT = Path(__file__).resolve().parents[1]
-BUILTIN, TOXIPROXY, DIRECT = "builtin", "toxiproxy", "no proxy"
+BUILTIN, TOXIPROXY, HAPROXY, DIRECT = "builtin", "toxiproxy", "haproxy", "no proxy"
 GIGABYTE = 1_000_000_000
 DELAY_MS = 50
 RATE_KB_PER_S = 1_000
 IDLE_CONNECTIONS = 1_000
+
+HAPROXY_CFG = """
+defaults
+  mode tcp
+  timeout connect 10s
+  timeout client 1h
+  timeout server 1h
+listen edge
+  bind 127.0.0.1:{port}
+  server upstream 127.0.0.1:{upstream_port}
+"""
 
 REPORT_LUA = """
 done = function(summary, latency, requests)
@@ -57,7 +69,7 @@ class Target:
 
     def toxic(self, kind: str | None, **attributes: int) -> None:
         """Leave exactly this toxic on the proxy, or none."""
-        if self.kind == DIRECT:
+        if self.kind in (DIRECT, HAPROXY):
             return
         call(self.api_port, "POST", "/reset")
         if kind is not None:
@@ -81,7 +93,7 @@ class Measurement:
     name: str
     once: Callable[[Target], Sample]
     goals: tuple[Goal, ...]
-    also_direct: bool = False
+    with_yardsticks: bool = False
     warm_up: bool = False
 
 
@@ -102,17 +114,20 @@ def main(argv: list[str]) -> int:
     options = arguments(argv)
     if firewall_follows_loopback():
         print(
-            "This machine's firewall follows every connection of the loopback (rules that Docker leaves do that): each"
+            "The firewall here follows the loopback's connections, as with rules that Docker leaves: each packet costs"
         )
-        print("packet costs more behind either proxy, and the ratios of rates come nearer to 1.")
+        print("more, behind either proxy, and the ratios of rates come nearer to 1.")
     measured, missed = {}, []
     with ExitStack() as stack:
         bench = prepare(stack, options.seconds)
         bench = replace(bench, upstream_pid=stack.enter_context(upstream(bench.upstream_port)))
-        targets = [Target(DIRECT, ("127.0.0.1", bench.upstream_port), 0, bench.upstream_pid)]
-        targets += [stack.enter_context(started(bench, kind)) for kind in (BUILTIN, TOXIPROXY)]
+        yardsticks = [Target(DIRECT, ("127.0.0.1", bench.upstream_port), 0, bench.upstream_pid)]
+        if program := shutil.which("haproxy", path=os.defpath + ":/usr/sbin"):
+            yardsticks.append(stack.enter_context(haproxy(bench, program)))
+        proxies = [stack.enter_context(started(bench, kind)) for kind in (BUILTIN, TOXIPROXY)]
         for measurement in chosen(bench, options):
-            samples = rounds(measurement, options.rounds, targets[0 if measurement.also_direct else 1 :])
+            targets = (yardsticks if measurement.with_yardsticks else []) + proxies
+            samples = rounds(measurement, options.rounds, targets)
             missed += report(measurement, samples)
             measured[measurement.name] = samples
     if options.json:
@@ -147,7 +162,7 @@ def chosen(bench: Bench, options: argparse.Namespace) -> Iterator[Measurement]:
         bounds = Goal("rate_kb_per_s", RATE_KB_PER_S * 0.98, RATE_KB_PER_S * 1.02, of_toxiproxy=False)
         yield Measurement(f"bandwidth {RATE_KB_PER_S} KB/s", bandwidth, (bounds,))
     if wanted("bulk"):
-        yield Measurement("1 GB through one connection", bulk, (Goal("mb_per_s", at_least=1),), also_direct=True)
+        yield Measurement("1 GB through one connection", bulk, (Goal("mb_per_s", at_least=1),), with_yardsticks=True)
     if wanted("idle"):
         goal = Goal("kb_per_connection", at_most=1)
         yield Measurement(f"memory of {IDLE_CONNECTIONS} idle connections", lambda target: idle(bench, target), (goal,))
@@ -161,7 +176,7 @@ def plain(bench: Bench, connections: int) -> Measurement:
         return run_wrk(bench, target, connections)
 
     goals = (Goal("rate_per_s", at_least=1.2), Goal("p99_ms", at_most=1))
-    return Measurement(f"no toxic, {connections} connections", once, goals, also_direct=True, warm_up=True)
+    return Measurement(f"no toxic, {connections} connections", once, goals, with_yardsticks=True, warm_up=True)
 
 
 def latency(bench: Bench, connections: int) -> Measurement:
@@ -205,6 +220,17 @@ def started(bench: Bench, kind: str) -> Iterator[Target]:
         body = {"name": "edge", "listen": "127.0.0.1:0", "upstream": f"127.0.0.1:{bench.upstream_port}"}
         listen = call(port, "POST", "/proxies", body)["listen"]
         yield Target(kind, ("127.0.0.1", int(listen.rpartition(":")[2])), port, pid)
+
+
+@contextmanager
+def haproxy(bench: Bench, program: str) -> Iterator[Target]:
+    """HAProxy as a plain relay in front of the upstream, with a thread per core."""
+    port = free_port()
+    config = bench.script.with_name("haproxy.cfg")
+    config.write_text(HAPROXY_CFG.format(port=port, upstream_port=bench.upstream_port))
+    with process([program, "-f", str(config)]) as pid:
+        wait_for(port)
+        yield Target(HAPROXY, ("127.0.0.1", port), 0, pid)
 
 
 def run_wrk(bench: Bench, target: Target, connections: int) -> Sample:
