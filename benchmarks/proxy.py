@@ -113,10 +113,8 @@ def main(argv: list[str]) -> int:
     """Run every measurement and print its table; returns the exit code."""
     options = arguments(argv)
     if firewall_follows_loopback():
-        print(
-            "The firewall here follows the loopback's connections, as with rules that Docker leaves: each packet costs"
-        )
-        print("more, behind either proxy, and the ratios of rates come nearer to 1.")
+        print("The firewall here follows the loopback's connections, as with rules that Docker leaves: each packet")
+        print("costs more, behind either proxy, and the ratios of rates come nearer to 1.")
     measured, missed = {}, []
     with ExitStack() as stack:
         bench = prepare(stack, options.seconds)
