@@ -21,6 +21,7 @@ from pathlib import Path
 
 MARKER = "LAB_RUN"
 PATIENCE_S = 3.0
+PF_EXITING = 0x4  # of the flags in /proc/<pid>/stat
 PS = ["ps", "-axEwwo", "pid=,command="]  # macOS: the environment stands behind the command, of own processes only
 
 
@@ -36,18 +37,25 @@ def survivors(run: str, folder: Path) -> list[int]:
 
 
 def end(run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = PATIENCE_S) -> list[int]:
-    """Kill process groups and every survivor of a run until none is left; gives the ids of those still there."""
+    """
+    Kill process groups and every survivor of a run until none is left; gives the ids of those still there.
+
+    Whoever was seen to belong to the run is waited for until its ports are closed too.
+    """
+    seen = set(survivors(run, folder))  # before anything is killed: who is dying shows no environment any more
     for group in groups:
         if group > 1:  # kill(2): 0 is our own group, -1 is everybody
             _kill(-group)
     deadline = time.monotonic() + patience_s
-    while left := survivors(run, folder):
-        for pid in left:
+    while True:
+        alive = survivors(run, folder)
+        for pid in alive:
             _kill(pid)
-        if time.monotonic() > deadline:
-            break
+        seen.update(alive)
+        left = sorted({*alive, *(pid for pid in seen if _dying(pid))})
+        if not left or time.monotonic() > deadline:
+            return left
         time.sleep(0.02)
-    return left
 
 
 def hold(run: str, folder: Path, descriptor: int) -> None:
@@ -80,6 +88,22 @@ def _works_in(entry: Path, home: str) -> bool:
         return False
     terminal = (entry / "stat").read_text().rpartition(")")[2].split()[4]
     return terminal == "0"
+
+
+def _dying(pid: int) -> bool:
+    """
+    Whether a process has begun to exit and may still have files and ports open (Linux; elsewhere nobody tells).
+
+    The kernel takes its memory first, and with it the environment. It is through when its parent may collect it, which
+    a first thread that is dead before the others does not mean.
+    """
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return False
+    fields = stat.rpartition(")")[2].split()
+    state, flags, threads = fields[0], int(fields[6]), int(fields[17])
+    return bool(flags & PF_EXITING) and (state != "Z" or threads > 1)
 
 
 def _from_ps(run: str) -> list[int]:

@@ -1,5 +1,7 @@
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -11,6 +13,8 @@ from waits import gone, until
 from lab.runtime import child, leash
 
 pytestmark = pytest.mark.e2e
+
+SLOW_TO_FREE_BYTES = 256 * 2**20  # takes the kernel some milliseconds
 
 
 def sleeper(run="", **more):
@@ -80,6 +84,29 @@ async def test_the_end_of_the_pipe_ends_the_groups_that_are_left(run, tmp_path):
     assert ended.poll() is None
     ended.kill()
     ended.wait()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS does not tell who is dying")
+def test_who_is_dying_is_waited_for(run, tmp_path, monkeypatch):
+    """When the end has come the ports are closed, also where the kernel had much memory to take back before."""
+    script = f"""
+import mmap, socket, time
+memory = mmap.mmap(-1, {SLOW_TO_FREE_BYTES}, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+memory.madvise(mmap.MADV_NOHUGEPAGE)
+memory[::mmap.PAGESIZE] = bytes(len(memory) // mmap.PAGESIZE)
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+time.sleep(60)
+"""
+    process = subprocess.Popen(
+        [sys.executable, "-c", script], env={"LAB_RUN": run}, start_new_session=True, stdout=subprocess.PIPE
+    )
+    port = int(process.stdout.readline())
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)  # look all the time, so as to look while it is dying
+    assert leash.end(run, tmp_path) == []
+    with socket.socket() as probe:
+        assert probe.connect_ex(("127.0.0.1", port)) == errno.ECONNREFUSED
+    assert process.wait() == -signal.SIGKILL
 
 
 def test_one_that_cannot_be_killed_is_given_up(run, tmp_path, monkeypatch):
