@@ -28,11 +28,12 @@ time.sleep(60)
 
 async def test_a_child_runs_in_a_session_of_its_own_with_the_mark_of_the_run(tmp_path):
     """A child leads a session of its own and carries the run's mark in its environment."""
-    async with Supervisor.open(tmp_path / "r1", "r1") as supervisor:
+    run = f"session-{os.getpid()}"  # the tests of heal end whatever bears the name they use, also beside this one
+    async with Supervisor.open(tmp_path / run, run) as supervisor:
         child = supervisor.spawn("sleeper", SLEEP, log=tmp_path / "log")
         await printed(child.log)
         assert os.getsid(child.pid) == child.pid
-        assert child.pid in leash.survivors("r1", tmp_path / "r1")
+        assert child.pid in leash.survivors(run, tmp_path / run)
         assert child.returncode is None
 
 
