@@ -219,6 +219,9 @@ async def _play_all(work: Work, setting: Setting) -> None:
     finally:
         await setting.marks.finish()
         _note_parts(work, setting)
+        for sentence in setting.runtime.left:  # said at once too: a run that was broken off shows no notes
+            setting.progress.say(sentence)
+        work.notes += setting.runtime.left
 
 
 def _finish(work: Work, began: float) -> Run:

@@ -70,6 +70,7 @@ class Runtime(Protocol):
     """A way to run stacks."""
 
     name: str
+    left: list[str]  # what stopping stacks has left behind, a sentence for each thing, with what to do about it
 
     async def start(self, stack: Stack, logs: Path) -> Running:
         """Start a stack fresh, wire each link through the proxy, wait until all are ready.

@@ -45,6 +45,7 @@ class LocalRuntime:
         self.tools = tools
         self._proxy_program = tools.fault_proxy()
         self._stacks = 0
+        self.left: list[str] = []  # never any: the fault proxy is a process of the stack
 
     @property
     def proxy(self) -> str:

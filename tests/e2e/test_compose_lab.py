@@ -14,13 +14,14 @@ from contextlib import ExitStack
 import psutil
 import pytest
 from lab_runs import lab, start, until
-from runtimes import found
+from runtimes import found, runtime_in
 
 from lab import containers
-from lab.model import Service
+from lab.model import Link, Service
 from lab.places import ROOT
 from lab.record import read_run
-from lab.runtime.compose import dotenv, names, shared
+from lab.runtime.base import Stack
+from lab.runtime.compose import dotenv, heal, names, runtime, shared
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import find
@@ -211,16 +212,53 @@ def test_a_server_that_takes_no_more_connections_holds_nobody_up_for_long():
         with ExitStack() as open_sockets:
             full = open_sockets.enter_context(socket.create_server((gateway, 0), backlog=0))
             open_sockets.enter_context(socket.create_connection(full.getsockname()))  # it takes no other now
-            await proxy.create(names.proxy(run, "a->b"), "{}:{}".format(*full.getsockname()), f"0.0.0.0:{port}")
+            name = str(names.Proxy(run, "a->b"))
+            await proxy.create(name, "{}:{}".format(*full.getsockname()), f"0.0.0.0:{port}")
             open_sockets.enter_context(socket.create_connection((place.link_host, port)))
             await asyncio.sleep(0.1)
-            closed = await shared.close_links(proxy, run)
+            closed = await shared.close_links(proxy, lambda link: link.run == run)
         left = [name for name in await proxy.names() if run in name]
         proxy.close()
         return closed, left
 
     closed, left = ask(connect_and_close)
     assert (len(closed), left) == (1, [])
+
+
+def test_a_proxy_that_stays_is_told_and_healed(own, tmp_path, monkeypatch):
+    """Toxiproxy hangs while a stack ends: all else is stopped, the link named; heal takes it when the lab is gone."""
+    for name, value in own.items():
+        monkeypatch.setenv(name, value)
+    charge = Link(Service("exchange"), Service("payments"))
+    stack = Stack([charge.callee, charge.caller], [charge])
+    gone = subprocess.Popen(["true"])
+    gone.wait()
+
+    async def end_while_it_hangs(owner):
+        monkeypatch.setattr(shared, "CLOSING_S", 0.0)
+        monkeypatch.setattr(runtime, "owner", lambda: owner)
+        async with runtime_in(tmp_path, "compose", stack.members) as opened:
+            running = await opened.start(stack, tmp_path / "logs")
+            label = f"com.docker.compose.project={own['COMPOSE_PROJECT_NAME']}"
+            (toxiproxy,) = (
+                each["Id"]
+                for each in await opened._engine.containers(label)
+                if each["Labels"]["com.docker.compose.service"] == "toxiproxy"
+            )
+            await opened._engine.order(toxiproxy, "pause")
+            await running.stop()
+            await opened._engine.order(toxiproxy, "unpause")
+            run = opened._supervisor.run_id
+            assert await opened._engine.containers(f"{names.LABEL_RUN}={run}") == []
+            (sentence,) = opened.left
+            assert sentence.startswith(f"Toxiproxy may still have exchange->payments of run {run}, ")
+            return f"run {run}: removed proxy exchange->payments from Toxiproxy\n"
+
+    of_a_living_lab = asyncio.run(end_while_it_hangs(heal.owner()))
+    assert of_a_living_lab not in lab("heal").out
+    of_a_dead_one = asyncio.run(end_while_it_hangs(f"{socket.gethostname()} {gone.pid} earlier"))
+    assert of_a_dead_one in lab("heal").out
+    assert "removed" not in lab("heal").out
 
 
 def test_an_engine_elsewhere(own, tmp_path):

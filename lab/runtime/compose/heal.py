@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +36,7 @@ def is_dead(owner: str) -> bool:
 async def heal_containers(dead: Iterable[str]) -> list[str]:
     """Clean up after these runs and after every other whose lab is gone; a sentence for each thing removed.
 
+    Containers and proxies say themselves whose they are: a proxy may be all that is left of a run.
     Where no engine answers there is nothing to be done: what is in it waits for the next time.
     """
     try:
@@ -52,8 +53,8 @@ async def heal_containers(dead: Iterable[str]) -> list[str]:
             for run in sorted(gone)
             for name in await engine.remove_services(f"{names.LABEL_RUN}={run}")
         ]
-        for each in await engine.containers("com.docker.compose.service=toxiproxy") if gone else []:
-            said += await _unlink(each, engine.where.host, sorted(gone))
+        for each in await engine.containers("com.docker.compose.service=toxiproxy"):
+            said += await unlink(each, engine.where.host, gone)
         for each in containers:
             if _run(each) in gone:
                 await engine.remove(each["Id"])
@@ -65,20 +66,25 @@ async def heal_containers(dead: Iterable[str]) -> list[str]:
         await engine.close()
 
 
-async def _unlink(toxiproxy: Mapping[str, Any], host: str, runs: Iterable[str]) -> list[str]:
-    """Remove the proxies of runs, with whatever toxics are on them."""
+async def unlink(toxiproxy: Mapping[str, Any], host: str, dead: Collection[str]) -> list[str]:
+    """Remove the proxies of dead runs, and of every other whose lab is gone, with whatever toxics are on them.
+
+    `toxiproxy` is its container, as the engine lists it.
+    """
     ports = [each["PublicPort"] for each in toxiproxy["Ports"] if each["PrivatePort"] == 8474 and "PublicPort" in each]
     if not ports:
         return []
     server = FaultProxy(Address(host, ports[0]))
     try:
-        return [
-            f"run {run}: removed proxy {name.removeprefix(names.proxy(run, ''))} from Toxiproxy"
-            for run in runs
-            for name in await shared.close_links(server, run)
-        ]
+        await server.names()  # one that hangs is not waited for any longer than this
+        closed = await shared.close_links(server, lambda link: link.run in dead or is_dead(link.owner))
+        return [f"run {link.run}: removed proxy {link.link} from Toxiproxy" for link in closed]
     except ProxyError as error:
-        return [f"the proxies of dead runs cannot be removed: {error}"]
+        container = toxiproxy["Names"][0].lstrip("/")
+        return [
+            f"what dead runs may have left in Toxiproxy (container {container}) cannot be removed: {error}; "
+            "`make heal` again when it answers, or `make down`: all proxies end with it"
+        ]
     finally:
         server.close()
 

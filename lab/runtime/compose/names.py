@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 
 from lab.model import Member, Service
 
@@ -10,6 +11,25 @@ LABEL_RUN = "chaos-lab.run"
 LABEL_OWNER = "chaos-lab.owner"  # the lab that answers for it: machine, process id, start of that process
 LABEL_SOURCES = "chaos-lab.sources"  # of an image: what it was built from
 TARGET_PORT = 8080  # where each target listens in its container
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """A link's proxy in the Toxiproxy that all runs share; what LABEL_OWNER is of a container, `owner` is of it."""
+
+    run: str
+    link: str
+    owner: str = ""
+
+    def __str__(self) -> str:
+        """As Toxiproxy has it, and as dashboards/prometheus.yml takes it apart: `<run>:<link> of <owner>`."""
+        return f"{self.run}:{self.link} of {self.owner}"
+
+    @classmethod
+    def read(cls, name: str) -> Proxy | None:
+        """The proxy of that name; None where no lab gives such names."""
+        found = re.fullmatch(r"([^: ]+):([^: ]+->[^: ]+) of (.*)", name)
+        return cls(*found.groups()) if found else None
 
 
 def host(run: str, stack: str, member: str) -> str:
@@ -25,11 +45,6 @@ def project(run: str, stack: str) -> str:
 def task(member: str) -> str:
     """A member's service in a stack of a Swarm; the Swarm puts the project before it."""
     return _plain(member)
-
-
-def proxy(run: str, link: str) -> str:
-    """A link's proxy in the Toxiproxy that all runs share."""
-    return f"{run}:{link}"
 
 
 def service_of(member: Member) -> str:

@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractContextManager, suppress
+from contextlib import AbstractContextManager
 from functools import partial
 from pathlib import Path
 from typing import Self
 
 from lab.bench import LinkControl, ProcessControl
-from lab.errors import MissingPart, ProxyError, StartError
+from lab.errors import MissingPart, StartError
 from lab.model import Backing, Env, Link, Member, Scalar, Service
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
@@ -48,6 +48,7 @@ class ComposeRuntime:
         self._clock = {"clock of the Docker engine": clock} if clock else {}
         self.shared = place
         self.tools = Tools()
+        self.left: list[str] = []
         self._supervisor = supervisor
         self._found = found
         self._engine = engine
@@ -88,7 +89,7 @@ class ComposeRuntime:
         raise AssertionError("the last try returns or raises")
 
     def _running(self, stack: Stack, logs: Path) -> ComposeRunning:
-        return ComposeRunning(stack, logs, self._supervisor, self._found, self._engine, self.shared)
+        return ComposeRunning(stack, logs, self._supervisor, self._found, self._engine, self.shared, self.left)
 
     async def close(self) -> None:
         """Toxiproxy and Prometheus stay up for the next run; only the connections end."""
@@ -99,8 +100,16 @@ class ComposeRunning:
     """A stack of containers; the bench that faults work at."""
 
     def __init__(
-        self, stack: Stack, logs: Path, supervisor: Supervisor, found: Found, engine: Engine, place: Shared
+        self,
+        stack: Stack,
+        logs: Path,
+        supervisor: Supervisor,
+        found: Found,
+        engine: Engine,
+        place: Shared,
+        left: list[str],
     ) -> None:
+        self._left = left
         self._stack = stack
         self._logs = logs
         self._supervisor = supervisor
@@ -120,7 +129,9 @@ class ComposeRunning:
     async def start(self) -> None:
         """Links first, then all containers at once. Raises StartError."""
         upstreams = {link: f"{self._hosts[link.callee]}:{_port(link)}" for link in self._stack.links}
-        self._links = await shared.open_links(self._proxy, self._shared.link_ports, self._supervisor.run_id, upstreams)
+        self._links = await shared.open_links(
+            self._proxy, self._shared.link_ports, self._supervisor.run_id, owner(), upstreams
+        )
         self._joined = settings_of_members(self._stack.links, _peer_address, self._inside)
         file = self._supervisor.scratch / f"{self._project}.json"
         placed = {member: self._placed(member) for member in self._stack.members}
@@ -178,15 +189,27 @@ class ComposeRunning:
         if self._stopped:
             return
         self._stopped = True
-        with suppress(ProxyError):  # it is gone, and they with it
-            await shared.close_links(self._proxy, self._supervisor.run_id)
-        self._proxy.close()
+        await self._close_links()
         services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
         servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
         for group in (services, servers):
             await asyncio.gather(*(seat.stop(GRACE_S) for seat in group), return_exceptions=True)
         await self._remove()
         await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
+
+    async def _close_links(self) -> None:
+        """Remove the links' proxies; whatever Toxiproxy does, everything else is stopped as well."""
+        try:
+            await shared.close_links(self._proxy, lambda link: link.run == self._supervisor.run_id)
+        except shared.StillOpen as error:
+            links = [link.link for link in error.links] or [link.name for link in self._stack.links]
+            self._left.append(
+                f"Toxiproxy may still have {', '.join(links)} of run {self._supervisor.run_id}, "
+                f"which it did not remove ({error}): `make heal` "
+                "removes what is left, `make down` ends Toxiproxy with all its proxies"
+            )
+        finally:
+            self._proxy.close()
 
     async def _up(self, file: Path, members: Sequence[Member]) -> None:
         """Create and start the containers of some members, and wait until all are ready."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,7 +100,7 @@ def link_ports(base: Mapping[str, Any]) -> list[int]:
 
 
 async def open_links(
-    proxy: FaultProxy, ports: Sequence[int], run: str, upstreams: Mapping[Link, str]
+    proxy: FaultProxy, ports: Sequence[int], run: str, owner: str, upstreams: Mapping[Link, str]
 ) -> dict[Link, tuple[ProxiedLink, int]]:
     """A proxy for each link, at a port of its own among those that there are. Raises StartError."""
     opened: dict[Link, tuple[ProxiedLink, int]] = {}
@@ -109,7 +109,8 @@ async def open_links(
         while free and link not in opened:
             port = free.pop()
             with suppress(_Taken):
-                opened[link] = (await _open(proxy, names.proxy(run, link.name), upstream, port), port)
+                name = str(names.Proxy(run, link.name, owner))
+                opened[link] = (await _open(proxy, name, upstream, port), port)
                 await keep_apart(opened[link][0], link.distance_ms)
         if link not in opened:
             raise StartError(
@@ -119,23 +120,34 @@ async def open_links(
     return opened
 
 
-async def close_links(proxy: FaultProxy, run: str) -> list[str]:
-    """Remove every proxy of a run; gives their names. Raises ProxyError where Toxiproxy is stuck for `CLOSING_S`.
+class StillOpen(ProxyError):
+    """Links whose proxies could not be removed, as far as Toxiproxy said which it has, and why."""
+
+    def __init__(self, links: Sequence[names.Proxy], why: ProxyError) -> None:
+        self.links = links
+        super().__init__(str(why))
+
+
+async def close_links(proxy: FaultProxy, which: Callable[[names.Proxy], bool]) -> list[names.Proxy]:
+    """Remove these links' proxies; gives which there were. Raises StillOpen where Toxiproxy is stuck for `CLOSING_S`.
 
     While it is connecting to an upstream that does not answer it answers nobody; better while the upstream is there.
     """
     deadline = time.monotonic() + CLOSING_S
-    removed: list[str] = []
+    seen: dict[names.Proxy, None] = {}
+    left: list[names.Proxy] = []
     while True:
         try:
-            for name in await proxy.names():
-                if name.startswith(names.proxy(run, "")):
-                    removed.append(name)
-                    await proxy.remove(name)
-            return list(dict.fromkeys(removed))
-        except ProxyError:
+            left = [link for link in map(names.Proxy.read, await proxy.names()) if link and which(link)]
+            seen |= dict.fromkeys(left)
+            while left:
+                await proxy.remove(str(left[-1]))
+                left.pop()
+            return list(seen)
+        except ProxyError as error:
             if time.monotonic() > deadline:
-                raise
+                raise StillOpen(left, error) from error
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 class _Taken(LabError):

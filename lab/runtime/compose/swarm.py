@@ -76,7 +76,7 @@ class SwarmRuntime(ComposeRuntime):
                 await self._engine.call("POST", f"/networks/{self._network}/connect", body=body)
 
     def _running(self, stack: Stack, logs: Path) -> ComposeRunning:
-        words = (stack, logs, self._supervisor, self._found, self._engine, self.shared)
+        words = (stack, logs, self._supervisor, self._found, self._engine, self.shared, self.left)
         return SwarmRunning(self._node, self._network, *words)
 
 
