@@ -7,7 +7,7 @@ import shutil
 import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from lab.model import Env, Fault, Link, Member, Phase, Scalar, Scenario, Service
 from lab.observe import alerts
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import FAULT, VARIANT
+from lab.observe.hiccups import Meter
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
@@ -98,6 +99,7 @@ class Pass:
     overhead_s: dict[str, float] = field(default_factory=dict)
     profiles: list[asyncio.Task[list[str]]] = field(default_factory=list)
     canary: Canary | None = None
+    meter: Meter | None = None
     load: Result | None = None
     alerts: list[FiredAlert] | None = None
 
@@ -160,6 +162,8 @@ async def _start(setting: Setting, this: Pass, logs: Path, stack: AsyncExitStack
     await driver.prepare(Plan(load_urls, scenario.load, setting.ends[-1][1], this.seed, salt, ends=setting.ends))
     if setting.prometheus:
         await setting.prometheus.scraping()  # so that the panels show the first second too
+    this.meter = Meter.start(setting.supervisor.spawn, load_dir)
+    stack.push_async_callback(this.meter.stop)
     this.t0_epoch_s = time.time() + LEAD_IN_S
     broken = [fault for phase in scenario.phases for fault in phase.faults]
     this.canary = await stack.enter_async_context(Canary(watch(broken, running), this.t0_epoch_s))
@@ -288,6 +292,7 @@ def _keep(this: Pass, scraped: tuple[Rows, list[str]], phase: Phase, edge: str) 
 async def _finish(setting: Setting, this: Pass, running: Running, driver: LoadDriver) -> None:
     """Drain what is in flight, read back what the services hold, and note who died."""
     this.load = await driver.finish()
+    this.windows = [_with_hiccups(this, window) for window in this.windows]
     for log in (setting.supervisor.scratch / f"load-{this.label}").glob("*.log"):
         shutil.copyfile(log, setting.folder / "logs" / this.label / log.name)
     this.notes.extend(this.load.notes)
@@ -307,6 +312,13 @@ async def _finish(setting: Setting, this: Pass, running: Running, driver: LoadDr
     folder = setting.folder / "readbacks"
     folder.mkdir(exist_ok=True)
     (folder / f"{this.label}.json").write_bytes(msgspec.json.encode(answers))
+
+
+def _with_hiccups(this: Pass, window: PhaseWindow) -> PhaseWindow:
+    """The window with what the hiccup meter noted in it."""
+    assert this.meter is not None
+    found = this.meter.between(this.t0_epoch_s + window.start_s, this.t0_epoch_s + window.end_s)
+    return replace(window, hiccup_p99_ms=found.p99_ms, hiccup_max_ms=found.max_ms) if found else window
 
 
 async def _collect(setting: Setting, this: Pass) -> None:

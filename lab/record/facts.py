@@ -18,7 +18,8 @@ class PhaseWindow:
     """When a phase really was, from the start of the load, and how many operations the schedule had due in it.
 
     `asked` is None in the closed model, where nothing is due, and in records that did not count. `busy_share` is the
-    share of the whole machine's CPU time that was not idle, 0 to 1; None in records that did not look.
+    share of the whole machine's CPU time that was not idle, 0 to 1. `hiccup_p99_ms` and `hiccup_max_ms` say how late
+    the machine woke a process that only slept. All three are None in records that did not look.
     """
 
     name: str
@@ -26,6 +27,8 @@ class PhaseWindow:
     end_s: float
     asked: int | None = None
     busy_share: float | None = None
+    hiccup_p99_ms: float | None = None
+    hiccup_max_ms: float | None = None
 
 
 @dataclass(frozen=True)

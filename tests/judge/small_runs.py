@@ -58,6 +58,7 @@ class Story:
     late_p99_ms: float = 1.0
     lost_worker: str = ""  # how the second of two load workers ended
     busy_share: float | None = None
+    hiccup_p99_ms: float | None = None
     missing_variant: str = ""
     never_answered: str = ""  # the variant whose operations in the fault were not
 
@@ -107,7 +108,12 @@ def _episode(story: Story, variant: str, trial: int) -> Episode:
     )
     facts = LoadFacts(200, 200, 200, story.late_p99_ms, 2 * story.late_p99_ms, 0.1, lost)
     phases = [
-        replace(phase, asked=story.asked[n] if story.asked else None, busy_share=story.busy_share)
+        replace(
+            phase,
+            asked=story.asked[n] if story.asked else None,
+            busy_share=story.busy_share,
+            hiccup_p99_ms=story.hiccup_p99_ms,
+        )
         for n, phase in enumerate(PHASES)
     ]
     return Episode(trial, variant, 7, 1.76e9, phases, facts, receipts, deaths=list(story.deaths))

@@ -49,6 +49,10 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
             "the load was not reached: load worker 1 on far (off) died (killed by signal 9) after 19.9 s",
         ),
         (replace(SOUND, busy_share=0.97), "CPU was 97% busy in fault of on; at most 90% leaves room"),
+        (
+            replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0),
+            "this machine woke a process that only slept 44.0 ms late (p99) in fault of on; beyond 10 ms it shapes",
+        ),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 passes"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
         (replace(SOUND, claims=[HURTS, replace(RATIO)], never_answered="off"), "off is only known to be at least"),
@@ -63,6 +67,17 @@ def test_what_proves_nothing_is_unknown(tmp_path: Path, story: Story, words: str
     outcome, reason = verdict(tmp_path, story)
     assert outcome == "UNKNOWN"
     assert words in reason
+
+
+def test_a_free_machine_says_how_free(tmp_path: Path) -> None:
+    """The condition that is met gives both figures; of a record without a hiccup meter only the one."""
+    free = [
+        next(c for c in judge(tell(tmp_path / name, story)).conditions if c.name == "machine free")
+        for name, story in [("new", replace(SOUND, busy_share=0.2, hiccup_p99_ms=0.6)), ("old", SOUND)]
+    ]
+    assert all(condition.met for condition in free)
+    assert "20% busy in fault of on; this machine woke a process that only slept 0.6 ms late" in free[0].text
+    assert "woke" not in free[1].text
 
 
 def test_load_is_held_against_the_schedule_and_not_the_rate(tmp_path: Path) -> None:
