@@ -9,7 +9,7 @@ from lab.record import Condition, Episode, Run
 MIN_LOAD_REACHED = 0.95
 MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
 MAX_BUSY_SHARE = 0.9  # of all cores; beyond it whoever else wants the CPU shapes the latencies
-MAX_HICCUP_P99_MS = 10.0  # alone on a machine 0.2 to 1.4 were seen, beside steady work for 60 % of the cores 3.5
+MAX_HICCUP_P99_MS = 10.0  # alone on a machine 0.2 to 1.4 were seen, beside other work for 60 % of the cores 3.9
 MAX_LATE_P99_MS = 100.0  # later than this, and the load generator, not the system, shapes the latencies
 
 
