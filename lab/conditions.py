@@ -97,12 +97,16 @@ def _machine_free(run: Run) -> Condition:
     share, busy_in = max(((phase.busy_share or 0.0, where) for phase, where in phases), default=(0.0, "any phase"))
     late_ms, late_in = max(((phase.hiccup_p99_ms or 0.0, where) for phase, where in phases), default=(0.0, ""))
     busy = f"this machine's CPU was {share:.0%} busy in {busy_in}"
-    late = f"this machine woke a process that only slept {late_ms:.1f} ms late (p99) in {late_in}"
+    late = f"woke a sleeping process {late_ms:.1f} ms late (p99)"
     if share > MAX_BUSY_SHARE:
         return Condition("machine free", False, f"{busy}; at most {MAX_BUSY_SHARE:.0%} leaves room to measure")
     if late_ms > MAX_HICCUP_P99_MS:
-        return Condition("machine free", False, f"{late}; beyond {MAX_HICCUP_P99_MS:g} ms it shapes the latencies")
-    return Condition("machine free", True, f"{busy}; {late}" if late_ms else busy)
+        return Condition(
+            "machine free",
+            False,
+            f"this machine {late} in {late_in}; beyond {MAX_HICCUP_P99_MS:g} ms that shapes the latencies",
+        )
+    return Condition("machine free", True, f"{busy}; at worst it {late}" if late_ms else busy)
 
 
 def _samples(run: Run) -> Condition:

@@ -51,7 +51,7 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
         (replace(SOUND, busy_share=0.97), "CPU was 97% busy in fault of on; at most 90% leaves room"),
         (
             replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0),
-            "this machine woke a process that only slept 44.0 ms late (p99) in fault of on; beyond 10 ms it shapes",
+            "this machine woke a sleeping process 44.0 ms late (p99) in fault of on; beyond 10 ms that shapes",
         ),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 passes"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
@@ -76,7 +76,7 @@ def test_a_free_machine_says_how_free(tmp_path: Path) -> None:
         for name, story in [("new", replace(SOUND, busy_share=0.2, hiccup_p99_ms=0.6)), ("old", SOUND)]
     ]
     assert all(condition.met for condition in free)
-    assert "20% busy in fault of on; this machine woke a process that only slept 0.6 ms late" in free[0].text
+    assert "20% busy in fault of on; at worst it woke a sleeping process 0.6 ms late (p99)" in free[0].text
     assert "woke" not in free[1].text
 
 
