@@ -58,6 +58,7 @@ def test_a_service_is_safe_by_default(name: str) -> None:
     own = "${PUBLISH_AT:-127.0.0.1}:" if name == "toxiproxy" else "127.0.0.1:"
     assert all(str(port).startswith(own) for port in service.get("ports", []))
     assert set(service["deploy"]["resources"]["limits"]) == {"cpus", "memory", "pids"}
+    assert (service["dns_search"], service["dns_opt"]) == (["."], ["ndots:1"]), "no name of ours is asked for outside"
     assert not {"container_name", "privileged", "network_mode"} & set(service)
     assert service.get("cap_add", []) == (["SYS_PTRACE"] if name == "profiler" else [])
     assert re.fullmatch(r"[\w./-]+:(\$\{TARGETS_TAG:-)?v?\d[\w.-]*\}?", service["image"]), "a pinned tag"

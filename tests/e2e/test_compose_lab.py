@@ -11,6 +11,7 @@ import socket
 import subprocess
 from contextlib import ExitStack
 
+import aiohttp
 import psutil
 import pytest
 from lab_runs import lab, start, until
@@ -30,6 +31,8 @@ from lab.runtime.toxiproxy import FaultProxy
 
 pytestmark = pytest.mark.e2e
 RUN = ("run", "circuit-breaker", "--runtime", "compose", "--json")
+CHARGE = Link(Service("exchange"), Service("payments"))
+STACK = Stack([CHARGE.callee, CHARGE.caller], [CHARGE], {CHARGE.caller: {"PAYMENTS_TIMEOUT_S": 30}})
 
 
 def ask(look):
@@ -229,16 +232,14 @@ def test_a_proxy_that_stays_is_told_and_healed(own, tmp_path, monkeypatch):
     """Toxiproxy hangs while a stack ends: all else is stopped, the link named; heal takes it when the lab is gone."""
     for name, value in own.items():
         monkeypatch.setenv(name, value)
-    charge = Link(Service("exchange"), Service("payments"))
-    stack = Stack([charge.callee, charge.caller], [charge])
     gone = subprocess.Popen(["true"])
     gone.wait()
 
     async def end_while_it_hangs(owner):
         monkeypatch.setattr(shared, "CLOSING_S", 0.0)
         monkeypatch.setattr(runtime, "owner", lambda: owner)
-        async with runtime_in(tmp_path, "compose", stack.members) as opened:
-            running = await opened.start(stack, tmp_path / "logs")
+        async with runtime_in(tmp_path, "compose", STACK.members) as opened:
+            running = await opened.start(STACK, tmp_path / "logs")
             label = f"com.docker.compose.project={own['COMPOSE_PROJECT_NAME']}"
             (toxiproxy,) = (
                 each["Id"]
@@ -259,6 +260,35 @@ def test_a_proxy_that_stays_is_told_and_healed(own, tmp_path, monkeypatch):
     of_a_dead_one = asyncio.run(end_while_it_hangs(f"{socket.gethostname()} {gone.pid} earlier"))
     assert of_a_dead_one in lab("heal").out
     assert "removed" not in lab("heal").out
+
+
+def test_nobody_outside_is_asked_for_a_service_that_was_killed(own, tmp_path, monkeypatch):
+    """A resolver outside that never answers is not even asked, so that a call to a killed service fails at once."""
+    (bridge,) = ask(lambda e: e.network("bridge"))["IPAM"]["Config"]
+    outside = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    try:
+        outside.bind((bridge["Gateway"], 53))
+    except OSError as error:
+        pytest.skip(f"no resolver can be played on port 53 of Docker's bridge: {error.strerror}")
+    outside.setblocking(False)
+    (tmp_path / "extra.yml").write_text(f"services: {{toxiproxy: {{dns: [{bridge['Gateway']}]}}}}")
+    files = os.environ.get("COMPOSE_FILE") or dotenv.read(ROOT).get("COMPOSE_FILE", "docker-compose.yml")
+    for name, value in {**own, "COMPOSE_FILE": f"{files}:{tmp_path / 'extra.yml'}"}.items():
+        monkeypatch.setenv(name, value)
+
+    async def call_a_killed_service():
+        async with runtime_in(tmp_path, "compose", STACK.members) as opened, aiohttp.ClientSession() as session:
+            running = await opened.start(STACK, tmp_path / "logs")
+            await running.process(CHARGE.callee).kill()
+            async with session.post(f"{running.address(CHARGE.caller).url}/trades", json={}) as answer:
+                status = answer.status
+            await running.stop()
+            return status
+
+    with outside:
+        assert asyncio.run(call_a_killed_service()) == 502
+        with pytest.raises(BlockingIOError):
+            outside.recv(512)
 
 
 def test_an_engine_elsewhere(own, tmp_path):

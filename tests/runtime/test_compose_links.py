@@ -79,6 +79,14 @@ def test_a_proxy_says_whose_it_is():
     assert names.Proxy.read(str(link)) == link
 
 
+@pytest.mark.parametrize("member", ["payments", "a_member_whose_name_is_as_long_as_somebody_cared_to_make_it"])
+def test_a_host_has_no_dot(member):
+    """Only such a name is not asked for outside when its container is gone; it is no longer than a name may be."""
+    hosts = {names.host("20260101T000000Z-ab12", label, member) for label in ("1-off", "2-off", "1-on")}
+    assert len(hosts) == 3
+    assert all("." not in host and len(host) <= 63 for host in hosts)
+
+
 async def test_heal_finds_proxies_by_what_their_names_say(proxy):
     """Those of labs that are gone go; those of a living lab, of one elsewhere, and of no lab stay."""
     kept = ["payments", str(names.Proxy("r3", "a->b", owner())), str(names.Proxy("r4", "a->b", "elsewhere 1 earlier"))]

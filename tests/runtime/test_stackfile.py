@@ -32,12 +32,12 @@ def made(place: Placed) -> dict[str, object]:
 
 def test_how_it_may_live_stays_and_what_people_need_goes() -> None:
     """Capabilities, file systems and volumes are those of docker-compose.yml; its order, build and checks are not."""
-    service = made(Placed("exchange", "exchange.1-off.r", "sha256:1", 8080, ("127.0.0.1", 23_456)))
+    service = made(Placed("exchange", "exchange-1-off-r", "sha256:1", 8080, ("127.0.0.1", 23_456)))
     assert (service["cap_drop"], service["read_only"], service["volumes"]) == (["ALL"], True, EXCHANGE["volumes"])
     assert not {"build", "depends_on", "profiles"} & set(service)
     assert service["healthcheck"] == {"disable": True}
     assert service["ports"] == [{"target": 8080, "host_ip": "127.0.0.1", "published": "23456"}]
-    assert (service["image"], service["container_name"]) == ("sha256:1", "exchange.1-off.r")
+    assert (service["image"], service["container_name"]) == ("sha256:1", "exchange-1-off-r")
     assert service["labels"] == {"chaos-lab.run": "r"}
 
 

@@ -31,6 +31,8 @@ TOXIPROXY = {
 POSTGRES = {
     "build": {"context": "docker/debian"},
     "depends_on": {"toxiproxy": {"condition": "service_healthy"}},
+    "dns_opt": ["ndots:1"],
+    "dns_search": ["."],
     "develop": {"watch": []},
     "healthcheck": {"test": ["CMD", "pg_isready"], "interval": "5s"},
     "image": "postgres:17",

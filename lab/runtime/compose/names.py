@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass
 
@@ -11,6 +12,7 @@ LABEL_RUN = "chaos-lab.run"
 LABEL_OWNER = "chaos-lab.owner"  # the lab that answers for it: machine, process id, start of that process
 LABEL_SOURCES = "chaos-lab.sources"  # of an image: what it was built from
 TARGET_PORT = 8080  # where each target listens in its container
+LONGEST = 63  # characters between two dots of a name
 
 
 @dataclass(frozen=True)
@@ -33,8 +35,15 @@ class Proxy:
 
 
 def host(run: str, stack: str, member: str) -> str:
-    """A member's name in the shared network, and its container's: no other run, and no other stack of it, has it."""
-    return ".".join(_plain(word) for word in (member, stack, run))
+    """A member's name in the shared network, and its container's: no other run, and no other stack of it, has it.
+
+    It has no dot, so that whoever looks it up when its container is gone hears that at once; see docker-compose.yml.
+    """
+    name = "-".join(_plain(word) for word in (member, stack, run))
+    if len(name) <= LONGEST:
+        return name
+    mark = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: LONGEST - 9]}-{mark}"
 
 
 def project(run: str, stack: str) -> str:

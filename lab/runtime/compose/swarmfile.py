@@ -13,7 +13,10 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Swarm builds nothing, waits for nobody, has no profiles; names, and who shares whose processes, are its own affair.
-LEFT_OUT = {"build", "container_name", "depends_on", "develop", "pid", "profiles", "restart", "security_opt"}
+LEFT_OUT = {
+    *("build", "container_name", "depends_on", "develop", "dns_opt", "dns_search", "pid", "profiles", "restart"),
+    "security_opt",
+}
 REMADE = {"deploy", "ports", "shm_size", "tmpfs", "volumes"}
 UNITS = {"k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
