@@ -11,7 +11,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from lab import checkers, faults, metrics
+    from lab import checkers, faults, metrics, workloads
     from lab.model import (
         Backing,
         Claim,
@@ -51,9 +51,10 @@ __all__ = [
     "checkers",
     "faults",
     "metrics",
+    "workloads",
 ]
 
-_ROOMS = ("checkers", "faults", "metrics")
+_ROOMS = ("checkers", "faults", "metrics", "workloads")
 
 
 def __getattr__(name: str) -> object:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import inspect
 import re
 import subprocess
 from pathlib import Path
@@ -26,6 +27,7 @@ ALLOWED: dict[str, set[str]] = {
     "record": set(),
     "fold": set(),
     "metrics": {"record", "fold"},
+    "workloads": set(),
     "checkers": {"record"},
     "conditions": {"record"},
     "judge": {"record", "metrics", "checkers", "conditions"},
@@ -124,6 +126,18 @@ def test_every_metric_is_documented() -> None:
 
     for name in metrics.names():
         assert getattr(metrics, name).__doc__, name
+
+
+def test_every_workload_is_documented() -> None:
+    """Each function of lab.workloads says what it sends, and stands on the page for authors."""
+    from lab import workloads
+
+    page = (ROOT / "docs" / "writing-a-scenario.md").read_text("utf-8")
+    offered = {name for name, it in vars(workloads).items() if inspect.isfunction(it) and not name.startswith("_")}
+    assert "registers" in offered
+    for name in offered:
+        assert getattr(workloads, name).__doc__, name
+        assert f"`workloads.{name}(" in page, name
 
 
 def test_every_target_draws_its_place() -> None:

@@ -6,7 +6,6 @@ fault: the leader is killed with SIGKILL, and comes back ten seconds later. The 
 """
 
 from itertools import permutations
-from random import Random
 
 from lab import (
     Backing,
@@ -15,11 +14,9 @@ from lab import (
     Invariant,
     Link,
     Load,
-    Operation,
     Panel,
     Peers,
     Phase,
-    Request,
     Role,
     Scenario,
     Service,
@@ -27,6 +24,7 @@ from lab import (
     checkers,
     faults,
     metrics,
+    workloads,
 )
 
 # A leader speaks every 0.1 s; who has not heard it for 0.6 s to 1.2 s, drawn anew each time, asks for a pre-vote.
@@ -37,27 +35,6 @@ ours = [Service(f"raft-{n}", {"RAFT_PEERS": "raft-1,raft-2,raft-3", **TIMING}, m
 etcd = [Backing("etcd", f"etcd-{n}", ETCD) for n in (1, 2, 3)]
 client = Service("client", module="kv_client")  # speaks to whichever cluster is there, and asks again
 leader = Role("leader", [*ours, *etcd], gauge=["raft_is_leader", "etcd_server_is_leader"])
-KEYS = 5
-
-
-def read(rng: Random, n: int) -> Request:
-    """Read a key."""
-    return Request("GET", f"/kv/k{n % KEYS}", key=f"k{n % KEYS}", keep_response=True)
-
-
-def write(rng: Random, n: int) -> Request:
-    """Let a key hold this arrival's own number."""
-    key, value = f"k{n % KEYS}", str(n)
-    return Request("PUT", f"/kv/{key}", {"value": value}, key=key, value=value, keep_response=True)
-
-
-def cas(rng: Random, n: int) -> Request:
-    """The same, if the key holds what the arrival before would have written to it."""
-    key, expect, value = f"k{n % KEYS}", str(n - KEYS), str(n)
-    body = {"expect": expect, "value": value}
-    return Request("POST", f"/kv/{key}/cas", body, key=key, value=f'["{expect}", "{value}"]', keep_response=True)
-
-
 write_gap_s = metrics.longest_gap_s("write")
 
 scenario = Scenario(
@@ -71,7 +48,7 @@ scenario = Scenario(
         *(Link(client, member) for member in etcd),
     ],
     load=Load(
-        [Operation("read", read, weight=5), Operation("write", write, weight=4), Operation("cas", cas, weight=1)],
+        workloads.registers(keys=5, read=5, write=4, cas=1),
         to=client,
         per_s=30,
         arrivals="poisson",

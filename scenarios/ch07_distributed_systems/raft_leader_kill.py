@@ -7,7 +7,6 @@ and do so again and again; with random ones, one is first.
 """
 
 from itertools import permutations
-from random import Random
 
 from lab import (
     Claim,
@@ -15,11 +14,9 @@ from lab import (
     Invariant,
     Link,
     Load,
-    Operation,
     Panel,
     Phase,
     Readback,
-    Request,
     Role,
     Scenario,
     Service,
@@ -27,6 +24,7 @@ from lab import (
     checkers,
     faults,
     metrics,
+    workloads,
 )
 
 NAMES = [f"raft-{n}" for n in range(1, 6)]
@@ -36,27 +34,6 @@ TIMING = {"RAFT_HEARTBEAT_MS": 100, "RAFT_ELECTION_LOW_MS": 600, "RAFT_ELECTION_
 servers = [Service(name, {**CLUSTER, **TIMING, "RAFT_SNAPSHOT_EVERY": 100_000}, module="raft") for name in NAMES]
 client = Service("client", CLUSTER, module="raft")  # finds the leader, has a session, and may ask again
 leader = Role("leader", servers, gauge="raft_is_leader")
-KEYS = 5
-
-
-def read(rng: Random, n: int) -> Request:
-    """Read a key."""
-    return Request("GET", f"/kv/k{n % KEYS}", key=f"k{n % KEYS}", keep_response=True)
-
-
-def write(rng: Random, n: int) -> Request:
-    """Let a key hold this arrival's own number."""
-    key, value = f"k{n % KEYS}", str(n)
-    return Request("PUT", f"/kv/{key}", {"value": value}, key=key, value=value, keep_response=True)
-
-
-def cas(rng: Random, n: int) -> Request:
-    """The same, if the key holds what the arrival before would have written to it."""
-    key, expect, value = f"k{n % KEYS}", str(n - KEYS), str(n)
-    body = {"expect": expect, "value": value}
-    return Request("POST", f"/kv/{key}/cas", body, key=key, value=f'["{expect}", "{value}"]', keep_response=True)
-
-
 write_gap_s = metrics.longest_gap_s("write")
 
 scenario = Scenario(
@@ -68,7 +45,7 @@ scenario = Scenario(
         *(Link(client, server) for server in servers),
     ],
     load=Load(
-        [Operation("read", read, weight=5), Operation("write", write, weight=4), Operation("cas", cas, weight=1)],
+        workloads.registers(keys=5, read=5, write=4, cas=1),
         to=client,
         per_s=30,
         arrivals="poisson",

@@ -7,7 +7,6 @@ lets the leader ask around first (ReadIndex) gets the latest or none.
 """
 
 from itertools import permutations
-from random import Random
 
 from lab import (
     Claim,
@@ -15,11 +14,9 @@ from lab import (
     Invariant,
     Link,
     Load,
-    Operation,
     Panel,
     Phase,
     Readback,
-    Request,
     Role,
     Scenario,
     Service,
@@ -27,6 +24,7 @@ from lab import (
     checkers,
     faults,
     metrics,
+    workloads,
 )
 
 NAMES = [f"raft-{n}" for n in range(1, 6)]
@@ -37,7 +35,6 @@ servers = [Service(name, {**CLUSTER, **TIMING, "RAFT_SNAPSHOT_EVERY": 100_000}, 
 client = Service("client", CLUSTER, module="raft")  # reaches everybody, has a session, and asks again
 between = [Link(one, other, distance_ms=10) for one, other in permutations(servers, 2)]
 leader = Role("leader", servers, gauge="raft_is_leader")
-KEYS = 5
 
 
 def cut_off(leader: Service) -> faults.partition:
@@ -51,17 +48,6 @@ def deafen(leader: Service) -> faults.partition:
     return faults.partition([server for server in servers if server != leader], [leader], between, one_way=True)
 
 
-def read(rng: Random, n: int) -> Request:
-    """Read a key."""
-    return Request("GET", f"/kv/k{n % KEYS}", key=f"k{n % KEYS}", keep_response=True)
-
-
-def write(rng: Random, n: int) -> Request:
-    """Let a key hold this arrival's own number."""
-    key, value = f"k{n % KEYS}", str(n)
-    return Request("PUT", f"/kv/{key}", {"value": value}, key=key, value=value, keep_response=True)
-
-
 stale_reads, write_gap_s = metrics.stale_reads(), metrics.longest_gap_s("write")
 
 scenario = Scenario(
@@ -69,9 +55,7 @@ scenario = Scenario(
     handbook=["7.5.1.2", "7.5.1.3", "7.1.1.1"],
     question="What may a server answer that has lost the others?",
     links=[*between, *(Link(client, server) for server in servers)],
-    load=Load(
-        [Operation("read", read), Operation("write", write)], to=client, per_s=30, arrivals="poisson", timeout_s=8
-    ),
+    load=Load(workloads.registers(keys=5), to=client, per_s=30, arrivals="poisson", timeout_s=8),
     phases=[
         Phase("baseline", lasts_s=5),
         Phase("minority", lasts_s=9, faults=[faults.at(leader, cut_off, "leader + 1 | 3 others")]),
