@@ -103,6 +103,12 @@ def until(what: Callable[[], Any], within_s: float = 60) -> Any:
     raise AssertionError(f"not within {within_s:g} s")
 
 
+def listening() -> set[Any]:
+    """Addresses at which others than this machine could connect."""
+    found = psutil.net_connections("tcp")
+    return {c.laddr for c in found if c.status == psutil.CONN_LISTEN and c.laddr.ip not in ("127.0.0.1", "::1")}
+
+
 def logged(reports: Path, text: str) -> bool:
     """Whether any run below `reports` has a log file whose path holds `text`."""
     return any(text in str(path) for path in reports.glob("*/*/logs/**/*.log"))

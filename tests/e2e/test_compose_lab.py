@@ -14,7 +14,7 @@ from contextlib import ExitStack
 import aiohttp
 import psutil
 import pytest
-from lab_runs import lab, start, until
+from lab_runs import lab, listening, start, until
 from runtimes import found, runtime_in
 
 from lab import containers
@@ -58,12 +58,6 @@ def of_runs(reports):
     """Containers of the runs below a folder that have begun."""
     runs = {path.name for path in reports.glob("*/*") if path.is_dir()}
     return [c for c in ask(lambda e: e.containers(names.LABEL_RUN)) if c["Labels"][names.LABEL_RUN] in runs]
-
-
-def listening():
-    """Addresses that others than this machine could reach."""
-    found = psutil.net_connections("tcp")
-    return {c.laddr for c in found if c.status == psutil.CONN_LISTEN and c.laddr.ip not in ("127.0.0.1", "::1")}
 
 
 def test_a_run_in_containers(tmp_path):

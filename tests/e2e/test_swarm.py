@@ -6,7 +6,7 @@ import json
 
 import aiohttp
 import pytest
-from lab_runs import lab
+from lab_runs import lab, listening
 from runtimes import runtime_in
 from waits import until
 
@@ -63,6 +63,7 @@ async def left(engine, run):
 
 async def test_a_stack_on_a_swarm(swarm, engine, tmp_path):
     """It does what the same stack does elsewhere, publishes no port, is frozen and goes on, and is gone at the end."""
+    before = listening()
     async with runtime_in(tmp_path, "swarm", STACK.members) as runtime:
         running = await runtime.start(STACK, tmp_path / "logs")
         try:
@@ -75,6 +76,7 @@ async def test_a_stack_on_a_swarm(swarm, engine, tmp_path):
             assert await trade(running) == 201
             containers = await engine.containers(f"{names.LABEL_RUN}={run}")
             assert [port for each in containers for port in each["Ports"] if "PublicPort" in port] == []
+            assert listening() == before
             await running.process(payments).pause()
             assert await running.process(payments).state() == "paused"
             assert await trade(running) == 504
