@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
 
 import pytest
 from fabricate import Recipe, fabricate
+from reported import NASTY, Reported
 
 from lab.handbook import sections
 from lab.record import Run
@@ -18,7 +17,6 @@ from lab.report.page import Part, charts_of
 from lab.report.view import View
 
 SHORT = (4.0, 7.0, 7.0)
-NASTY = "<script>document.title='owned'</script>\"'&"
 RECIPES = {
     "pass": Recipe(phases_s=(5, 20, 12), panels=2),
     "nasty": Recipe(phases_s=SHORT, per_s=25, nasty=NASTY, charged_twice=True),
@@ -28,27 +26,6 @@ RECIPES = {
     "first only": Recipe(phases_s=SHORT, per_s=25, ends_in=("off", 1)),
 }
 NEXT = Neighbour("the next experiment", "Retry storm", "../../retry-storm/latest/index.html")
-
-
-@dataclass(frozen=True)
-class Reported:
-    """A run with the report written into its folder."""
-
-    run: Run
-    page: Path
-    drawn: dict[str, Drawn]
-
-    @property
-    def html(self) -> str:
-        return self.page.read_text("utf-8")
-
-    @property
-    def markdown(self) -> str:
-        return (self.run.path / "summary.md").read_text("utf-8")
-
-    @property
-    def view(self) -> View:
-        return View(self.run, sections())
 
 
 @pytest.fixture(scope="session")

@@ -8,7 +8,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from conftest import Reported
+from reported import Reported
 
 from lab.record import PanelSpec, Run
 from lab.report.charts import latency, naive, panels, render, theme

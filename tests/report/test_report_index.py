@@ -6,8 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from conftest import Reported
 from fabricate import Recipe, fabricate
+from reported import Reported
 
 from lab.handbook import Section, sections
 from lab.record import write_record

@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
 
-from conftest import NASTY, Reported
+from reported import NASTY, Reported
 
 from lab.record import Run
 from lab.report.junit import junit

@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from conftest import Reported
+from reported import Reported
 
 from lab.report.markdown import escape
 

@@ -7,8 +7,8 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from conftest import NASTY, Reported
 from fabricate import LINK
+from reported import NASTY, Reported
 
 from lab.handbook import sections
 from lab.report.charts.render import Drawn

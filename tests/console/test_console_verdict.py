@@ -1,73 +1,22 @@
-"""What the terminal shows, at any width, with colours and without, and the same as JSON."""
+"""What the terminal shows of runs, at any width, with colours and without: verdicts, next steps, comparisons."""
 
 from __future__ import annotations
 
-import io
-import json
 import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report.fabricate import Recipe, fabricate
+from console_runs import RECIPES
 from rich.cells import cell_len
-from rich.console import Console
 
 from lab import console
 from lab.catalogue import find
-from lab.console import checkup, experiments, runs, shapes
+from lab.console import shapes
 from lab.console.plan import plan, try_next
 from lab.console.shapes import lasting
-from lab.doctor import Finding
-from lab.record import Condition, Interval, Judgement, Run, Verdict, write_record
-
-SCREENS = (checkup, experiments, runs)
-RECIPES = {
-    "sound": Recipe(per_s=20),
-    "again": Recipe(per_s=20, run="2026-10-21T09-00-00", seed=8),
-    "ignored": Recipe(per_s=20, breaker_ignored=True, run="2026-10-22T09-00-00"),
-    "no fault": Recipe(per_s=20, fault_missing=True, run="2026-10-23T09-00-00"),
-    "trials": Recipe(per_s=20, trials=3, run="2026-10-24T09-00-00"),
-    "cut": Recipe(per_s=20, ends_in=("on", 1), run="2026-10-25T09-00-00"),
-}
-
-
-@pytest.fixture(scope="module")
-def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Where the runs of this module are."""
-    return tmp_path_factory.mktemp("reports")
-
-
-@pytest.fixture(scope="module")
-def made(reports: Path) -> dict[str, Run]:
-    """Runs of each kind."""
-    return {name: fabricate(reports, recipe) for name, recipe in RECIPES.items()}
-
-
-@pytest.fixture
-def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
-    """Gives what is shown on a terminal of that kind."""
-
-    def shown(show: Callable[[], None], width: int = 80, terminal: bool = False, **environment: str) -> str:
-        file = io.StringIO()
-
-        def fake() -> Console:
-            return Console(
-                file=file,
-                width=width,
-                force_terminal=terminal,
-                highlight=False,
-                markup=False,
-                _environ={"TERM": "xterm-256color", **environment},
-            )
-
-        for module in SCREENS:
-            monkeypatch.setattr(module, "console", fake)
-        show()
-        return file.getvalue()
-
-    return shown
+from lab.record import Condition, Interval, Run, Verdict
 
 
 def judged(run: Run, verdict: Verdict, **changes: object) -> Run:
@@ -308,129 +257,3 @@ def test_a_summary_of_many(screen: Callable[..., str]) -> None:
     text = screen(lambda: console.summary(results))
     assert re.search(r"✓ PASS +circuit-breaker +reports/x", text)
     assert re.search(r"! BROKEN +retry +retry.py:3: odd", text)
-
-
-# --- the catalogue ----------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("width", [30, 80, 120])
-def test_the_catalogue(made: dict[str, Run], reports: Path, screen: Callable[..., str], width: int) -> None:
-    """Chapter, section, name, question and last verdict; with the runs where they are asked for."""
-    entries = [find("circuit-breaker")]
-    text = screen(lambda: console.catalogue(entries, reports, True), width=width)
-    flat = " ".join(text.split())
-    assert "7.6.1.3" in text
-    assert "circuit-breaker" in text
-    assert "? UNKNOWN" in text
-    for run in made.values():
-        assert run.record.run in flat
-    assert "make scenario NAME=circuit-breaker" in flat
-    assert max(map(cell_len, text.splitlines())) <= width
-    assert "not run yet" in screen(lambda: console.catalogue(entries, reports / "elsewhere", False))
-
-
-def test_damaged_runs_do_not_hide_the_catalogue(tmp_path: Path, screen: Callable[..., str]) -> None:
-    """The last verdict is that of the last run that can be read, and the damaged one is called so."""
-    run = fabricate(tmp_path, RECIPES["sound"])
-    damaged = run.path.parent / "2027"
-    write_record(damaged, run.record)
-    (damaged / "record.json").write_text("{")
-    bare = run.path.parent / "2028"
-    write_record(bare, replace(run.record, judgement=None))
-    entries = [find("circuit-breaker")]
-    text = screen(lambda: console.catalogue(entries, tmp_path, True))
-    assert "2027 (damaged)" in text
-    assert "2028  - not judged" in text or "2028  not judged" in text
-    [data] = console.catalogue_data(entries, tmp_path, True)
-    assert data["last_verdict"] == "PASS"
-    assert len(data["runs"]) == 3
-
-
-@pytest.mark.parametrize("width", [30, 80, 120])
-def test_an_experiment_before_it_runs(screen: Callable[..., str], width: int) -> None:
-    """Question, topology, timeline, variants, claims, and how long it takes."""
-    spec = find("circuit-breaker").spec()
-    text = screen(lambda: console.show(spec), width=width)
-    flat = " ".join(text.split())
-    for part in (
-        "load -> exchange", "exchange -> (link) -> payments", "broken in fault", "baseline", "payments silent",
-        "off (control)", "BREAKER=off", "p90_ms", "at most 50 ms", "exactly_once", "= 1 min 40 s",
-        "make scenario NAME=circuit-breaker", "(control: must hurt)", spec.question,
-    ):  # fmt: skip
-        assert (part in flat) if width >= 80 else all(word in flat for word in part.split()), part
-    assert max(cell_len(line) for line in text.splitlines() if "/" not in line) <= width
-    broken = replace(spec, invariants=[replace(spec.invariants[0], broken_in=["off"])])
-    assert "to be broken in off" in " ".join(screen(lambda: console.show(broken), width=120).split())
-
-
-# --- the doctor -------------------------------------------------------------------------------------------------
-
-PYTHON = Finding("Python", True, "3.11.7 (/usr/bin/python3)", "everything", "install it", needed=True)
-DOCKER = Finding("Docker", False, "not on PATH", "the compose runtime", "https://docs.docker.com/")
-CORES = Finding("cores", False, "1: too few", "load and services", "2 or more", needed=True)
-
-
-def test_the_doctor_tells_what_is_missing_and_how_to_get_it(screen: Callable[..., str]) -> None:
-    """What is there takes a line; what is missing says what for and what to do; at the end whether it matters."""
-    text = screen(lambda: console.findings([PYTHON, DOCKER]))
-    assert "✓ Python  3.11.7 (/usr/bin/python3)" in text
-    assert "- Docker  not on PATH" in text
-    assert "remedy: https://docs.docker.com/" in text
-    assert "for: the compose runtime" in text
-    assert "for: everything" not in text
-    assert "✓ Experiments can run here. Not here, and only needed for some things: Docker." in text.replace("\n", " ")
-
-
-def test_the_doctor_says_when_nothing_can_run(screen: Callable[..., str]) -> None:
-    """A needed part that is missing is named again in the last sentence."""
-    text = " ".join(screen(lambda: console.findings([PYTHON, CORES])).split())
-    assert "✗ cores 1: too few" in text
-    assert "✗ cores needs mending before experiments can be trusted." in text
-    assert "need mending" in screen(lambda: console.findings([CORES, replace(CORES, name="clock")]))
-
-
-def test_a_wide_terminal_shows_what_everything_is_for(screen: Callable[..., str]) -> None:
-    """From 110 columns on the purpose stands beside."""
-    text = screen(lambda: console.findings([PYTHON, DOCKER]), width=120)
-    assert re.search(r"✓ Python +3\.11\.7 \(/usr/bin/python3\) +everything", text)
-    assert re.search(r"- Docker +not on PATH +the compose runtime", text)
-
-
-# --- for machines -----------------------------------------------------------------------------------------------
-
-
-def test_a_run_as_data(made: dict[str, Run]) -> None:
-    """Everything that the table shows, in numbers with their units, and JSON takes it."""
-    data = json.loads(json.dumps(console.run_data(made["trials"])))
-    assert (data["verdict"], data["trials"], data["seed"]) == ("PASS", 3, 7)
-    claim = next(claim for claim in data["claims"] if claim["interval"])
-    assert claim["interval"]["low"] <= claim["value"] <= claim["interval"]["high"]
-    assert any(claim["unit"] == "x off" for claim in data["claims"])
-    assert data["report"].endswith("index.html")
-    bare = replace(made["sound"], record=replace(made["sound"].record, judgement=None))
-    assert console.run_data(bare)["verdict"] is None
-
-
-def test_findings_and_experiments_as_data() -> None:
-    """What the terminal shows is there for a machine too."""
-    assert console.findings_data([DOCKER])[0]["remedy"] == "https://docs.docker.com/"
-    assert json.loads(console.spec_json(find("circuit-breaker").spec()))["name"] == "circuit-breaker"
-
-
-def test_standard_output_is_looked_at_when_something_is_shown(
-    made: dict[str, Run], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """COLUMNS decides in a pipe."""
-    monkeypatch.setenv("COLUMNS", "70")
-    assert shapes.console().width == 70
-    console.verdict(made["sound"])
-    assert max(map(cell_len, capsys.readouterr().out.splitlines())) <= 70
-
-
-def test_a_judgement_is_whole(made: dict[str, Run]) -> None:
-    """The runs above are what their names say."""
-    verdicts = {name: run.record.judgement for name, run in made.items()}
-    assert all(isinstance(judgement, Judgement) for judgement in verdicts.values())
-    assert {name: j.verdict for name, j in verdicts.items() if j} == {
-        "sound": "PASS", "again": "PASS", "ignored": "FAIL", "no fault": "UNKNOWN", "trials": "PASS", "cut": "UNKNOWN",
-    }  # fmt: skip
