@@ -23,7 +23,7 @@ from lab.model import Env, Fault, Link, Member, Phase, Scalar, Scenario, Service
 from lab.observe import alerts
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import FAULT, VARIANT
-from lab.observe.hiccups import Meter
+from lab.observe.hiccups import Meter, between
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
@@ -292,7 +292,7 @@ def _keep(this: Pass, scraped: tuple[Rows, list[str]], phase: Phase, edge: str) 
 async def _finish(setting: Setting, this: Pass, running: Running, driver: LoadDriver) -> None:
     """Drain what is in flight, read back what the services hold, and note who died."""
     this.load = await driver.finish()
-    this.windows = [_with_hiccups(this, window) for window in this.windows]
+    _add_hiccups(this)
     for log in (setting.supervisor.scratch / f"load-{this.label}").glob("*.log"):
         shutil.copyfile(log, setting.folder / "logs" / this.label / log.name)
     this.notes.extend(this.load.notes)
@@ -314,11 +314,15 @@ async def _finish(setting: Setting, this: Pass, running: Running, driver: LoadDr
     (folder / f"{this.label}.json").write_bytes(msgspec.json.encode(answers))
 
 
-def _with_hiccups(this: Pass, window: PhaseWindow) -> PhaseWindow:
-    """The window with what the hiccup meter noted in it."""
+def _add_hiccups(this: Pass) -> None:
+    """Put what the hiccup meter noted into each phase's window."""
     assert this.meter is not None
-    found = this.meter.between(this.t0_epoch_s + window.start_s, this.t0_epoch_s + window.end_s)
-    return replace(window, hiccup_p99_ms=found.p99_ms, hiccup_max_ms=found.max_ms) if found else window
+    wakes = this.meter.wakes()
+    for n, window in enumerate(this.windows):
+        if found := between(wakes, this.t0_epoch_s + window.start_s, this.t0_epoch_s + window.end_s):
+            this.windows[n] = replace(window, hiccup_p99_ms=found.p99_ms, hiccup_max_ms=found.max_ms)
+        else:
+            this.notes.append(f"{window.name}: the hiccup meter noted nothing; how late the machine woke is not known")
 
 
 async def _collect(setting: Setting, this: Pass) -> None:

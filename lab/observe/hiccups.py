@@ -7,12 +7,13 @@ machine's cores away, show only here. The idea is Gil Tene's jHiccup.
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from lab.load.sample import quantile
 from lab.observe import sleeper
 from lab.observe.sleeper import PERIOD_S
 from lab.runtime.base import Child, Spawn
@@ -41,16 +42,22 @@ class Meter:
     @classmethod
     def start(cls, spawn: Spawn, folder: Path) -> Meter:
         """Begin, with the notes in `folder`. Raises StartError."""
-        return cls(spawn("hiccup meter", [sys.executable, "-P", sleeper.__file__], log=folder / "hiccups.log"))
+        # No .log: those are kept and read as logs of services.
+        return cls(spawn("hiccup meter", [sys.executable, "-P", sleeper.__file__], log=folder / "hiccups.txt"))
 
     async def stop(self) -> None:
         """End it."""
         await self._child.stop()
 
-    def between(self, start_epoch_s: float, end_epoch_s: float) -> Hiccups | None:
-        """The hiccups of this stretch; None if nothing was noted in it."""
-        wakes = [wake for wake in _read(self._child.log) if start_epoch_s <= wake.due_epoch_s < end_epoch_s]
-        return hiccups(wakes) if wakes else None
+    def wakes(self) -> list[Wake]:
+        """All that has been noted."""
+        return list(_read(self._child.log))
+
+
+def between(wakes: Iterable[Wake], start_epoch_s: float, end_epoch_s: float) -> Hiccups | None:
+    """The hiccups of this stretch; None if nothing was noted in it."""
+    within = [wake for wake in wakes if start_epoch_s <= wake.due_epoch_s < end_epoch_s]
+    return hiccups(within) if within else None
 
 
 def hiccups(wakes: Iterable[Wake]) -> Hiccups:
@@ -60,7 +67,7 @@ def hiccups(wakes: Iterable[Wake]) -> Hiccups:
     a pause of a second would be one late wake-up among hundreds on time.
     """
     late_ms = sorted(value for wake in wakes for value in _with_missed(wake.late_ms))
-    return Hiccups(late_ms[math.ceil(len(late_ms) * 0.99) - 1], late_ms[-1])
+    return Hiccups(quantile(late_ms, 0.99) or 0.0, late_ms[-1])
 
 
 def _with_missed(late_ms: float) -> Iterator[float]:
@@ -70,7 +77,8 @@ def _with_missed(late_ms: float) -> Iterator[float]:
 
 
 def _read(noted: Path) -> Iterator[Wake]:
-    for line in noted.read_text().splitlines(keepends=True):
+    for line in noted.read_text(errors="replace").splitlines(keepends=True):
         at_s, _, late_ms = line.partition(" ")
         if line.endswith("\n"):  # the last one may be half written
-            yield Wake(float(at_s) - float(late_ms) / 1000, float(late_ms))
+            with suppress(ValueError):  # whatever else a Python that starts or ends may say
+                yield Wake(float(at_s) - float(late_ms) / 1000, float(late_ms))

@@ -40,7 +40,10 @@ def test_the_record_holds_everything(run: Done) -> None:
     assert [e["variant"] for e in record["episodes"]] == ["off", "on"]
     for episode in record["episodes"]:
         assert [r["dose"]["in_force"] for r in episode["receipts"]] == [True]
+        logs = {log.name for log in (folder / "logs" / f"1-{episode['variant']}").iterdir()}
+        assert logs == {"exchange.log", "payments.log", "fault-proxy.log", "locust.log"}
         assert (folder / "logs" / f"1-{episode['variant']}" / "exchange.log").stat().st_size > 0
+        assert all(0 < phase["hiccup_p99_ms"] <= phase["hiccup_max_ms"] for phase in episode["phases"])
         assert list((folder / "profiles" / f"1-{episode['variant']}").glob("exchange.*.folded"))
     for table in ("operations", "probes", "snapshots", "series"):
         assert (folder / f"{table}.parquet").stat().st_size > 0

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from waits import until
 
-from lab.observe.hiccups import Meter, Wake, hiccups
+from lab.observe.hiccups import Meter, Wake, between, hiccups
 from lab.runtime.supervisor import Supervisor
 
 
@@ -47,14 +47,14 @@ def test_what_is_not_late_is_counted_once():
 
 
 def test_only_its_own_stretch_counts(tmp_path):
-    """By the time it was due, a wake-up belongs to one stretch; a line that is still being written to none."""
-    log = tmp_path / "hiccups.log"
-    log.write_text("10.0010 1.000\n11.0030 3.000\n12.0500 50.000\n12.3")
-    meter = Meter(Noted(log))
-    assert meter.between(10, 11) == (1, 1)
-    assert meter.between(11, 12) == (3, 3)
-    assert meter.between(12, 13) == (50, 50)
-    assert meter.between(13, 14) is None
+    """By the time it was due, a wake-up belongs to one stretch; what is no note, or half a one, to none."""
+    log = tmp_path / "hiccups.txt"
+    log.write_text("10.0010 1.000\n11.0030 3.000\nCoverageWarning: no data\n12.0500 50.000\n12.3")
+    wakes = Meter(Noted(log)).wakes()
+    assert between(wakes, 10, 11) == (1, 1)
+    assert between(wakes, 11, 12) == (3, 3)
+    assert between(wakes, 12, 13) == (50, 50)
+    assert between(wakes, 13, 14) is None
 
 
 @pytest.mark.e2e
@@ -68,12 +68,11 @@ async def test_a_stopped_process_is_a_hiccup(tmp_path):
             return children[-1]
 
         meter = Meter.start(spawn, tmp_path)
-        began = time.time()
-        await until(lambda: meter.between(began, time.time()))
+        await until(meter.wakes)
         held = time.time()
         children[0].signal(signal.SIGSTOP)
         await asyncio.sleep(0.5)
         children[0].signal(signal.SIGCONT)
-        await until(lambda: (found := meter.between(held - 0.01, time.time())) and found.max_ms > 450)
+        await until(lambda: (found := between(meter.wakes(), held - 0.01, time.time())) and found.max_ms > 450)
         await meter.stop()
         assert children[0].returncode is not None
