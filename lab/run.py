@@ -23,7 +23,6 @@ from lab.console.plan import plan
 from lab.episode import Pass, Setting, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError
 from lab.ground import Choice, choose, heal_everything, open_marks, open_prometheus, open_runtime
-from lab.judge import judge
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.machine import git_state, machine, package_versions
@@ -47,6 +46,7 @@ from lab.runtime import backing
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.signals import Signals
+from lab.verdict import judge
 
 if TYPE_CHECKING:
     from lab.report import Neighbour

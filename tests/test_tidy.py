@@ -31,15 +31,14 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"record", "fold"},
     "workloads": set(),
     "checkers": {"record"},
-    "conditions": {"record"},
-    "judge": {"record", "metrics", "checkers", "conditions"},
+    "verdict": {"record", "metrics", "checkers"},
     "faults": {"bench", "record", "observe"},  # a dose is judged by what the canary sends
     "load": {"record"},
     "progress": {"load"},
     "runtime": {"bench", "proxy"},
     "observe": {"record", "runtime", "load"},
     "machine": {"record"},
-    "report": {"record", "metrics", "judge", "handbook", "observe", "fold"},
+    "report": {"record", "metrics", "verdict", "handbook", "observe", "fold"},
     "spec": {"record", "faults"},
     "validate": {"checkers", "metrics", "handbook", "optional"},
     "catalogue": {"record", "spec", "validate", "places"},
@@ -48,7 +47,7 @@ TYPES_ONLY = {"model": {"bench", "record"}}  # under TYPE_CHECKING, for the sign
 
 
 def room_of(file: Path) -> str:
-    """`lab/faults/kit/undo.py` is in room `faults`, `lab/judge.py` in `judge`."""
+    """`lab/faults/kit/undo.py` is in room `faults`, `lab/cli.py` in `cli`."""
     return file.relative_to(ROOT / "lab").parts[0].removesuffix(".py")
 
 

@@ -21,8 +21,8 @@ from lab import metrics
 from lab.catalogue import read
 from lab.console import run_data
 from lab.errors import ScenarioError
-from lab.judge import judge
 from lab.record import Condition, read_run, write_record
+from lab.verdict import judge
 
 PAGE = DOCS / "writing-a-scenario.md"
 STEPS = [block for block in blocks(PAGE) if block.kind in ("python", "diff")]

@@ -23,7 +23,6 @@ from report.fabricated_pass import (
     write_readbacks,
 )
 
-from lab.judge import judge
 from lab.record import (
     RECORD_VERSION,
     ClaimSpec,
@@ -45,6 +44,7 @@ from lab.record import (
     write_record,
     write_table,
 )
+from lab.verdict import judge
 
 
 def fabricate(reports: Path, recipe: Recipe | None = None) -> Run:

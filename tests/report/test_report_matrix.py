@@ -11,11 +11,11 @@ import pytest
 from fabricate import Recipe, Row, fabricate
 
 from lab.handbook import sections
-from lab.judge import judge
 from lab.record import InvariantSpec, Run, read_run, write_record, write_table
 from lab.report import write_report
 from lab.report.sections import matrix
 from lab.report.view import View
+from lab.verdict import judge
 
 PLAY, SOURCE = "POST /plays", "a paper of 2014"
 INVARIANT = InvariantSpec("as published", "as_published", {"operation": PLAY, "source": SOURCE})

@@ -15,8 +15,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from lab.cli import open_run
-from lab.judge import judge
 from lab.record import Run, read_run, with_judgement, write_record
+from lab.verdict import judge
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "report"))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from lab.record import Condition, Episode, Run
+from lab.record import Condition, Run
+from lab.verdict.fault_conditions import faults_in_force
+from lab.verdict.where import where_in
 
 MIN_LOAD_REACHED = 0.95
 MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
@@ -26,12 +26,8 @@ def conditions(run: Run) -> list[Condition]:
     found.append(_machine_free(run))
     found.append(_samples(run))
     if any(phase.faults for phase in run.record.spec.phases):
-        found.append(_faults(run))
+        found.append(faults_in_force(run))
     return found
-
-
-def _where(run: Run, episode: Episode) -> str:
-    return episode.variant if run.record.trials == 1 else f"{episode.variant}, trial {episode.trial}"
 
 
 def _complete(run: Run) -> Condition:
@@ -44,7 +40,7 @@ def _complete(run: Run) -> Condition:
 
 
 def _alive(run: Run) -> Condition:
-    deaths = [f"{_where(run, e)}: {death}" for e in run.record.episodes for death in e.deaths]
+    deaths = [f"{where_in(run, e)}: {death}" for e in run.record.episodes for death in e.deaths]
     if deaths:
         return Condition("services alive", False, f"a service ended unasked ({deaths[0]})")
     return Condition("services alive", True, "nothing ended that no fault had killed")
@@ -55,7 +51,7 @@ def _lost_worker(run: Run) -> Condition | None:
     for episode in run.record.episodes:
         for worker in episode.load.workers:
             if worker.lost:
-                text = f"load worker {worker.worker} on {worker.host} ({_where(run, episode)}) {worker.lost}"
+                text = f"load worker {worker.worker} on {worker.host} ({where_in(run, episode)}) {worker.lost}"
                 return Condition("load reached", False, f"the load was not reached: {text}")
     return None
 
@@ -75,7 +71,7 @@ def _load_reached(run: Run) -> Condition:
                 if reached < MIN_LOAD_REACHED:
                     text = (
                         f"load reached {reached:.0%} of what was asked ({started:,} of {asked:,.0f} operations in "
-                        f"{phase.name}, {_where(run, episode)}); at least {MIN_LOAD_REACHED:.0%} is needed"
+                        f"{phase.name}, {where_in(run, episode)}); at least {MIN_LOAD_REACHED:.0%} is needed"
                     )
     return Condition("load reached", worst >= MIN_LOAD_REACHED, text)
 
@@ -93,7 +89,7 @@ def _on_time(run: Run) -> Condition:
 
 def _machine_free(run: Run) -> Condition:
     episodes = run.record.episodes
-    phases = [(phase, f"{phase.name} of {_where(run, episode)}") for episode in episodes for phase in episode.phases]
+    phases = [(phase, f"{phase.name} of {where_in(run, episode)}") for episode in episodes for phase in episode.phases]
     share, busy_in = max(((phase.busy_share or 0.0, where) for phase, where in phases), default=(0.0, "any phase"))
     late_ms, late_in = max(((phase.hiccup_p99_ms or 0.0, where) for phase, where in phases), default=(0.0, ""))
     busy = f"this machine's CPU was {share:.0%} busy in {busy_in}"
@@ -116,28 +112,7 @@ def _samples(run: Run) -> Condition:
         for phase in episode.phases:
             count = int((operations.phase == phase.name).sum())
             if count < MIN_SAMPLES:
-                short.append(f"{phase.name} of {_where(run, episode)} has {count}")
+                short.append(f"{phase.name} of {where_in(run, episode)} has {count}")
     if short:
         return Condition("enough samples", False, f"too few operations: {short[0]}; at least {MIN_SAMPLES} are needed")
     return Condition("enough samples", True, f"every phase has at least {MIN_SAMPLES} operations")
-
-
-def _faults(run: Run) -> Condition:
-    problems = list(_fault_problems(run))
-    if problems:
-        return Condition("faults in force", False, problems[0])
-    return Condition("faults in force", True, "every fault was read back and its dose arrived")
-
-
-def _fault_problems(run: Run) -> Iterator[str]:
-    for episode in run.record.episodes:
-        for phase in run.record.spec.phases:
-            for fault in phase.faults:
-                receipts = [r for r in episode.receipts if r.phase == phase.name and r.fault == fault]
-                where = f"{fault.text} in {phase.name}, {_where(run, episode)}"
-                if not receipts:
-                    yield f"the fault was not in force ({where}): it was never injected"
-                for receipt in receipts:
-                    if not receipt.dose.in_force:
-                        why = receipt.dose.why or receipt.dose.observed
-                        yield f"the fault was not in force ({where}): {why}"

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from small_runs import HELPS, HURTS, P50, Story, tell
 
-from lab.judge import judge
 from lab.record import ClaimSpec, Dose, InvariantSpec, MetricSpec
 from lab.record.words import quantity
+from lab.verdict import judge
 
 SOUND = Story()
 LENIENT = replace(HELPS, at_most=60_000)

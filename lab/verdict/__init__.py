@@ -1,0 +1,60 @@
+"""
+From a record to PASS, FAIL or UNKNOWN, with the evidence. Pure: the same record always gives the same judgement.
+
+UNKNOWN comes first: where a condition of the experiment is not met (the fault was not in force, the load was not
+reached, the control did not hurt), neither PASS nor FAIL would mean anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from lab.record import ClaimResult, InvariantResult, Judgement, Run, Verdict
+from lab.verdict.claims import judge_claim
+from lab.verdict.conditions import conditions
+from lab.verdict.invariants import judge_invariant
+
+__all__ = ["judge"]
+
+
+def judge(run: Run) -> Judgement:
+    """Judge every claim and invariant of a run, and the run."""
+    met = conditions(run)
+    claims = [judge_claim(run, claim) for claim in run.record.spec.claims]
+    invariants = [
+        judge_invariant(run, invariant, variant)
+        for invariant in run.record.spec.invariants
+        for variant in (invariant.variants or [v.name for v in run.record.spec.variants])
+    ]
+    unmet = [condition.text for condition in met if not condition.met]
+    verdict, reasons = _verdict(run.record.spec.control, unmet, claims, invariants)
+    return Judgement(verdict, reasons, met, claims, invariants)
+
+
+def _verdict(
+    control: str, unmet: Sequence[str], claims: Sequence[ClaimResult], invariants: Sequence[InvariantResult]
+) -> tuple[Verdict, list[str]]:
+    if unmet:
+        return "UNKNOWN", list(unmet)
+    painless = [
+        f'the control does not hurt: "{r.claim.text}" {r.why}'
+        for r in claims
+        if r.claim.control and r.verdict != "PASS"
+    ]
+    called = {control: f"the control {control}"}
+    painless += [
+        f'{called.get(r.variant, f"variant {r.variant}")} does not break "{r.invariant.text}": {r.why}'
+        for r in invariants
+        if r.variant in r.invariant.broken_in and r.verdict != "PASS"
+    ]
+    if painless:
+        return "UNKNOWN", painless
+    judged: list[tuple[Verdict, str]] = [(r.verdict, f'"{r.claim.text}" {r.why}') for r in claims]
+    judged += [(r.verdict, f'"{r.invariant.text}" in {r.variant}: {r.why}') for r in invariants]
+    for verdict in ("FAIL", "UNKNOWN"):
+        reasons = [why for which, why in judged if which == verdict]
+        if reasons:
+            return verdict, reasons
+    held = len([r for r in claims if not r.claim.control])
+    kept = len(invariants)
+    return "PASS", [f"{held} of {held} claims held" + (f", {kept} of {kept} invariants kept" if kept else "")]
