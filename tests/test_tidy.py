@@ -106,6 +106,15 @@ def test_no_file_outgrows_its_room(file: Path) -> None:
     assert lines <= MOST_LINES, f"{file} has {lines} lines: a room is missing"
 
 
+def test_every_run_of_a_test_has_an_id_of_its_own() -> None:
+    """No test opens a run with an id written down: what ends it ends the same test's run in another clone."""
+    for file in TESTS:
+        calls = [node for node in ast.walk(ast.parse(file.read_text("utf-8"))) if isinstance(node, ast.Call)]
+        opened = [call for call in calls if ast.unparse(call.func) == "Supervisor.open"]
+        fixed = [ast.unparse(call) for call in opened if isinstance(call.args[1], ast.Constant | ast.JoinedStr)]
+        assert not fixed, f"{file.relative_to(ROOT)}: give it run_ids.fresh()"
+
+
 def test_every_fault_is_offered_by_name() -> None:
     """Each file of lab/faults is a fault that scenario files can call."""
     from lab import faults

@@ -13,6 +13,7 @@ from unittest.mock import patch
 
 import aiohttp
 from prometheus_client import CollectorRegistry
+from run_ids import fresh
 
 from lab.model import Backing, Scenario, Variant
 from lab.model import Service as Member
@@ -59,7 +60,7 @@ async def of_scenario(scenario: Scenario) -> set[str]:
 async def of_server(server: Backing) -> set[str]:
     """What a server exports that runs alone."""
     with TemporaryDirectory() as folder:
-        async with Supervisor.open(Path(folder) / "run", f"names-{server.kind}") as supervisor:
+        async with Supervisor.open(Path(folder) / "run", fresh(f"names-{server.kind}")) as supervisor:
             running = await LocalRuntime(supervisor, Tools()).start(Stack([server], []), Path(folder))
             rows, notes = await snapshot({server.name: running.address(server).url}, at_s=0.0)
             await running.stop()
@@ -119,7 +120,7 @@ async def of_prometheus(tmp_path: Path, rules: Path) -> set[str]:
         f"--storage.tsdb.path={tmp_path / 'data'}",
         f"--web.listen-address={address}",
     ]
-    async with Supervisor.open(tmp_path / "run", "names") as supervisor, aiohttp.ClientSession() as session:
+    async with Supervisor.open(tmp_path / "run", fresh("names")) as supervisor, aiohttp.ClientSession() as session:
         child = supervisor.spawn("prometheus", argv, env=program.env, log=tmp_path / "log")
         await wait_ready(child, lambda: http_ok(address, "/-/ready"), address.url)
         names: set[str] = set()

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from run_ids import fresh
 
 from lab.model import Member
 from lab.places import ROOT
@@ -40,7 +39,7 @@ async def found(members: Sequence[Member] = ()) -> Found:
 @asynccontextmanager
 async def runtime_in(folder: Path, kind: str, members: Sequence[Member]) -> AsyncIterator[Runtime]:
     """A runtime whose state is below a folder; at its end no process of it may be left."""
-    run = f"{kind}-{os.getpid()}-{time.monotonic_ns()}"
+    run = fresh(kind)
     there = await found(members) if kind in IN_CONTAINERS else None
     async with Supervisor.open(folder / run, run) as supervisor:
         runtime: Runtime = (

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ from typing import Any
 
 import pytest
 from aiohttp import ClientSession
+from run_ids import fresh
 
 from lab.model import Backing
 from lab.runtime import backing
@@ -32,7 +32,7 @@ LEVELS = ("read-uncommitted", "read-committed", "repeatable-read", "serializable
 async def server(folder: Path, kind: Any, **settings: bool) -> AsyncIterator[dict[str, str]]:
     """A server that is up; gives the setting that names it."""
     member = Backing(kind, settings=settings)
-    run = f"isolation-{os.getpid()}-{kind}"
+    run = fresh(f"isolation-{kind}")
     async with Supervisor.open(folder / run, run) as supervisor:
         up = await LocalRuntime(supervisor, Tools()).start(Stack([member], []), folder / "logs")
         yield {f"{kind}_url": backing.kind_of(kind).url(up.address(member))}

@@ -16,6 +16,7 @@ from typing import Any, cast
 
 import pytest
 from lab_runs import ROOT, lab, of_a_run, start, until
+from run_ids import fresh
 
 from lab import ground
 from lab.bench import Address
@@ -151,7 +152,7 @@ async def test_one_that_cannot_start_or_hangs_is_told_and_left_out(
     monkeypatch.setenv("PATH", f"{installed}:{os.environ['PATH']}")
     monkeypatch.setattr(ground, "PATIENCE_S", 0.3)
     monkeypatch.setenv("GRAFANA_URL", "")
-    async with Supervisor.open(tmp_path / "run", "marks") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh("marks")) as supervisor:
         told: list[str] = []
         prometheus = cast("Watched", SimpleNamespace(address=Address("127.0.0.1", 9)))
 

@@ -7,6 +7,7 @@ from random import Random
 
 import pytest
 from rogue import rogue
+from run_ids import fresh
 
 from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Load, Operation, Request, Service
@@ -19,7 +20,7 @@ TARGET = Service("target")
 @pytest.fixture
 async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
     """Answer for the processes of a test."""
-    async with Supervisor.open(tmp_path / "state", "run-1") as supervisor:
+    async with Supervisor.open(tmp_path / "state", fresh("load")) as supervisor:
         yield supervisor
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from rogue import rogue
+from run_ids import fresh
 from waits import gone, until
 
 from lab.errors import LabError, ScenarioError, StartError
@@ -38,7 +39,7 @@ class Watched:
 @pytest.fixture
 async def spawn(tmp_path: Path) -> AsyncIterator[Watched]:
     """Start processes under a supervisor."""
-    async with Supervisor.open(tmp_path / "state", "run-1") as supervisor:
+    async with Supervisor.open(tmp_path / "state", fresh("load")) as supervisor:
         yield Watched(supervisor)
 
 

@@ -14,6 +14,7 @@ import pytest
 from lab_runs import lab, of_a_run, start
 from lab_runs import until as blocking_until
 from rogue import Seen, rogue
+from run_ids import fresh
 from waits import gone, until
 
 from lab.errors import StartError
@@ -45,7 +46,7 @@ class Watched:
 @pytest.fixture
 async def spawn(tmp_path: Path) -> AsyncIterator[Watched]:
     """Start processes under a supervisor."""
-    async with Supervisor.open(tmp_path / "state", "run-1") as supervisor:
+    async with Supervisor.open(tmp_path / "state", fresh("load")) as supervisor:
         yield Watched(supervisor)
 
 

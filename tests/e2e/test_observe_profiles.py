@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
+from run_ids import fresh
 from waits import printed
 
 from lab.fold import parse, share_of
@@ -37,7 +38,7 @@ while True:
 @asynccontextmanager
 async def busy(tmp_path: Path) -> AsyncIterator[tuple[Supervisor, Child]]:
     """A supervisor and a process that spends its time in `hot`."""
-    async with Supervisor.open(tmp_path / "run", "profiled") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh("profiled")) as supervisor:
         child = supervisor.spawn("busy", [sys.executable, "-c", BUSY], log=tmp_path / "busy.log")
         await printed(child.log)
         yield supervisor, child
@@ -94,7 +95,7 @@ async def test_a_service_that_dies_keeps_its_profile_up_to_then(tmp_path: Path) 
 
 async def test_what_is_no_python_has_no_profile_and_a_reason(tmp_path: Path) -> None:
     """A process that py-spy cannot read gives a note with py-spy's words and no file."""
-    async with Supervisor.open(tmp_path / "run", "profiled") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh("profiled")) as supervisor:
         child = supervisor.spawn("sleep", ["sleep", "60"], log=tmp_path / "log")
         profiler = Profiler.start(supervisor.spawn, {"sleep": [beside(child.pid)]}, "fault", tmp_path / "profiles")
         await asyncio.sleep(1)
@@ -130,7 +131,7 @@ async def test_a_py_spy_that_does_not_end_is_killed(tmp_path: Path, monkeypatch:
     """A recorder that does not heed the interrupt is killed, and the note says that there is no profile."""
     monkeypatch.setattr(profiles, "FINISH_WITHIN_S", 0.2)
     deaf = "import signal, time; signal.signal(signal.SIGINT, signal.SIG_IGN); print(1, flush=True); time.sleep(60)"
-    async with Supervisor.open(tmp_path / "run", "profiled") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh("profiled")) as supervisor:
         spawn = spawner(supervisor, before=[sys.executable, "-c", deaf])
         profiler = Profiler.start(spawn, {"busy": [beside(os.getpid())]}, "fault", tmp_path / "profiles")
         await printed(tmp_path / "profiles" / f"busy.fault.{os.getpid()}.log")

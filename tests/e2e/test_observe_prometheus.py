@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from run_ids import fresh
 
 from lab.errors import StartError
 from lab.model import Panel
@@ -48,7 +49,7 @@ async def service(state: int) -> AsyncIterator[str]:
 async def started(tmp_path: Path) -> AsyncIterator[tuple[Prometheus, Supervisor]]:
     """Prometheus under a supervisor of its own."""
     program = Tools().need("prometheus")["prometheus"]
-    async with Supervisor.open(tmp_path / "run", "observed") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh("observed")) as supervisor:
         watch = Watch(["a", "b"], EPISODES, {"scenario": "s", "run": "r"})
         prometheus = await Prometheus.start(
             supervisor.spawn, program, tmp_path / "prometheus", tmp_path / "logs", watch
@@ -141,6 +142,6 @@ async def test_mute_or_beyond_repair_it_costs_the_panels_only(tmp_path: Path) ->
 async def test_what_does_not_start_says_why(tmp_path: Path) -> None:
     """A Prometheus that ends at once raises StartError with its last log lines, and leaves nothing running."""
     program = Program("prometheus", Path("/bin/sh"))
-    async with Supervisor.open(tmp_path / "run", "observed") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh("observed")) as supervisor:
         with pytest.raises(StartError, match="prometheus ended before it was ready"):
             await Prometheus.start(supervisor.spawn, program, tmp_path / "p", tmp_path / "logs", Watch([], []))

@@ -3,13 +3,13 @@ import json
 import os
 import signal
 import struct
-import time
 from contextlib import asynccontextmanager
 
 import aiohttp
 import aiomysql
 import psutil
 import pytest
+from run_ids import fresh
 from waits import until
 
 from lab.bench import Toxic
@@ -32,7 +32,7 @@ payments = Service("payments")
 @asynccontextmanager
 async def started(folder, *members, links=()):
     """A stack that is up."""
-    run = f"backing-{os.getpid()}-{time.monotonic_ns()}"
+    run = fresh("backing")
     async with Supervisor.open(folder / "runs" / run, run) as supervisor:
         runtime = LocalRuntime(supervisor, Tools())
         running = await runtime.start(Stack(members, list(links)), folder / "logs")
@@ -155,7 +155,7 @@ async def test_a_paused_postgres_answers_nobody(tmp_path):
 
 async def test_a_busy_postgres_ends_with_its_run(tmp_path):
     """A query in full swing does not outlive the run when its server is killed, though PostgreSQL hides its mark."""
-    run, server = f"busy-{os.getpid()}", Backing("postgres")
+    run, server = fresh("busy"), Backing("postgres")
     folder = tmp_path / "runs" / run
     async with Supervisor.open(folder, run) as supervisor:
         running = await LocalRuntime(supervisor, Tools()).start(Stack([server], []), tmp_path / "logs")

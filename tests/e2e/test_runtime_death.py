@@ -4,10 +4,10 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
+from run_ids import fresh
 from waits import until
 
 from lab.runtime import journal, leash, processes
@@ -34,7 +34,7 @@ def _take_hangups():
 @pytest.fixture
 def driven(tmp_path, runs, request):
     """A lab in small with a stack that is up: the process, the run's id, its ports."""
-    run = f"death-{os.getpid()}-{time.monotonic_ns()}"
+    run = fresh("death")
     more = getattr(request, "param", [])
     process = subprocess.Popen(
         [sys.executable, DRIVER, tmp_path, run, *more],
@@ -148,13 +148,14 @@ async def test_heal_ends_what_survived_everything(driven, runs):
 def test_a_reused_id_is_never_harmed(runs):
     """A stranger that now has the id of a journaled process is left alone: its start is another."""
     stranger = sleeper({})
-    folder = runs / "old-run"
+    run = fresh("old")
+    folder = runs / run
     folder.mkdir(parents=True)
     log = journal.Journal(folder / "journal.jsonl")
-    log.write("run begins", run="old-run", pid=stranger.pid, started="another boot:1")
+    log.write("run begins", run=run, pid=stranger.pid, started="another boot:1")
     log.write("process started", name="payments", pid=stranger.pid, started="another boot:2")
     log.close()
-    assert heal(runs) == ["run old-run: its lab is gone, its data are removed"]
+    assert heal(runs) == [f"run {run}: its lab is gone, its data are removed"]
     assert processes.look(stranger.pid)
     stranger.kill()
     stranger.wait()

@@ -1,10 +1,9 @@
 import asyncio
-import os
 import socket
-import time
 from contextlib import asynccontextmanager
 
 import pytest
+from run_ids import fresh
 from waits import until
 
 from lab.errors import MissingPart, StartError
@@ -26,7 +25,7 @@ STACK = Stack([payments, exchange], [charge], {exchange: {"PAYMENTS_TIMEOUT_S": 
 @asynccontextmanager
 async def runtime_in(folder):
     """A local runtime with a supervisor of its own."""
-    run = f"local-{os.getpid()}-{time.monotonic_ns()}"
+    run = fresh("local")
     async with Supervisor.open(folder / run, run) as supervisor:
         runtime = LocalRuntime(supervisor, Tools())
         yield runtime

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from run_ids import fresh
 from waits import until
 
 from lab.bench import Toxic
@@ -29,7 +30,7 @@ async def server(request, tmp_path):
     """A running fault proxy of each kind, through the adapter."""
     if SERVERS[request.param] == [None]:
         pytest.skip("no toxiproxy-server on PATH or in .lab/bin: `make toxiproxy` gets it")
-    async with Supervisor.open(tmp_path / "run", f"adapter-{os.getpid()}-{request.param}") as supervisor:
+    async with Supervisor.open(tmp_path / "run", fresh(f"adapter-{request.param}")) as supervisor:
         address = Address("127.0.0.1", free_port())
         argv = [*SERVERS[request.param], "-host", address.host, "-port", str(address.port)]
         child = supervisor.spawn("fault proxy", argv, log=tmp_path / "log", cwd=ROOT)
@@ -168,7 +169,7 @@ async def test_any_name_can_be_used(server, upstream):
 
 async def test_two_servers_do_not_mix(server, upstream, tmp_path):
     """Two adapters work at two servers at the same time; the library alone knows only one."""
-    async with Supervisor.open(tmp_path / "second", f"second-{os.getpid()}") as supervisor:
+    async with Supervisor.open(tmp_path / "second", fresh("second")) as supervisor:
         address = Address("127.0.0.1", free_port())
         argv = [*SERVERS["toxiproxy" if REAL else "builtin"], "-host", address.host, "-port", str(address.port)]
         supervisor.spawn("second", argv, log=tmp_path / "second.log", cwd=ROOT)

@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 
 import pytest
+from run_ids import fresh
 from waits import until
 
 from lab.observe.hiccups import Meter, Wake, between, hiccups
@@ -60,7 +61,7 @@ def test_only_its_own_stretch_counts(tmp_path):
 @pytest.mark.e2e
 async def test_a_stopped_process_is_a_hiccup(tmp_path):
     """The real meter, held for a while as a host would hold a virtual machine, says for how long."""
-    async with Supervisor.open(tmp_path / "state", "hiccups") as supervisor:
+    async with Supervisor.open(tmp_path / "state", fresh("hiccups")) as supervisor:
         children = []
 
         def spawn(*words, **options):

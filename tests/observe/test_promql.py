@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from run_ids import fresh
 
 from lab.observe.prometheus import Prometheus, Watch
 from lab.observe.promql import legends, restrict
@@ -46,7 +47,7 @@ def test_every_selector_and_nothing_else_is_restricted(expr: str, expected: str)
 @pytest.mark.e2e
 async def test_prometheus_accepts_what_was_restricted(tmp_path: Path) -> None:
     """A real Prometheus accepts each of these expressions, with the labels and without."""
-    async with Supervisor.open(tmp_path / "run", "promql") as supervisor, aiohttp.ClientSession() as session:
+    async with Supervisor.open(tmp_path / "run", fresh("promql")) as supervisor, aiohttp.ClientSession() as session:
         program = Tools().need("prometheus")["prometheus"]
         prometheus = await Prometheus.start(
             supervisor.spawn, program, tmp_path / "prometheus", tmp_path / "logs", Watch([], [])

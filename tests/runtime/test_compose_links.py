@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from run_ids import fresh
 from waits import until
 
 from lab.model import Link, Service
@@ -21,7 +22,7 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.toxiproxy import FaultProxy
 
 ROOT = Path(__file__).parents[2]
-RUN = f"links-{os.getpid()}"
+RUN = fresh("links")
 CHARGE = Link(Service("exchange"), Service("payments"))
 GONE = f"{socket.gethostname()} {os.getpid()} earlier"  # that process id is another's now
 

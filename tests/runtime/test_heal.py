@@ -3,12 +3,15 @@ import os
 import shutil
 import time
 
+from run_ids import fresh
+
 from lab.runtime import processes
 from lab.runtime.heal import NEWBORN_S, heal
 
 
-def write_journal(folder, *entries):
-    """A journal as a run would have written it."""
+def write_journal(runs, *entries):
+    """The folder of a run with a journal as the run would have written it."""
+    folder = runs / fresh("heal")
     folder.mkdir(parents=True)
     (folder / "journal.jsonl").write_text("".join(json.dumps({"at": 1.0, **entry}) + "\n" for entry in entries))
     return folder
@@ -24,26 +27,26 @@ def test_where_no_run_was_there_is_nothing_to_heal(tmp_path):
 
 def test_a_run_that_is_just_beginning_is_left_alone(tmp_path):
     """A run that has written nothing yet is left alone, until it is old enough to be dead."""
-    folder = write_journal(tmp_path / "r1")
-    assert heal(tmp_path) == ["run r1: is just beginning, left alone"]
+    folder = write_journal(tmp_path)
+    assert heal(tmp_path) == [f"run {folder.name}: is just beginning, left alone"]
     old = time.time() - NEWBORN_S - 1
     os.utime(folder, (old, old))
-    assert heal(tmp_path) == ["run r1: its lab is gone, its data are removed"]
+    assert heal(tmp_path) == [f"run {folder.name}: its lab is gone, its data are removed"]
     assert not folder.exists()
 
 
 def test_a_live_run_is_left_alone(tmp_path):
     """A run whose lab is alive, by id and start, is named and keeps its folder."""
     me = processes.look(os.getpid())
-    folder = write_journal(tmp_path / "r1", {"kind": "run begins", "pid": me.pid, "started": me.started})
-    assert heal(tmp_path) == [f"run r1: its lab is alive (process {me.pid}), left alone"]
+    folder = write_journal(tmp_path, {"kind": "run begins", "pid": me.pid, "started": me.started})
+    assert heal(tmp_path) == [f"run {folder.name}: its lab is alive (process {me.pid}), left alone"]
     assert folder.exists()
 
 
 def test_a_lab_whose_id_is_used_again_is_dead(tmp_path):
     """A process that has the lab's id and another start is not the lab, and is left alone too."""
-    write_journal(
-        tmp_path / "r1",
+    folder = write_journal(
+        tmp_path,
         {"kind": "run begins", "pid": os.getpid(), "started": "earlier"},
         {"kind": "process started", "name": "payments", "pid": os.getpid(), "started": "earlier"},
         {"kind": "process started", "name": "odd", "pid": -1, "started": ""},
@@ -52,14 +55,14 @@ def test_a_lab_whose_id_is_used_again_is_dead(tmp_path):
         {"kind": "fault out", "number": 1, "what": "silence"},
     )
     assert heal(tmp_path) == [
-        'run r1: the fault "latency" was in force; it went with its processes',
-        "run r1: its lab is gone, its data are removed",
+        f'run {folder.name}: the fault "latency" was in force; it went with its processes',
+        f"run {folder.name}: its lab is gone, its data are removed",
     ]
     assert heal(tmp_path) == []
 
 
 def test_data_that_cannot_be_removed_are_told(tmp_path, monkeypatch):
     """A folder that stays although it was to be removed is named, with what to do."""
-    folder = write_journal(tmp_path / "r1", {"kind": "run begins", "pid": 1, "started": "earlier"})
+    folder = write_journal(tmp_path, {"kind": "run begins", "pid": 1, "started": "earlier"})
     monkeypatch.setattr(shutil, "rmtree", lambda path, ignore_errors: None)
-    assert heal(tmp_path) == [f"run r1: {folder} cannot be removed; remove it as the user that owns it"]
+    assert heal(tmp_path) == [f"run {folder.name}: {folder} cannot be removed; remove it as the user that owns it"]

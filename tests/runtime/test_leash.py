@@ -8,6 +8,7 @@ import time
 from pathlib import Path
 
 import pytest
+from run_ids import fresh
 from waits import gone, until
 
 from lab.runtime import child, leash
@@ -36,7 +37,7 @@ def started(words, **more):
 @pytest.fixture
 def run():
     """A run of its own."""
-    return f"leash-{os.getpid()}-{time.monotonic_ns()}"
+    return fresh("leash")
 
 
 @pytest.mark.parametrize("source", ["/proc", "ps"])

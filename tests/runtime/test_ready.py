@@ -3,6 +3,7 @@ import sys
 from contextlib import asynccontextmanager
 
 import pytest
+from run_ids import fresh
 
 from lab.errors import StartError
 from lab.runtime.base import Address
@@ -15,7 +16,7 @@ pytestmark = pytest.mark.e2e
 @asynccontextmanager
 async def child(folder, script):
     """A process that runs a script."""
-    async with Supervisor.open(folder / "run", f"ready-{id(folder)}") as supervisor:
+    async with Supervisor.open(folder / "run", fresh("ready")) as supervisor:
         yield supervisor.spawn("payments", [sys.executable, "-c", script], log=folder / "log")
 
 

@@ -4,6 +4,7 @@ import signal
 import sys
 
 import pytest
+from run_ids import fresh
 from waits import gone, printed, until
 
 from lab.errors import StartError
@@ -28,7 +29,7 @@ time.sleep(60)
 
 async def test_a_child_runs_in_a_session_of_its_own_with_the_mark_of_the_run(tmp_path):
     """A child leads a session of its own and carries the run's mark in its environment."""
-    run = f"session-{os.getpid()}"  # the tests of heal end whatever bears the name they use, also beside this one
+    run = fresh("session")
     async with Supervisor.open(tmp_path / run, run) as supervisor:
         child = supervisor.spawn("sleeper", SLEEP, log=tmp_path / "log")
         await printed(child.log)
@@ -39,11 +40,12 @@ async def test_a_child_runs_in_a_session_of_its_own_with_the_mark_of_the_run(tmp
 
 async def test_leaving_ends_everything_and_removes_the_folder(tmp_path):
     """After the run no child, no leash and no folder of it is left."""
-    async with Supervisor.open(tmp_path / "r2", "r2") as supervisor:
+    run = fresh()
+    async with Supervisor.open(tmp_path / run, run) as supervisor:
         pids = [supervisor.spawn(f"s{n}", SLEEP, log=tmp_path / "log").pid for n in range(3)]
     assert not any(processes.look(pid) for pid in pids)
-    assert leash.survivors("r2", tmp_path / "r2") == []
-    assert not (tmp_path / "r2").exists()
+    assert leash.survivors(run, tmp_path / run) == []
+    assert not (tmp_path / run).exists()
 
 
 async def test_an_exception_ends_everything_too(tmp_path):
@@ -51,7 +53,7 @@ async def test_an_exception_ends_everything_too(tmp_path):
     pids: list[int] = []
 
     async def run() -> None:
-        async with Supervisor.open(tmp_path / "r", "r-broken") as supervisor:
+        async with Supervisor.open(tmp_path / "r", fresh("broken")) as supervisor:
             pids.append(supervisor.spawn("sleeper", SLEEP, log=tmp_path / "log").pid)
             raise ValueError("broken")
 
@@ -65,7 +67,7 @@ async def test_cancellation_ends_everything_too(tmp_path):
     pids: list[int] = []
 
     async def run() -> None:
-        async with Supervisor.open(tmp_path / "r", "r-cancelled") as supervisor:
+        async with Supervisor.open(tmp_path / "r", fresh("cancelled")) as supervisor:
             pids.append(supervisor.spawn("sleeper", SLEEP, log=tmp_path / "log").pid)
             await asyncio.sleep(60)
 
@@ -79,7 +81,7 @@ async def test_cancellation_ends_everything_too(tmp_path):
 
 async def test_one_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
     """A child that ignores SIGTERM is killed once its grace is over."""
-    async with Supervisor.open(tmp_path / "r", "r-stubborn") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("stubborn")) as supervisor:
         child = supervisor.spawn("stubborn", STUBBORN, log=tmp_path / "log")
         await printed(child.log)
         assert await child.stop(grace_s=0.1) == -signal.SIGKILL
@@ -88,7 +90,7 @@ async def test_one_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
 
 async def test_a_paused_child_can_be_stopped(tmp_path):
     """A paused child hears SIGTERM: stopping lets it go on."""
-    async with Supervisor.open(tmp_path / "r", "r-paused") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("paused")) as supervisor:
         child = supervisor.spawn("sleeper", SLEEP, log=tmp_path / "log")
         await printed(child.log)
         child.signal(signal.SIGSTOP)
@@ -97,17 +99,17 @@ async def test_a_paused_child_can_be_stopped(tmp_path):
 
 async def test_grandchildren_of_another_session_end_with_the_run(tmp_path):
     """A grandchild that left for a session of its own is found by the run's mark when the run ends."""
-    async with Supervisor.open(tmp_path / "r", "r-grand") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("grand")) as supervisor:
         child = supervisor.spawn("parent", [PYTHON, "-c", GRANDCHILD], log=tmp_path / "log")
         grandchild = int(await printed(child.log))
-        assert grandchild in leash.survivors("r-grand", supervisor.state_dir)
+        assert grandchild in leash.survivors(supervisor.run_id, supervisor.state_dir)
     assert await gone(grandchild)
 
 
 async def test_when_a_leader_ends_the_rest_of_its_group_goes(tmp_path):
     """What a child leaves behind in its process group is killed as soon as the child ends."""
     script = GRANDCHILD.replace(", start_new_session=True", "").replace("time.sleep(60)\n", "sys.exit(3)\n")
-    async with Supervisor.open(tmp_path / "r", "r-group") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("group")) as supervisor:
         child = supervisor.spawn("parent", [PYTHON, "-c", script], log=tmp_path / "log")
         assert await child.wait() == 3
         assert await gone(int(child.tail()))
@@ -115,14 +117,14 @@ async def test_when_a_leader_ends_the_rest_of_its_group_goes(tmp_path):
 
 async def test_a_program_that_is_not_there_is_named(tmp_path):
     """A missing program is a StartError that names it, and nothing has been started."""
-    async with Supervisor.open(tmp_path / "r", "r-missing") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("missing")) as supervisor:
         with pytest.raises(StartError, match="db: there is no program no-such-server"):
             supervisor.spawn("db", ["no-such-server"], log=tmp_path / "log")
 
 
 async def test_the_journal_tells_the_life_of_each_process(tmp_path):
     """The journal holds the run's begin, and each process before its start, after it and at its end."""
-    async with Supervisor.open(tmp_path / "r", "r-journal") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("journal")) as supervisor:
         child = supervisor.spawn("sleeper", [PYTHON, "-c", "raise SystemExit(7)"], log=tmp_path / "log")
         assert await child.wait() == 7
         entries = journal.read(supervisor.journal.path)
@@ -138,14 +140,14 @@ async def test_output_and_environment(tmp_path):
     script = "import os; print(os.environ['GIVEN'], os.environ.get('BREAKER'), os.environ['LAB_RUN'], os.getcwd())"
     os.environ["BREAKER"] = "from the shell"
     try:
-        async with Supervisor.open(tmp_path / "r", "r-env") as supervisor:
+        async with Supervisor.open(tmp_path / "r", fresh("env")) as supervisor:
             for _ in range(2):
                 child = supervisor.spawn(
                     "env", [PYTHON, "-c", script], env={"GIVEN": "yes"}, log=tmp_path / "logs/env.log", cwd=tmp_path
                 )
                 assert await child.wait() == 0
-            assert child.tail() == "\n".join([f"yes None r-env {tmp_path}"] * 2)
-            assert child.tail(lines=1) == f"yes None r-env {tmp_path}"
+            assert child.tail() == "\n".join([f"yes None {supervisor.run_id} {tmp_path}"] * 2)
+            assert child.tail(lines=1) == f"yes None {supervisor.run_id} {tmp_path}"
     finally:
         del os.environ["BREAKER"]
     assert "BREAKER" not in base_environment()
@@ -155,7 +157,7 @@ async def test_output_and_environment(tmp_path):
 async def test_ends_are_noticed_without_pidfd_too(tmp_path, monkeypatch):
     """Where the kernel has no pidfd (macOS) a thread notices the end of a child."""
     monkeypatch.delattr(os, "pidfd_open")
-    async with Supervisor.open(tmp_path / "r", "r-thread") as supervisor:
+    async with Supervisor.open(tmp_path / "r", fresh("thread")) as supervisor:
         short = supervisor.spawn("short", [PYTHON, "-c", "raise SystemExit(4)"], log=tmp_path / "log")
         long = supervisor.spawn("long", SLEEP, log=tmp_path / "log")
         assert await short.wait() == 4
@@ -164,8 +166,8 @@ async def test_ends_are_noticed_without_pidfd_too(tmp_path, monkeypatch):
 
 async def test_a_run_goes_on_when_somebody_kills_the_leash(tmp_path):
     """Without its leash a run still starts and ends its children."""
-    async with Supervisor.open(tmp_path / "r", "r-noleash") as supervisor:
-        for pid in leash.survivors("r-noleash", supervisor.state_dir):
+    async with Supervisor.open(tmp_path / "r", fresh("noleash")) as supervisor:
+        for pid in leash.survivors(supervisor.run_id, supervisor.state_dir):
             os.kill(pid, signal.SIGKILL)
             assert await gone(pid)
         child = supervisor.spawn("sleeper", SLEEP, log=tmp_path / "log")
