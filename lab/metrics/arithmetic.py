@@ -19,12 +19,33 @@ SUCCESS_NEEDED = 0.99
 ROUNDING_S = 1e-6  # 0.14 + 1 is more than 1.14: edges stand this much earlier, so that rounding moves no arrival over
 
 
-def ends_s(operations: Operations, timeout_s: float) -> tuple[Floats, Bools]:
-    """When each was answered, and whether it was; where not, when its caller gave up at the earliest."""
-    start_s = np.where(np.isnan(operations.start_s), operations.due_s, operations.start_s)
-    gave_up_s = np.where(np.isnan(operations.end_s), start_s + timeout_s, operations.end_s)
-    answered = ~np.isnan(operations.end_s) & ~operations.being("error", "timeout")
-    return np.where(answered, operations.end_s, gave_up_s), answered
+def answered(operations: Operations) -> Bools:
+    """Which got an answer: a whole response, or a connection refused at once. A timeout, a reset, a connection that
+    closed early and a garbled response are none.
+    """
+    no_answer = operations.being("error", "timeout") | operations.being("error", "connect timeout")
+    responded = operations.ok | (operations.status > 0) | operations.being("outcome", "fail")
+    ended: Bools = ~np.isnan(operations.end_s)
+    return ended & responded & ~no_answer
+
+
+def ends_s(operations: Operations, timeout_s: float) -> Floats:
+    """When each was over for its caller: at its recorded end, else one timeout after it was sent."""
+    return np.where(np.isnan(operations.end_s), _sent_s(operations) + timeout_s, operations.end_s)
+
+
+def waits_s(operations: Operations, timeout_s: float, since_s: Floats) -> tuple[Floats, Bools]:
+    """How long each waited for its answer from `since_s` on, and which waits are exact.
+
+    Without an answer, at least until one timeout after it was sent, however soon a reset told its caller.
+    """
+    exact = answered(operations)
+    gave_up_s = np.fmax(operations.end_s, _sent_s(operations) + timeout_s)  # fmax: where there is no end, the other
+    return np.where(exact, operations.end_s, gave_up_s) - since_s, exact
+
+
+def _sent_s(operations: Operations) -> Floats:
+    return np.where(np.isnan(operations.start_s), operations.due_s, operations.start_s)
 
 
 def nearest_rank(at_least: Floats, known: Bools, per_mille: int) -> tuple[float, bool]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import wraps
 from inspect import Parameter, Signature, signature
-from typing import Concatenate, ParamSpec
+from typing import Concatenate, Literal, ParamSpec, get_args, get_origin, get_type_hints
 
 from lab.metrics.window import Window
 from lab.model import Backing, Link, Metric, Scalar, Service
@@ -18,15 +18,20 @@ P = ParamSpec("P")
 
 @dataclass(frozen=True)
 class Measured:
-    """A number taken, or None and `why` not. `censored`: the true value is at least this, and may be more."""
+    """A number taken, or None and `why` not. `censored`: the true value is at least this, and may be more.
+
+    `n` is the sample it rests on (operations, messages, profile samples), None where the metric counts none.
+    """
 
     value: float | None
     censored: bool = False
     why: str = ""
+    n: int | None = None
 
 
 Answer = Measured | float | None
 _METRICS: dict[str, Callable[..., Answer]] = {}
+_CHOICES: dict[str, dict[str, tuple[str, ...]]] = {}  # by metric and argument: the words that it takes
 
 
 def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Callable[P, Metric]]:
@@ -41,6 +46,9 @@ def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Ca
         if name in _METRICS:
             raise ValueError(f"two metrics are called {name}; records tell metrics apart by name")
         _METRICS[name] = function
+        _CHOICES[name] = {
+            arg: get_args(hint) for arg, hint in get_type_hints(function).items() if get_origin(hint) is Literal
+        }
         window_first = signature(function)
         asked = window_first.replace(parameters=list(window_first.parameters.values())[1:])
 
@@ -66,7 +74,18 @@ def _plain(name: str, asked: Signature, args: tuple[object, ...], kwargs: Mappin
             given.update(value)
         else:
             given[key] = value
-    return {key: _scalar(name, key, value) for key, value in given.items() if value is not None}
+    plain = {key: _scalar(name, key, value) for key, value in given.items() if value is not None}
+    wrong = _wrong_word(name, plain)
+    if wrong:
+        raise TypeError(f"metrics.{name}: {wrong}")
+    return plain
+
+
+def _wrong_word(name: str, args: Mapping[str, Scalar]) -> str:
+    for key, words in _CHOICES[name].items():
+        if key in args and args[key] not in words:
+            return f"{key} is {args[key]!r}; it takes " + " or ".join(f'"{word}"' for word in words)
+    return ""
 
 
 def _scalar(name: str, key: str, value: object) -> Scalar:
@@ -111,6 +130,9 @@ def measure(spec: MetricSpec, window: Window) -> Measured:
         signature(function).bind(window, **spec.args)
     except TypeError as error:
         return Measured(None, why=f"{spec.name} does not take the recorded arguments: {error}")
+    wrong = _wrong_word(spec.name, spec.args)
+    if wrong:
+        return Measured(None, why=f"{spec.name} does not take the recorded arguments: {wrong}")
     answer = function(window, **spec.args)
     measured = answer if isinstance(answer, Measured) else Measured(answer)
     if measured.value is None:

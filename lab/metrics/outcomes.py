@@ -64,5 +64,5 @@ def max_in_flight(window: Window) -> float:
     from lab.metrics.arithmetic import ends_s, most_at_once
 
     operations = window.all_operations
-    end_s, _ = ends_s(operations, window.timeout_s)
+    end_s = ends_s(operations, window.timeout_s)
     return float(most_at_once(operations.start_s, end_s, window.phase.start_s, window.phase.end_s))

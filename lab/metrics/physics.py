@@ -21,7 +21,7 @@ def detect_s(window: Window) -> Measured:
         return Measured(None, why=f"no fault was injected in {window.text}")
     injected_s = window.receipts[0].injected_s
     operations = window.all_operations
-    end_s, _ = ends_s(operations, window.timeout_s)
+    end_s = ends_s(operations, window.timeout_s)
     # Those sent before the fault and still in flight may be its first victims; those sent after it tell nothing.
     seen = ~operations.ok & (end_s >= injected_s) & (operations.start_s < window.phase.end_s)
     if not seen.any():

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from lab.metrics.arithmetic import Floats, ends_s
+from lab.metrics.arithmetic import Floats, waits_s
 from lab.record import Operations, Probe
 
 MAX_BINS = 75
@@ -63,8 +63,8 @@ def over_time(ops: Operations, timeout_s: float, end_s: float, width_s: float) -
 
 def waits_ms(ops: Operations, timeout_s: float) -> Floats:
     """Waits from due time, infinite for those never answered (as `lab.metrics` tells them)."""
-    end_s, answered = ends_s(ops, timeout_s)
-    return np.where(answered, (end_s - ops.due_s) * 1000, np.inf)
+    at_least_s, exact = waits_s(ops, timeout_s, ops.due_s)
+    return np.where(exact, at_least_s * 1000, np.inf)
 
 
 def quantiles(values: Floats, *shares: float) -> tuple[float, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import ANY
 
 from lab.metrics import Measured, measure, window
 from lab.model import Metric
@@ -111,3 +112,8 @@ def taken(run: Run, metric: Metric, phase: str = "fault", variant: str = "off", 
     """What the judge would take."""
     spec = MetricSpec(metric.name, metric.unit, dict(metric.args))
     return measure(spec, window(run, variant, phase, trial))
+
+
+def told(value: float | None, censored: bool = False, why: str = "", n: int = ANY) -> Measured:
+    """The answer expected; of any sample where `n` is left out."""
+    return Measured(value, censored, why, n)

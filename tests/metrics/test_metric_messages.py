@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_runs import T0_EPOCH_S, Row, operation, plant, taken
+from planted_runs import T0_EPOCH_S, Row, operation, plant, taken, told
 
 from lab import metrics
 from lab.metrics import Measured
@@ -30,7 +30,7 @@ def sent(key: str, due_s: float, outcome: str = "ok", wait_s: float | None = 0.0
 
 def near(value: float, censored: bool = False) -> Any:
     """The number, within rounding of the clock."""
-    return Measured(pytest.approx(value, abs=1e-5), censored)  # type: ignore[arg-type]
+    return told(pytest.approx(value, abs=1e-5), censored)  # type: ignore[arg-type]
 
 
 def test_lost_are_those_acknowledged_and_never_received(tmp_path: Path) -> None:
@@ -58,7 +58,7 @@ def test_again_counts_deliveries_beyond_the_first(tmp_path: Path) -> None:
         ([("a", 20.5), ("b", 22.5)], near(2.5)),  # the last late one came 2.5 s into the recovery
         ([("b", 20.5), ("a", 20.5), ("a", 28.0)], near(0.5)),  # that it came again says nothing
         ([("a", 20.5)], near(0.5)),  # b never came, which is not for this metric to tell
-        ([("a", 20.5), ("b", 31.0)], Measured(10.0, True, "had not caught up within the 10.0 s")),
+        ([("a", 20.5), ("b", 31.0)], told(10.0, True, "had not caught up within the 10.0 s")),
     ],
 )
 def test_catch_up_lasts_until_the_last_late_message(
@@ -71,7 +71,7 @@ def test_catch_up_lasts_until_the_last_late_message(
 
 def test_what_is_not_late_yet_at_the_end_of_the_phase_does_not_count(tmp_path: Path) -> None:
     """A message of the phase's last second may come after it; one that was late at the end may not."""
-    for published_s, expected in ((19.5, near(0)), (18.5, Measured(10, True, "had not caught up within the 10.0 s"))):
+    for published_s, expected in ((19.5, near(0)), (18.5, told(10, True, "had not caught up within the 10.0 s"))):
         run = run_of(tmp_path / str(published_s), [sent("a", published_s)], [("a", 24.0)])
         assert taken(run, CATCH_UP, "fault") == expected
 

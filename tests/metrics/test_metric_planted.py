@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from planted_runs import PHASES, TIMEOUT_S, Row, counted, operation, plant, taken
+from planted_runs import PHASES, TIMEOUT_S, Row, counted, operation, plant, taken, told
 
 from lab import metrics
 from lab.metrics import Measured
@@ -23,7 +23,7 @@ ACTIVE = "http_client_active_requests"
 def near(value: float, censored: bool = False) -> Measured:
     """Give that number, within rounding."""
     close: Any = pytest.approx(value)
-    return Measured(close, censored)
+    return told(close, censored)
 
 
 @pytest.mark.parametrize(
@@ -100,7 +100,7 @@ def test_one_kind_of_operation_is_told_from_the_others(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_an_empty_phase_is_unmeasured(tmp_path: Path, metric: Metric) -> None:
     """Where no operation was due there is no number, and the reason says so."""
-    assert taken(plant(tmp_path, []), metric) == Measured(None, why="no operation was due in fault of off")
+    assert taken(plant(tmp_path, []), metric) == told(None, why="no operation was due in fault of off")
 
 
 def test_operations_of_earlier_phases_are_still_in_flight(tmp_path: Path) -> None:
@@ -132,7 +132,7 @@ def test_an_unseen_fault_is_censored_and_an_absent_one_unmeasured(tmp_path: Path
     """A fault nobody saw took at least the rest of its phase to see; without a fault there is nothing to detect."""
     late = operation(21, 0.1, "fail")
     seen = taken(plant(tmp_path / "a", [*HUNDRED, late], injected_s=10.5), metrics.detect_s())
-    assert seen == Measured(9.5, censored=True, why="no caller saw the fault")
+    assert seen == told(9.5, censored=True, why="no caller saw the fault")
     absent = taken(plant(tmp_path / "b", HUNDRED), metrics.detect_s())
     assert absent.why == "no fault was injected in fault of off"
 
@@ -146,14 +146,14 @@ def recovery(*bad: tuple[float, float]) -> list[Row]:
 @pytest.mark.parametrize(
     ("bad", "expected"),
     [
-        ([], Measured(0.0)),
+        ([], told(0.0)),
         ([(20, 23)], near(2.98)),  # the last failure: due at 22.98
         ([(20, 21), (24.5, 24.6)], near(4.58)),  # a relapse
         ([(21, 21.01)], near(1.0)),  # 49 of 50 is 98 %
         ([(26.9, 27)], near(6.98)),  # just 3 s left
-        ([(20, 30)], Measured(10.0, True, "did not recover within the 10.0 s")),
-        ([(27.5, 27.6)], Measured(10.0, True, "did not recover within the 10.0 s")),  # well for 2.4 s only
-        ([(29.9, 30)], Measured(10.0, True, "did not recover within the 10.0 s")),
+        ([(20, 30)], told(10.0, True, "did not recover within the 10.0 s")),
+        ([(27.5, 27.6)], told(10.0, True, "did not recover within the 10.0 s")),  # well for 2.4 s only
+        ([(29.9, 30)], told(10.0, True, "did not recover within the 10.0 s")),
     ],
 )
 def test_recovery_is_when_every_later_second_is_well(
@@ -202,25 +202,25 @@ def test_a_restart_makes_a_count_a_lower_bound(tmp_path: Path, end: float) -> No
     ]  # fmt: skip
     found = taken(plant(tmp_path, HUNDRED, rows), metrics.attempts(charge))
     why = "exchange was restarted in fault of off, and counted from 0 again"
-    assert found == Measured(end, censored=True, why=why)
+    assert found == told(end, censored=True, why=why)
     fewer = [rows[0], {**rows[2], "value": 30.0}]  # a service that does not say when it started
-    assert taken(plant(tmp_path, HUNDRED, fewer), metrics.attempts(charge)) == Measured(30, True, why)
+    assert taken(plant(tmp_path, HUNDRED, fewer), metrics.attempts(charge)) == told(30, True, why)
 
 
 def test_an_unheard_service_is_no_zero(tmp_path: Path) -> None:
     """A service that did not answer at an edge, or never counted such a thing, gives no number; a quiet one gives 0."""
     start = [counted("start", DONE, 5, peer="payments")]
     unheard = taken(plant(tmp_path / "a", HUNDRED, start), metrics.attempts(charge))
-    assert unheard == Measured(None, why="exchange was not heard at the end of fault of off")
+    assert unheard == told(None, why="exchange was not heard at the end of fault of off")
     both = [*start, counted("end", DONE, 5, peer="payments")]
     run = plant(tmp_path / "b", HUNDRED, both)
-    assert taken(run, metrics.attempts(charge)) == Measured(0)
+    assert taken(run, metrics.attempts(charge)) == told(0)
     never = taken(run, metrics.attempts(Link(exchange, Service("ledger"))))
     assert never.why == f'exchange never showed {DONE}{{peer="ledger"}}'
     assert taken(run, metrics.attempts_per_request("exchange->ledger")).value is None
     assert taken(run, metrics.cpu_share(exchange)).value is None
     first_seen = [counted(edge, "up", 1) for edge in ("start", "end")] + [counted("end", DONE, 4, peer="payments")]
-    assert taken(plant(tmp_path / "c", HUNDRED, first_seen), metrics.attempts(charge)) == Measured(4)
+    assert taken(plant(tmp_path / "c", HUNDRED, first_seen), metrics.attempts(charge)) == told(4)
 
 
 def test_counters_gauges_and_cpu_of_a_service(tmp_path: Path) -> None:

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 
 import pytest
-from planted_runs import Row, operation, plant, taken
+from planted_runs import Row, operation, plant, taken, told
 
 from lab import metrics
-from lab.metrics import Measured
 
 
 def write(due_s: float, wait_s: float | None, value: str, outcome: str = "ok", key: str = "k") -> Row:
@@ -40,25 +39,25 @@ def swap(due_s: float, expect: str, value: str, swapped: bool) -> Row:
 def test_the_longest_gap(tmp_path: Path, due: list[float], gap_s: float) -> None:
     """Success by success, whenever it was due."""
     run = plant(tmp_path, [operation(at_s, 0.0) for at_s in due])
-    assert taken(run, metrics.longest_gap_s()) == Measured(pytest.approx(gap_s))  # type: ignore[arg-type]
+    assert taken(run, metrics.longest_gap_s()) == told(pytest.approx(gap_s))  # type: ignore[arg-type]
 
 
 def test_a_gap_that_does_not_end(tmp_path: Path) -> None:
     """Without a success to come, the gap is at least what is left of the phase; failures end none."""
     run = plant(tmp_path, [operation(12, 0.0), operation(18, 0.0, "fail"), operation(21, 0.0, "info")])
-    assert taken(run, metrics.longest_gap_s()) == Measured(8.0, censored=True)
+    assert taken(run, metrics.longest_gap_s()) == told(8.0, censored=True)
 
 
 def test_the_end_of_the_load_is_no_gap(tmp_path: Path) -> None:
     """Where the load ends with the phase, what is left of it counts only where it is the longest."""
     run = plant(tmp_path, [operation(12, 0.0), operation(18, 0.0)])
-    assert taken(run, metrics.longest_gap_s()) == Measured(6.0)
+    assert taken(run, metrics.longest_gap_s()) == told(6.0)
 
 
 def test_a_gap_of_one_operation(tmp_path: Path) -> None:
     """Reads that go on do not hide that no write does."""
     run = plant(tmp_path, [*(read(10 + n, None) for n in range(9)), write(10, 0.0, "a"), write(20, 0.0, "b")])
-    assert taken(run, metrics.longest_gap_s("write")) == Measured(10.0)
+    assert taken(run, metrics.longest_gap_s("write")) == told(10.0)
     assert taken(run, metrics.longest_gap_s("other")).value is None
 
 
@@ -84,11 +83,11 @@ STALE: dict[str, tuple[list[Row], int]] = {
 def test_stale_reads(tmp_path: Path, name: str) -> None:
     """Only what was surely overwritten before the read began counts."""
     rows, count = STALE[name]
-    assert taken(plant(tmp_path, rows), metrics.stale_reads()) == Measured(count)
+    assert taken(plant(tmp_path, rows), metrics.stale_reads()) == told(count)
 
 
 def test_stale_reads_of_the_phase(tmp_path: Path) -> None:
     """Reads of other phases do not count, and without any there is nothing to say."""
     rows = [write(1, 0.1, "a"), write(2, 0.1, "b"), read(3, "a"), read(12, "a")]
-    assert taken(plant(tmp_path, rows), metrics.stale_reads()) == Measured(1)
+    assert taken(plant(tmp_path, rows), metrics.stale_reads()) == told(1)
     assert taken(plant(tmp_path, rows[:3]), metrics.stale_reads()).value is None
