@@ -144,7 +144,7 @@ async def ours(url: str, load: Load, lasts_s: float, folder: Path) -> Measured:
         return children[-1]
 
     driver = await LoadDriver.start(Plan([url], load, lasts_s, seed=1), spawn, folder)
-    driver.begin(time.time() + 0.3)
+    driver.begin(time.perf_counter() + 0.3)
     result = await driver.finish()
     for note in result.notes:
         print(note, file=sys.stderr)

@@ -128,9 +128,9 @@ async def send(at: Address, upstream_pid: int, lasts_s: float, quota: Quota | No
             )
             pids = {**sending, **mastering, "upstream": upstream_pid, "lab": os.getpid()}
             with quotas(quota, sending.values()):
-                begin_s = time.time() + 0.3
+                begin_s = time.perf_counter() + 0.3
                 driver.begin(begin_s)
-                await asyncio.sleep(begin_s - time.time())
+                await asyncio.sleep(begin_s - time.perf_counter())
                 busy, machine = await _watch(driver, pids, lasts_s)
             return _step(await driver.finish(), workers, per_s, lasts_s, busy, machine)
 

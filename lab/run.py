@@ -20,7 +20,7 @@ from rich.console import Console
 from lab import handbook
 from lab.catalogue import Entry, read_all, shown
 from lab.console.plan import plan
-from lab.episode import Pass, Setting, episode_of, play, tables_of
+from lab.episode import EpisodeCapture, RunContext, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError
 from lab.ground import Choice, choose, heal_everything, open_marks, open_prometheus, open_runtime
 from lab.load.crew import Crew
@@ -80,7 +80,7 @@ class Work:
     run_id: str
     folder: Path
     started_epoch_s: float
-    passes: list[Pass] = field(default_factory=list)
+    passes: list[EpisodeCapture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     versions: dict[str, str] = field(default_factory=dict)
     proxy: str = ""
@@ -146,7 +146,7 @@ def _open(entry: Entry, options: Options, choice: Choice) -> Work:
     return Work(entry, options, choice, run_id, folder, now)
 
 
-async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Setting:
+async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> RunContext:
     """Open the supervisor and the runtime, have Prometheus watch."""
     supervisor = await stack.enter_async_context(Supervisor.open(STATE / work.run_id, work.run_id))
     Thread(target=_warm_up, daemon=True).start()
@@ -170,7 +170,7 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
     stack.push_async_callback(marks.finish)
     if marks.dashboard:
         progress.say(f"Grafana {marks.version} shows this run: {marks.dashboard}")
-    setting = Setting(
+    context = RunContext(
         scenario=work.entry.scenario,
         name=work.entry.name,
         scale=work.options.scale,
@@ -183,16 +183,16 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Set
         crew=crew,
         marks=marks,
     )
-    _note_parts(work, setting)
-    return setting
+    _note_parts(work, context)
+    return context
 
 
-def _note_parts(work: Work, setting: Setting) -> None:
+def _note_parts(work: Work, context: RunContext) -> None:
     """Keep what the run stands on, as far as it is known by now."""
-    work.proxy = setting.runtime.proxy
-    work.grafana = setting.marks.url
-    grafana = {"Grafana": setting.marks.version} if setting.marks.version else {}
-    work.versions = {**package_versions(), **setting.runtime.versions(), **grafana}
+    work.proxy = context.runtime.proxy
+    work.grafana = context.marks.url
+    grafana = {"Grafana": context.marks.version} if context.marks.version else {}
+    work.versions = {**package_versions(), **context.runtime.versions(), **grafana}
 
 
 def _warm_up() -> None:
@@ -211,17 +211,17 @@ def _order(work: Work) -> list[tuple[int, Variant]]:
     return order
 
 
-async def _play_all(work: Work, setting: Setting) -> None:
+async def _play_all(work: Work, context: RunContext) -> None:
     """Play the episodes in their order; a trial's seed is the same for all its variants."""
     try:
         for trial, variant in _order(work):
-            work.passes.append(await play(setting, trial, variant, work.options.seed + trial - 1))
+            work.passes.append(await play(context, trial, variant, work.options.seed + trial - 1))
     finally:
-        await setting.marks.finish()
-        _note_parts(work, setting)
-        for sentence in setting.runtime.left:  # said at once too: a run that was broken off shows no notes
-            setting.progress.say(sentence)
-        work.notes += setting.runtime.left
+        await context.marks.finish()
+        _note_parts(work, context)
+        for sentence in context.runtime.left:  # said at once too: a run that was broken off shows no notes
+            context.progress.say(sentence)
+        work.notes += context.runtime.left
 
 
 def _finish(work: Work, began: float) -> Run:

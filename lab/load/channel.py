@@ -68,7 +68,7 @@ class Files:
     def ready(self) -> float:
         """Write ready.json, wait for go.json."""
         forms.write(self._directory / forms.READY, forms.Ready(os.getpid(), locust.__version__))
-        return here_s(forms.read(awaited(self._directory / forms.GO), forms.Go).t0_epoch_s)
+        return forms.read(awaited(self._directory / forms.GO), forms.Go).t0_s
 
     def report(self, rows: Sequence[Row], beat: Beat) -> None:
         """Append to both files."""
@@ -171,8 +171,3 @@ def awaited(file: Path) -> Path:
     while not file.exists():
         gevent.sleep(_POLL_S)
     return file
-
-
-def here_s(epoch_s: float) -> float:
-    """An instant of this machine's wall clock on perf_counter's scale."""
-    return perf_counter() + epoch_s - time.time()

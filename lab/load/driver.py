@@ -89,7 +89,7 @@ class LoadDriver:
         self._stream: Iterator[Arrival] = iter(())
         self._addresses: list[tuple[str, int]] = []
         self._refill: asyncio.Task[None] | None = None
-        self._t0_epoch_s = 0.0
+        self._t0_s = 0.0
         self.version = ""
 
     @classmethod
@@ -132,10 +132,11 @@ class LoadDriver:
         """When each arrival of an open model is due, in order of time: what a phase is asked for. None when closed."""
         return self._due_s
 
-    def begin(self, t0_epoch_s: float) -> None:
-        """Set the instant on the wall clock from which all times count; let it lie 0.1 s or more in the future."""
-        self._t0_epoch_s = t0_epoch_s
-        forms.write(self._workdir / forms.GO, forms.Go(t0_epoch_s))
+    def begin(self, t0_s: float) -> None:
+        """Set the instant on the steady clock (`time.perf_counter`, the same in all processes of this machine) from
+        which all times count; let it lie 0.1 s or more in the future."""
+        self._t0_s = t0_s
+        forms.write(self._workdir / forms.GO, forms.Go(t0_s))
         if self._due_s is None:
             self._refill = asyncio.get_running_loop().create_task(self._keep_ahead())
 
@@ -153,10 +154,10 @@ class LoadDriver:
         leaves what it had written; a note says so.
         """
         plan, head = self._plan, self._locusts.head
-        until_s = self._t0_epoch_s + plan.lasts_s + plan.load.timeout_s + plan.drain_s + grace_s
+        until_s = self._t0_s + plan.lasts_s + plan.load.timeout_s + plan.drain_s + grace_s
         notes = []
         try:
-            returncode = await asyncio.wait_for(head.wait(), max(0.0, until_s - time.time()))
+            returncode = await asyncio.wait_for(head.wait(), max(0.0, until_s - time.perf_counter()))
         except TimeoutError:
             notes.append("The load generator did not end by itself and was stopped.")
             returncode = await head.stop()

@@ -80,9 +80,9 @@ class Ready(msgspec.Struct, frozen=True):
 
 
 class Go(msgspec.Struct, frozen=True):
-    """The instant that all times in seconds count from, on the wall clock."""
+    """The instant that all times in seconds count from, on the steady clock (perf_counter) of the lab's machine."""
 
-    t0_epoch_s: float
+    t0_s: float
 
 
 class Row(msgspec.Struct, array_like=True, gc=False):

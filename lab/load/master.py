@@ -20,7 +20,7 @@ import msgspec
 from gevent.event import AsyncResult, Event
 
 from lab.load import clock, forms, words
-from lab.load.channel import awaited, here_s
+from lab.load.channel import awaited
 
 _POLL_S = 0.02
 _ECHOES = 15
@@ -155,7 +155,7 @@ class Master:
         self.runner.start = _let_be
         crew = [seat.member for seat in seats]
         forms.write(self.directory / forms.READY, forms.Ready(os.getpid(), locust.__version__, crew))
-        t0_s = here_s(forms.read(awaited(self.directory / forms.GO), forms.Go).t0_epoch_s)
+        t0_s = forms.read(awaited(self.directory / forms.GO), forms.Go).t0_s
         for seat in seats:
             self._tell(seat, words.GO, t0_s=t0_s + seat.first.lead_s)
         feeding = [gevent.spawn(self._keep_fed, *pair) for pair in zip(seats, feeds, strict=True)]

@@ -20,9 +20,9 @@ from lab.runtime.base import Child, Spawn
 
 
 class Wake(NamedTuple):
-    """One wake-up: when it was due, in seconds of the wall clock, and how late it came."""
+    """One wake-up: when it was due, in seconds of the steady clock (perf_counter), and how late it came."""
 
-    due_epoch_s: float
+    due_s: float
     late_ms: float
 
 
@@ -54,9 +54,9 @@ class Meter:
         return list(_read(self._child.log))
 
 
-def between(wakes: Iterable[Wake], start_epoch_s: float, end_epoch_s: float) -> Hiccups | None:
+def between(wakes: Iterable[Wake], start_s: float, end_s: float) -> Hiccups | None:
     """The hiccups of this stretch; None if nothing was noted in it."""
-    within = [wake for wake in wakes if start_epoch_s <= wake.due_epoch_s < end_epoch_s]
+    within = [wake for wake in wakes if start_s <= wake.due_s < end_s]
     return hiccups(within) if within else None
 
 

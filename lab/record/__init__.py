@@ -29,6 +29,7 @@ from lab.record.disk import (
 from lab.record.facts import (
     Anomaly,
     ClaimResult,
+    ClockFacts,
     Condition,
     Dose,
     Episode,
@@ -72,6 +73,7 @@ __all__ = [
     "Anomaly",
     "ClaimResult",
     "ClaimSpec",
+    "ClockFacts",
     "Condition",
     "Dose",
     "Episode",

@@ -54,7 +54,13 @@ class Dose:
 
 @dataclass(frozen=True)
 class Receipt:
-    """Proof of one fault in one episode: what was read back, when, and the dose the canary saw."""
+    """Proof of one fault in one episode: what was read back, when, and the dose the canary saw.
+
+    `began_s` is stamped before the fault goes in, `injected_s` when it was read back, `removing_s` before it is taken
+    out, `removed_s` when it is out. `id` is the fault's in the plan: `fault#1` is the first of phase `fault`.
+    `resolved` is what the fault turned out to be where only the running system could tell, else None. Records of older
+    labs have no `id`, `began_s` and `removing_s`, and their `removed_s` is from before the fault was taken out.
+    """
 
     fault: FaultSpec
     phase: str
@@ -62,6 +68,15 @@ class Receipt:
     removed_s: float | None
     read_back: dict[str, Scalar]
     dose: Dose
+    id: str = ""
+    began_s: float | None = None
+    removing_s: float | None = None
+    resolved: FaultSpec | None = None
+
+    @property
+    def in_force_s(self) -> tuple[float, float | None]:
+        """From when to when the fault was surely in, in seconds since the load began; None: it was never taken out."""
+        return self.injected_s, self.removed_s if self.removing_s is None else self.removing_s
 
 
 @dataclass(frozen=True)
@@ -85,6 +100,18 @@ class WorkerFacts:
     clock_within_ms: float
     clock_drift_ms: float | None = None
     lost: str = ""
+
+
+@dataclass(frozen=True)
+class ClockFacts:
+    """How this machine's clocks went during an episode.
+
+    `step_ms` is how far the wall clock moved ahead of the steady clock, at most (negative: fell behind); `asleep_ms`
+    how long the machine was suspended.
+    """
+
+    step_ms: float
+    asleep_ms: float
 
 
 @dataclass(frozen=True)
@@ -121,7 +148,8 @@ class Episode:
     """One variant in one trial. `overhead_s` says how long starting, stopping and
     collecting took; `deaths` name services that ended though no fault asked them to.
 
-    `alerts` are those that fired; None where nobody asked, as in older records, or Prometheus did not tell.
+    `alerts` are those that fired; None where nobody asked, as in older records, or Prometheus did not tell. `clock` is
+    None in records that did not compare the clocks.
     """
 
     trial: int
@@ -135,6 +163,7 @@ class Episode:
     deaths: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     alerts: list[FiredAlert] | None = None
+    clock: ClockFacts | None = None
 
 
 @dataclass(frozen=True)

@@ -56,14 +56,14 @@ async def season(
 ) -> dict[str, Passed]:
     """Put all in at once and take them out again `lasts_s` later; probes from `settles_s` after that count as after."""
     windows: dict[str, tuple[float, float, float, Mapping[str, Scalar]]] = {}
-    t0 = time.time()
+    t0 = time.perf_counter()
 
     async def one(name: str, fault: Fault) -> None:
         async with fault.inject(running) as read_back:
-            start_s = time.time() - t0
+            start_s = time.perf_counter() - t0
             await asyncio.sleep(lasts_s)
-            end_s = time.time() - t0
-        windows[name] = (start_s, end_s, time.time() - t0, read_back)
+            end_s = time.perf_counter() - t0
+        windows[name] = (start_s, end_s, time.perf_counter() - t0, read_back)
 
     async with Canary(watch(faults.values(), running), t0) as canary:
         await asyncio.sleep(MARGIN_S)

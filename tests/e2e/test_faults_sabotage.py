@@ -140,7 +140,7 @@ async def lying(folder, lie):
 async def test_a_toxic_that_does_nothing_is_found_out_by_the_canary(tmp_path):
     """Each fault, accepted and read back by a proxy that passes everything on, was not in force."""
     async with lying(tmp_path, "does nothing") as (bench, target):
-        canaries = {name: Canary([target(fault.probe)], time.time()) for name, fault in ALL.items()}
+        canaries = {name: Canary([target(fault.probe)], time.perf_counter()) for name, fault in ALL.items()}
 
         async def one(name):
             async with canaries[name], ALL[name].inject(bench) as read_back:

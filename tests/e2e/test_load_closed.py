@@ -27,7 +27,7 @@ async def supervisor(tmp_path: Path) -> AsyncIterator[Supervisor]:
 async def send(supervisor: Supervisor, folder: Path, url: str, load: Load, lasts_s: float) -> Result:
     """Run a load to its end."""
     driver = await LoadDriver.start(Plan([url], load, lasts_s, seed=1), supervisor.spawn, folder)
-    driver.begin(time.time() + 0.1)
+    driver.begin(time.perf_counter() + 0.1)
     return await driver.finish()
 
 
@@ -82,7 +82,7 @@ async def test_closed_model_hides_a_stall(supervisor, tmp_path):
     async def at_most_one_late(load: Load, folder: Path) -> int:
         async with rogue() as seen:
             driver = await LoadDriver.start(Plan([seen.url], load, 2.5, seed=1), supervisor.spawn, folder)
-            driver.begin(time.time() + 0.1)
+            driver.begin(time.perf_counter() + 0.1)
             await asyncio.sleep(0.8)
             time.sleep(1.0)  # noqa: ASYNC251 - the server lives in this loop: it stalls
             result = await driver.finish()
@@ -98,7 +98,7 @@ async def test_rows_come_in_order(supervisor, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load(mix, to=TARGET, per_s=100), 0.5, seed=1)
         driver = await LoadDriver.start(plan, supervisor.spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         result = await driver.finish()
     assert all(a["due_s"] <= b["due_s"] for a, b in pairwise(result.rows))
     assert [row["n"] for row in result.rows] == list(range(50))

@@ -48,7 +48,7 @@ async def test_killed_in_the_middle(spawn, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=50), 30.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await until(lambda: (sample := driver.progress()) and sample.finished > 20)
         os.kill(spawn.pid, signal.SIGKILL)
         async with asyncio.timeout(10):
@@ -65,7 +65,7 @@ async def test_stopped_with_operations_in_flight(spawn, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load("POST /silent", to=TARGET, per_s=50, timeout_s=20), 30.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await until(lambda: seen.at_once > 10)
         await driver.stop()
         await driver.stop()
@@ -80,7 +80,7 @@ async def test_hung_is_stopped(spawn, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=50, timeout_s=0.2), 1.0, seed=1, drain_s=0.2)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await until(lambda: (sample := driver.progress()) and sample.finished > 5)
         os.kill(spawn.pid, signal.SIGSTOP)
         result = await driver.finish(grace_s=0.2)
@@ -119,7 +119,7 @@ async def test_paused_catches_up(spawn, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=100), 2.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await until(lambda: (sample := driver.progress()) and sample.finished > 5)
         os.kill(spawn.pid, signal.SIGSTOP)
         await asyncio.sleep(1.0)

@@ -35,7 +35,7 @@ async def send(supervisor: Supervisor, folder: Path, url: str, requests: Sequenc
     """Send each request once, 20 ms apart."""
     load = Load(in_turn(requests), to=TARGET, per_s=50, timeout_s=timeout_s)
     driver = await LoadDriver.start(Plan([url], load, len(requests) / 50, seed=1), supervisor.spawn, folder)
-    driver.begin(time.time() + 0.1)
+    driver.begin(time.perf_counter() + 0.1)
     return await driver.finish()
 
 
@@ -153,7 +153,7 @@ async def test_open_model_waits_for_nobody(supervisor, tmp_path):
     async with rogue() as seen:
         load = Load("GET /silent", to=TARGET, per_s=50, timeout_s=1.0)
         driver = await LoadDriver.start(Plan([seen.url], load, 2.0, seed=1), supervisor.spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await asyncio.sleep(1.0)
         result = await driver.finish()
     assert len(result.rows) == 100
@@ -167,7 +167,7 @@ async def test_a_load_goes_to_several_in_turn(supervisor, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url, f"http://127.0.0.1:{free_port()}"], load, 0.2, seed=1)
         driver = await LoadDriver.start(plan, supervisor.spawn, tmp_path / "load")
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         result = await driver.finish()
     assert [row["outcome"] for row in result.rows] == ["ok", "fail"] * 5
 
@@ -178,7 +178,7 @@ async def test_progress_counts(supervisor, tmp_path):
         load = Load(in_turn([Request("GET", "/ok"), Request("GET", "/broken")]), to=TARGET, per_s=100)
         driver = await LoadDriver.start(Plan([seen.url], load, 1.5, seed=1), supervisor.spawn, tmp_path / "load")
         assert driver.progress() is None
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await asyncio.sleep(1.2)
         sample = driver.progress()
         result = await driver.finish()

@@ -66,7 +66,7 @@ def two() -> Crew:
 async def send(spawn: Watched, seen: Seen, load: Load, folder: Path, crew: Crew, lasts_s: float = 1.0) -> Result:
     """Run a load to its end."""
     driver = await LoadDriver.start(Plan([seen.url], load, lasts_s, seed=1), spawn, folder, crew)
-    driver.begin(time.time() + 0.3)
+    driver.begin(time.perf_counter() + 0.3)
     return await driver.finish()
 
 
@@ -77,7 +77,7 @@ async def test_two_workers_share_a_schedule(spawn, tmp_path):
         plan = Plan([seen.url], Load(mix, to=TARGET, per_s=100), 1.5, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load", two())
         assert driver.progress() is None
-        driver.begin(time.time() + 0.3)
+        driver.begin(time.perf_counter() + 0.3)
         result = await driver.finish()
     assert [row["n"] for row in result.rows] == [int(row["key"]) for row in result.rows] == list(range(150))
     assert [row["due_s"] for row in result.rows] == driver.due_s
@@ -127,7 +127,7 @@ async def test_one_of_two_is_killed(spawn, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=100, timeout_s=1), 3.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load", two())
-        driver.begin(time.time() + 0.3)
+        driver.begin(time.perf_counter() + 0.3)
         await until(lambda: (sample := driver.progress()) and sample.finished > 50)
         os.kill(spawn.started["locust-worker-0"].pid, signal.SIGKILL)
         async with asyncio.timeout(20):
@@ -147,7 +147,7 @@ async def test_stopped_with_operations_in_flight(spawn, tmp_path):
     async with rogue() as seen:
         plan = Plan([seen.url], Load("POST /silent", to=TARGET, per_s=50, timeout_s=20), 30.0, seed=1)
         driver = await LoadDriver.start(plan, spawn, tmp_path / "load", two())
-        driver.begin(time.time() + 0.1)
+        driver.begin(time.perf_counter() + 0.1)
         await until(lambda: seen.at_once > 10)
         await driver.stop()
         result = await driver.finish()

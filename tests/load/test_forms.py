@@ -50,5 +50,5 @@ def test_torn_chunk_waits(tmp_path):
 def test_whole_or_not_at_all(tmp_path):
     """A small file appears whole, under its name only."""
     forms.write(tmp_path / forms.GO, forms.Go(12.5))
-    assert forms.read(tmp_path / forms.GO, forms.Go).t0_epoch_s == 12.5
+    assert forms.read(tmp_path / forms.GO, forms.Go).t0_s == 12.5
     assert [file.name for file in tmp_path.iterdir()] == [forms.GO]

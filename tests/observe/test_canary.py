@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from lab import faults
-from lab.model import Backing, Link, ProbeShape, Service
+from lab.model import Backing, Link, ProbeShape, Role, Service
 from lab.observe.canary import Canary, CanaryTarget, watch
 from lab.observe.ping import can_pad, ping
 from lab.runtime.base import Address
@@ -164,7 +164,7 @@ def test_who_can_be_asked_at_length():
 async def test_a_probe_that_hangs_delays_no_other():
     """Ten probes a second are begun through a silent link and beside it alike."""
     async with server(healthy) as good, server(hanging) as silent:
-        async with Canary([CanaryTarget("a->b", "service", good, silent)], time.time()) as canary:
+        async with Canary([CanaryTarget("a->b", "service", good, silent)], time.perf_counter()) as canary:
             await asyncio.sleep(1.3)
         through = [probe for probe in canary.probes if probe.path == "through"]
         beside = [probe for probe in canary.probes if probe.path == "beside"]
@@ -178,7 +178,7 @@ async def test_the_end_waits_a_second_at_most_and_counts_the_rest_as_timeouts():
     """Probes under way at the end are given a second; a longer wait of theirs is cut short and told as a timeout."""
     patient = ProbeShape(timeout_s=60)
     async with server(hanging) as silent:
-        async with Canary([CanaryTarget("b", "service", silent, shape=patient)], time.time()) as canary:
+        async with Canary([CanaryTarget("b", "service", silent, shape=patient)], time.perf_counter()) as canary:
             await asyncio.sleep(0.35)
             leaving = time.monotonic()
         assert time.monotonic() - leaving < 3
@@ -190,7 +190,7 @@ async def test_times_count_from_the_start_of_the_load():
     """Probes before the load have negative times; all are in order, and a window is cut out by them."""
     async with (
         server(healthy) as address,
-        Canary([CanaryTarget("b", "service", address)], time.time() + 0.25) as canary,
+        Canary([CanaryTarget("b", "service", address)], time.perf_counter() + 0.25) as canary,
     ):
         await asyncio.sleep(0.6)
     times = [probe.at_s for probe in canary.probes]
@@ -211,14 +211,20 @@ async def test_beside_many_links_to_one_callee_it_is_asked_once():
     async with server(counts) as address:
         through = free_address()
         targets = [CanaryTarget(f"{n}->b", "service", address, through) for n in range(20)]
-        async with Canary(targets, time.time()) as canary:
+        async with Canary(targets, time.perf_counter()) as canary:
             await asyncio.sleep(0.55)
     assert len(connections) <= 7
     assert {probe.target for probe in canary.probes if probe.path == "beside"} == {target.name for target in targets}
 
 
 class Addresses:
-    """A stack that only knows where things are."""
+    """A stack that only knows who is there, and where."""
+
+    def __init__(self, *members):
+        self.there = members
+
+    def members(self):
+        return self.there
 
     def address(self, member):
         return Address("127.0.0.1", len(member.name))
@@ -232,7 +238,7 @@ def test_watch_gives_each_target_probes_that_can_show_all_its_faults():
     a, b, cache = Service("a"), Service("b"), Backing("redis")
     link, to_cache = Link(a, b), Link(a, cache)
     given = [faults.latency(link, ms=500), faults.slow_close(link, ms=900), faults.kill(b), faults.silence(to_cache)]
-    assert watch(given, Addresses()) == [
+    assert watch(given, Addresses(a, b, cache)) == [
         CanaryTarget(
             "a->b", "service", Address("127.0.0.1", 1), Address("127.0.0.1", 1_000), ProbeShape(1.9, until="close")
         ),
@@ -240,3 +246,26 @@ def test_watch_gives_each_target_probes_that_can_show_all_its_faults():
         CanaryTarget("a->redis", "redis", Address("127.0.0.1", 5), Address("127.0.0.1", 1_000)),
     ]
     assert watch([], Addresses()) == []
+
+
+def test_whatever_a_fault_may_touch_is_watched():
+    """A fault at whoever plays a role is watched at each who may, but for those whom a variant does not have."""
+    few, absent = [Service("a"), Service("b")], Service("etcd-1")
+    killed = faults.at(Role("leader", [*few, absent], gauge="is_leader"), faults.kill, "leader killed")
+    between = [Link(few[0], few[1]), Link(few[1], few[0])]
+    cut = faults.at(
+        Role("leader", few, gauge="is_leader"),
+        lambda it: faults.partition([it], [each for each in few if each != it], between),
+        "leader cut off",
+    )
+    names = [target.name for target in watch([killed, cut], Addresses(*few))]
+    assert names == ["a", "b", "a->b", "b->a"]
+
+
+async def test_many_targets_are_asked_less_often_each():
+    """A mesh of thirty links is no thirty times the load: together they are asked as often as fifteen."""
+    async with server(healthy) as address:
+        targets = [CanaryTarget(f"{n}", "service", Address(f"127.0.0.{n + 1}", address.port)) for n in range(30)]
+        async with Canary(targets, time.perf_counter()) as canary:
+            await asyncio.sleep(1.05)
+    assert 90 <= len(canary.probes) <= 180

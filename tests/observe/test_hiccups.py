@@ -70,10 +70,10 @@ async def test_a_stopped_process_is_a_hiccup(tmp_path):
 
         meter = Meter.start(spawn, tmp_path)
         await until(meter.wakes)
-        held = time.time()
+        held = time.perf_counter()
         children[0].signal(signal.SIGSTOP)
         await asyncio.sleep(0.5)
         children[0].signal(signal.SIGCONT)
-        await until(lambda: (found := between(meter.wakes(), held - 0.01, time.time())) and found.max_ms > 450)
+        await until(lambda: (found := between(meter.wakes(), held - 0.01, time.perf_counter())) and found.max_ms > 450)
         await meter.stop()
         assert children[0].returncode is not None

@@ -1,4 +1,4 @@
-"""What an episode asks its members for, and whom it does not ask."""
+"""What an episode asks its members for at the edges of phases, and whom it does not ask."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ import pytest
 
 from lab import faults
 from lab.bench import Address
-from lab.episode import Injection, Pass, _snapshot
-from lab.model import Service, Variant
+from lab.episode.capture import EpisodeCapture, Injection
+from lab.episode.edges import count, kept_down
+from lab.model import Phase, Service, Variant
 
 KEPT, LOST = Service("kept"), Service("lost")
+EDGES = (("fault", "end"), ("recovery", "start"))
 
 
 class Running:
@@ -39,7 +41,7 @@ class Running:
 
 
 @pytest.mark.parametrize(
-    ("removed_s", "states", "noted"),
+    ("removing_s", "states", "noted"),
     [
         (None, {"kept": "gone", "lost": "running"}, ["lost"]),
         (None, {"kept": "paused", "lost": "running"}, ["lost"]),
@@ -47,13 +49,15 @@ class Running:
         (7.0, {"kept": "gone", "lost": "running"}, ["kept", "lost"]),
     ],
 )
-async def test_nobody_wonders_at_the_silence_of_whom_a_fault_keeps_down(
-    removed_s: float | None, states: dict[str, str], noted: list[str]
+async def test_a_member_that_a_fault_keeps_down_is_not_asked(
+    removing_s: float | None, states: dict[str, str], noted: list[str]
 ) -> None:
     """A member that was killed or paused on purpose is not asked; one that fell silent otherwise is noted."""
     kill = faults.kill(KEPT)
-    this = Pass(1, Variant("off"), 1, injections=[Injection(kill, kill, "fault", 5.0, {}, removed_s)])
+    injection = Injection("fault#1", kill, kill, "fault", 5.0, 5.0, {}, removing_s)
+    capture = EpisodeCapture(1, Variant("off"), 1, injections=[injection])
     running: Any = Running(**states)
-    rows, notes = await _snapshot(this, running)
-    assert rows == []
-    assert [note.partition(" ")[0] for note in notes] == noted
+    await count(capture, running, await kept_down(capture, running), Phase("fault", 5), Phase("recovery", 5))
+    assert capture.snapshots == []
+    before, after = ([f"{phase}, {edge}: {name}" for name in noted] for phase, edge in EDGES)
+    assert [note.partition(" gave")[0] for note in capture.notes] == [*before, *after]

@@ -1,0 +1,79 @@
+"""An episode from start to stop: the stack and the load come up, the phases pass, what is left is collected."""
+
+from __future__ import annotations
+
+import time
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+from lab.episode.capture import EpisodeCapture
+from lab.episode.clock import EpisodeClock
+from lab.episode.closing import collect, finish
+from lab.episode.context import RunContext
+from lab.episode.edges import urls
+from lab.episode.phases import pass_phases
+from lab.load.driver import LoadDriver, Plan
+from lab.model import Env, Member, Service, Variant
+from lab.observe.canary import Canary, watch
+from lab.observe.grafana import VARIANT
+from lab.observe.hiccups import Meter
+from lab.optional import links_of, members_of
+from lab.runtime.base import Running, Stack
+
+LEAD_IN_S = 0.5  # from "go" to the first arrival: the load generator must have read it by then
+
+
+async def play(context: RunContext, trial: int, variant: Variant, seed: int) -> EpisodeCapture:
+    """Run one variant from start to stop, and give what it brought home."""
+    capture = EpisodeCapture(trial, variant, seed)
+    names = [each.name for each in context.scenario.variants]
+    context.progress.variant(variant.name, names.index(variant.name) + 1, len(names))
+    logs = context.folder / "logs" / capture.label
+    async with AsyncExitStack() as stack:
+        async with capture.timed("start"):
+            running, driver = await _start(context, capture, logs, stack)
+        phases = ", ".join(f"{phase.name} {phase.lasts_s:g} s" for phase in context.phases)
+        text, lasts_s = f"variant {variant.name}, trial {trial}: {phases}", LEAD_IN_S + context.ends[-1][1]
+        with context.marks.region(text, VARIANT, variant.name, lasts_s=lasts_s):
+            await pass_phases(context, capture, running, driver)
+        async with capture.timed("drain"):
+            await finish(context, capture, running, driver)
+        async with capture.timed("collect"):
+            await collect(context, capture)
+        leaving = time.monotonic()
+    capture.overhead_s["stop"] = time.monotonic() - leaving
+    return capture
+
+
+async def _start(
+    context: RunContext, capture: EpisodeCapture, logs: Path, stack: AsyncExitStack
+) -> tuple[Running, LoadDriver]:
+    """Bring up stack and load generator at the same time, point Prometheus and the canary at the stack."""
+    scenario = context.scenario
+    load_dir = context.supervisor.scratch / f"load-{capture.label}"
+    driver = LoadDriver.launch(scenario.load, context.supervisor.spawn, load_dir, context.crew)
+    stack.push_async_callback(driver.stop)
+    members, links = members_of(scenario, capture.variant), links_of(scenario, capture.variant)
+    env = {member: _env(member, capture.variant) for member in members}
+    running = await context.runtime.start(Stack(members, links, env, capture.label), logs)
+    stack.push_async_callback(running.stop)
+    if context.prometheus:
+        trial, variant = capture.trial, capture.variant.name
+        capture.notes += await context.prometheus.set_targets(trial, variant, urls(running), running.proxy_url)
+    salt = f"{context.run_id} {capture.label}"
+    load_urls = [running.address(service).url for service in scenario.load.services]
+    await driver.prepare(Plan(load_urls, scenario.load, context.ends[-1][1], capture.seed, salt, ends=context.ends))
+    if context.prometheus:
+        await context.prometheus.scraping()  # so that the panels show the first second too
+    capture.meter = Meter.start(context.supervisor.spawn, load_dir)
+    stack.push_async_callback(capture.meter.stop)
+    capture.clock = EpisodeClock(LEAD_IN_S)
+    asked = [fault for phase in scenario.phases for fault in phase.faults]
+    capture.canary = await stack.enter_async_context(Canary(watch(asked, running), capture.clock.t0_steady_s))
+    return running, driver
+
+
+def _env(member: Member, variant: Variant) -> Env:
+    own = member.env if isinstance(member, Service) else member.settings
+    profiled = {"ALLOW_PTRACE": 1} if isinstance(member, Service) else {}
+    return {**profiled, **own, **variant.env.get(member, {})}
