@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from threading import Lock
 from typing import Generic, TypeVar
 
 import msgspec
+
+from targets.kit.durable import ClosedFile, make_folder, sync, sync_folder, write_all
 
 T = TypeVar("T")
 
@@ -19,27 +22,35 @@ class Journal(Generic[T]):
     """
 
     def __init__(self, path: Path, kind: type[T]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        self._file = path.open("a+b", buffering=0)
+        make_folder(path.parent)
+        self._lock = Lock()  # `close` waits for an `append` in another thread: the number of a closed file is reused
+        self._file: int | None = None
+        file = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o644)
+        try:
+            sync_folder(path.parent)  # it may be new
+            found = path.read_bytes()
+            whole = found.rfind(b"\n") + 1
+            self.entries: list[T] = msgspec.json.Decoder(kind).decode_lines(found[:whole])
+            # A line without its end was cut short by a crash before its `append` returned.
+            os.ftruncate(file, whole)
+        except BaseException:
+            os.close(file)
+            raise
+        self._path, self._file = path, file
         self._encoder = msgspec.json.Encoder()
-        self._file.seek(0)
-        found = self._file.read()
-        whole = found.rfind(b"\n") + 1
-        self.entries: list[T] = msgspec.json.Decoder(kind).decode_lines(found[:whole])
-        # A line without its end was cut short by a crash, so nobody was told of it.
-        self._file.truncate(whole)
 
     def append(self, entry: T) -> None:
-        """Keep an entry; on return it will survive a crash."""
-        rest = memoryview(self._encoder.encode(entry) + b"\n")
-        while rest:
-            rest = rest[self._file.write(rest) or 0 :]
-        _sync(self._file.fileno())
-        self.entries.append(entry)
+        """Keep an entry; on return it will outlive a power cut. Raises OSError, ClosedFile."""
+        with self._lock:
+            if self._file is None:
+                raise ClosedFile(f"{self._path} is closed: the entry was not kept")
+            write_all(self._file, self._encoder.encode(entry) + b"\n")
+            sync(self._file)
+            self.entries.append(entry)
 
     def close(self) -> None:
-        """Let the file go."""
-        self._file.close()
-
-
-_sync = getattr(os, "fdatasync", os.fsync)  # macOS has no fdatasync
+        """Release the file, once an `append` that has begun is done."""
+        with self._lock:
+            if self._file is not None:
+                os.close(self._file)
+                self._file = None

@@ -1,7 +1,7 @@
 """
 etcd's API as JSON over HTTP, asked as our own Raft's client asks.
 
-etcd has no sessions: a write that is sent again would be applied again. So each writes a key of its own besides, its
+etcd has no sessions: a write that is retried would be applied again. So each write puts a key of its own besides, its
 mark, in the same transaction, and only where that key is absent.
 """
 
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import random
 from base64 import b64decode, b64encode
 from collections.abc import Sequence
 
@@ -16,7 +17,7 @@ from msgspec import Struct
 from msgspec.json import decode
 
 from targets.kit import NoAnswer, Peer
-from targets.raft.forward import LONGEST_PAUSE_S, PAUSE_S
+from targets.raft.forward import BACKOFF
 from targets.raft.outcomes import Doubtful, Refused
 from targets.raft.server import problem_of
 
@@ -67,12 +68,17 @@ class Etcd:
         """Write once, if the key holds what is expected."""
         asked = transaction(key, value, new_mark(), expected(key, expect))
         decided = decode(await self._ask("/v3/kv/txn", asked), type=Decided)
-        earlier = any(part.response_range.kvs for part in decided.responses)  # the mark of an earlier try of the same
+        earlier = any(
+            part.response_range.kvs for part in decided.responses
+        )  # the mark of an earlier attempt of the same
         return decided.succeeded or earlier
+
+    async def close(self) -> None:
+        """Nothing of it goes on by itself."""
 
     async def _ask(self, path: str, content: object) -> bytes:
         """The body of the first answer of 200."""
-        doubtful, trying, pause_s = False, False, PAUSE_S
+        doubtful, trying, waits = False, False, 0
         try:
             async with asyncio.timeout(self.all_s):
                 while True:
@@ -87,8 +93,8 @@ class Etcd:
                     trying = False
                     if self._at == at:
                         self._at = (at + 1) % len(self.members)
-                    await asyncio.sleep(pause_s)
-                    pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                    waits += 1
+                    await asyncio.sleep(BACKOFF.wait_s(waits, random.uniform))
         except TimeoutError:
             raise problem_of(Doubtful() if doubtful or trying else Refused(None)) from None
 

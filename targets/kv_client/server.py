@@ -28,7 +28,11 @@ class Cluster(Protocol):
         ...
 
     async def swap(self, key: str, expect: str | None, value: str) -> bool:
-        """Let the key hold the value if it holds what is expected (None: is absent), and tell."""
+        """Let the key hold the value if it holds what is expected (None: is absent); gives whether it was."""
+        ...
+
+    async def close(self) -> None:
+        """Give up what is still in flight."""
         ...
 
 
@@ -58,6 +62,10 @@ class Ours:
             raise problem_of(done)
         return bool(done.swapped)
 
+    async def close(self) -> None:
+        """Give up an opening of the session."""
+        await self.forwarder.close()
+
 
 @dataclass(frozen=True)
 class Routes:
@@ -84,8 +92,10 @@ class Routes:
 
 def build(settings: KvClientSettings, service: Service) -> web.Application:
     """The application."""
-    routes = Routes(cluster_of(settings, service))
+    cluster = cluster_of(settings, service)
+    routes = Routes(cluster)
     app = web.Application()
+    app.on_cleanup.append(lambda _: cluster.close())
     app.add_routes(
         [
             web.get("/kv/{key}", routes.get_value),

@@ -1,10 +1,11 @@
-"""The client's part (section 8; thesis 6): find the leader, ask again where that is safe, admit what is not known."""
+"""The client's part (section 8; thesis 6): find the leader, retry where that is safe, report what is indeterminate."""
 
 from __future__ import annotations
 
 import asyncio
 import itertools
 import os
+import random
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,13 +13,17 @@ import msgspec
 from msgspec import Struct
 
 from targets.kit import Answer, NoAnswer, Peer
+from targets.patterns.retry import Backoff
+from targets.patterns.single_flight import SingleFlight
 from targets.raft.messages import Cas, Command, Done, Expired, Put, Register, Result
 from targets.raft.node import Node
 from targets.raft.outcomes import Doubtful, Found, Refused
 
-PAUSE_S = 0.03  # before asking again, at first: an election lasts some hundred milliseconds
-LONGEST_PAUSE_S = 0.24  # in the end, so that those who wait for a leader do not keep the servers from electing one
-_REDIRECTS = 2  # followed also by those who do not retry: a server that refuses has surely done nothing
+# Before each retry that has no leader to go to. With full jitter: the callers of a leader that died have all failed at
+# the same moment. At first 0.03 s on average, since an election lasts some hundred ms; later 0.24 s on average, so that
+# the callers who wait for a leader do not keep the servers from electing one.
+BACKOFF = Backoff(base_s=0.06, cap_s=0.48)
+_REDIRECTS = 2  # followed also without retries: a server that refuses has surely done nothing
 
 
 class Read(Struct, frozen=True, tag="read"):
@@ -53,7 +58,7 @@ encode = msgspec.msgpack.encode
 
 
 async def answer_ask(node: Node, body: bytes) -> bytes:
-    """What a member answers to `POST /raft/ask`: it never asks another on somebody's behalf."""
+    """What a member answers to `POST /raft/ask`: it never passes a request on to another."""
     outcome = await ask_node(node, _decode_ask(body))
     match outcome:
         case Found():
@@ -103,7 +108,7 @@ class Session:
 
     @property
     def settled(self) -> int:
-        """Below this, nobody will ask again."""
+        """No sequence below this will be sent again."""
         return min(self.under_way, default=self.last)
 
 
@@ -111,7 +116,14 @@ class Forwarder:
     """Asks the cluster on behalf of clients; `node` is the member in this process, if it is one."""
 
     def __init__(
-        self, node: Node | None, peers: Mapping[str, Peer], stale: bool, retry: bool, try_s: float, all_s: float
+        self,
+        node: Node | None,
+        peers: Mapping[str, Peer],
+        stale: bool,
+        retry: bool,
+        try_s: float,
+        all_s: float,
+        uniform: Callable[[float, float], float] = random.uniform,
     ) -> None:
         self.node = node
         self.peers = peers
@@ -119,28 +131,35 @@ class Forwarder:
         self.retry = retry
         self.try_s = try_s
         self.all_s = all_s
+        self._uniform = uniform
         self._hint: str | None = None
         self._turns = itertools.cycle(peers) if peers else itertools.repeat("")
         self._session: Session | None = None
-        self._opening = asyncio.Lock()
+        self._openings: SingleFlight[Session | None] = SingleFlight()
+
+    async def close(self) -> None:
+        """Give up an opening of a session that is still in flight."""
+        await self._openings.close()
 
     async def read(self, key: str) -> Outcome:
-        """Read; asked again without harm. A stale read is anybody's: the member's here, or of all in turn."""
+        """Read; retried without harm. A stale read goes to the member here, or to all members in turn."""
         return await self.ask(Read(key, self.stale))
 
     async def write(self, make: Callable[[int, int, int], Put | Cas]) -> Outcome:
         """
         Write once, under this process's session: `make` gets session, sequence and settled.
 
-        Doubtful where the write may or may not happen, even later; Refused where it surely did not.
+        Doubtful where the write may or may not happen, even later; Refused where it surely did not. That takes `all_s`
+        at most, the opening of a session included.
         """
-        for _ in range(2):  # a session that is not known any more is opened anew
-            session = await self._open()
-            if isinstance(session, Refused | Doubtful):
-                return Refused(None)  # whatever became of the session, nothing was written
+        until_s = asyncio.get_running_loop().time() + self.all_s
+        for _ in range(2):  # a session that the cluster has forgotten is opened anew
+            session = await self._open(until_s)
+            if session is None:
+                return Refused(None)  # whatever became of the opening, nothing was written
             sequence = session.begin()
             try:
-                outcome = await self.ask(make(session.number, sequence, session.settled))
+                outcome = await self._ask(make(session.number, sequence, session.settled), until_s)
             finally:
                 session.under_way.discard(sequence)
             if not isinstance(outcome, Expired):
@@ -152,24 +171,35 @@ class Forwarder:
         """Open a session for a client that numbers its writes itself."""
         return await self.ask(Register(os.urandom(8).hex()))
 
-    async def _open(self) -> Session | Refused | Doubtful:
-        async with self._opening:
-            if self._session is None:
-                outcome = await self.register()
-                if not isinstance(outcome, Done):
-                    return Refused(None)
-                self._session = Session(outcome.index)
-            return self._session
+    async def _open(self, until_s: float) -> Session | None:
+        """This process's session. All writes that lack one share one opening; each waits for it until its own end."""
+        try:
+            async with asyncio.timeout_at(until_s):
+                while self._session is None:
+                    opened = await self._openings.do("session", self._opened)
+                    self._session = self._session or opened
+                    if opened is None and not self.retry:
+                        return None
+        except TimeoutError:
+            return None
+        return self._session
+
+    async def _opened(self) -> Session | None:
+        outcome = await self.register()
+        return Session(outcome.index) if isinstance(outcome, Done) else None
 
     async def ask(self, ask: Ask) -> Outcome:
         """
         Ask until there is an answer, `all_s` at most; without `retry`, once, but for redirects.
 
-        Expired only where no try before can have been applied.
+        Expired only where no attempt before can have been applied.
         """
-        doubtful, trying, tries, pause_s = False, False, 0, PAUSE_S
+        return await self._ask(ask, asyncio.get_running_loop().time() + self.all_s)
+
+    async def _ask(self, ask: Ask, until_s: float) -> Outcome:
+        doubtful, trying, tries, waits = False, False, 0, 0
         try:
-            async with asyncio.timeout(self.all_s):
+            async with asyncio.timeout_at(until_s):
                 while True:
                     trying = True
                     outcome = await self._try(ask)
@@ -183,13 +213,13 @@ class Forwarder:
                     if not self.retry and (doubtful or self._hint is None or tries > _REDIRECTS):
                         return outcome
                     if self._hint is None:
-                        await asyncio.sleep(pause_s)
-                        pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+                        waits += 1
+                        await asyncio.sleep(BACKOFF.wait_s(waits, self._uniform))
         except TimeoutError:
-            return Doubtful() if doubtful or trying else Refused(None)  # a try cut short may have been heard
+            return Doubtful() if doubtful or trying else Refused(None)  # an attempt cut short may have been received
 
     async def _try(self, ask: Ask) -> Outcome:
-        """One try at the likeliest leader; a stale read needs none."""
+        """One attempt at the likeliest leader; a stale read needs none."""
         name = self._hint or (self.node.core.leader_id if self.node else None)
         if isinstance(ask, Read) and ask.stale:
             name = None

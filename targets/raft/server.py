@@ -192,6 +192,7 @@ def build(settings: RaftSettings, service: Service) -> web.Application:
         try_s=settings.raft_try_s,
         all_s=settings.raft_client_timeout_s,
     )
+    app.on_cleanup.append(lambda _: forwarder.close())
     routes = Routes(settings, node, forwarder)
     app.add_routes(
         [
@@ -245,10 +246,10 @@ def _alive(node: Node, service: Service) -> Callable[[web.Application], AsyncIte
         running.cancel()
         with contextlib.suppress(asyncio.CancelledError, OSError):
             await running
-        node.storage.close()
+        await asyncio.to_thread(node.storage.close)  # a save that has begun goes on in its thread: wait for its end
 
     def ended(task: asyncio.Task[None]) -> None:
-        if not task.cancelled():  # it cannot keep what it promises any more: better gone than half alive
+        if not task.cancelled():  # what it cannot save it cannot acknowledge: better stopped than half alive
             service.log.error("the member has failed", error=repr(task.exception()))
             os.kill(os.getpid(), signal.SIGTERM)
 

@@ -13,10 +13,12 @@ import os
 import struct
 import zlib
 from pathlib import Path
+from threading import Lock
 
 import msgspec
 from msgspec import Struct
 
+from targets.kit.durable import ClosedFile, make_folder, sync, sync_folder, write_all
 from targets.raft.log import Log, Snapshot
 from targets.raft.messages import Entry
 from targets.raft.outcomes import Save, Stored
@@ -25,7 +27,14 @@ _HEAD = struct.Struct(">II")
 
 
 class CorruptData(Exception):
-    """A file holds what no crash leaves behind. Starting from it could undo what others were promised."""
+    """A file holds what no crash leaves behind: to start from it could undo what this server has acknowledged."""
+
+    def __init__(self, what: str, directory: Path) -> None:
+        super().__init__(
+            f"{what}. Leave this server stopped: the cluster goes on while a majority of its members runs. Do not "
+            f"empty {directory}: a member that has forgotten its vote and its entries can elect a leader that lacks "
+            "acknowledged writes, and this Raft cannot replace a member by a new one"
+        )
 
 
 class _Record(Struct, frozen=True, array_like=True):
@@ -39,55 +48,55 @@ class Storage:
     """The files of one server. Open it, take `stored`, then `save` each change; blocking, so call it in a thread."""
 
     def __init__(self, directory: Path) -> None:
-        directory.mkdir(parents=True, exist_ok=True)
+        make_folder(directory)
         self._directory = directory
-        self.stored = stored = _load(directory / "wal", directory / "snapshot")
+        self._lock = Lock()  # `close` waits for a `save` in another thread: the number of a closed file is reused
+        self._wal: int | None = None
+        self.stored = stored = _load(directory)
         # Written anew: what a crash tore was never answered for, and what the snapshot covers may go.
         first = stored.snapshot.last_included_index + 1
         self._wal = self._replace("wal", _framed(_Record(stored.current_term, stored.voted_for, first, stored.entries)))
 
     def save(self, save: Save) -> None:
-        """Keep a change; on return it will survive a crash."""
+        """Keep a change; on return it will outlive a power cut. Raises OSError, ClosedFile."""
         record = _framed(_Record(save.current_term, save.voted_for, save.first_index, save.entries))
-        if save.snapshot is None:
-            _write(self._wal, record)
-            os.fdatasync(self._wal)
-            return
-        # In this order: the new snapshot with the old log is a state that `_load` understands, the reverse is not.
-        os.close(self._replace("snapshot", _framed(save.snapshot)))
-        os.close(self._wal)
-        self._wal = self._replace("wal", record)
+        with self._lock:
+            if self._wal is None:
+                raise ClosedFile(f"{self._directory / 'wal'} is closed: nothing was saved")
+            if save.snapshot is None:
+                write_all(self._wal, record)
+                sync(self._wal)
+                return
+            # In this order: the new snapshot with the old log is a state that `_load` understands, the reverse is not.
+            os.close(self._replace("snapshot", _framed(save.snapshot)))
+            old, self._wal = self._wal, self._replace("wal", record)
+            os.close(old)
 
     def close(self) -> None:
-        """Let the files go."""
-        os.close(self._wal)
+        """Release the files, once a `save` that has begun is done; after that each `save` is refused."""
+        with self._lock:
+            if self._wal is not None:
+                os.close(self._wal)
+                self._wal = None
 
     def _replace(self, name: str, content: bytes) -> int:
+        """Give a file new content, all of it or none, and return it open."""
         path = self._directory / f"{name}.new"
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
-        _write(file, content)
-        os.fsync(file)
-        path.replace(self._directory / name)
-        self._sync_directory()
-        return file
-
-    def _sync_directory(self) -> None:
-        directory = os.open(self._directory, os.O_RDONLY)
         try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+            write_all(file, content)
+            sync(file)
+            path.replace(self._directory / name)
+            sync_folder(self._directory)
+        except BaseException:
+            os.close(file)
+            raise
+        return file
 
 
 def _framed(content: object) -> bytes:
     payload = msgspec.msgpack.encode(content)
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload
-
-
-def _write(file: int, content: bytes) -> None:
-    rest = memoryview(content)
-    while rest:
-        rest = rest[os.write(file, rest) :]
 
 
 def _record_at(data: bytes, at: int) -> bytes | None:
@@ -99,13 +108,14 @@ def _record_at(data: bytes, at: int) -> bytes | None:
     return payload if length and len(payload) == length and zlib.crc32(payload) == crc else None
 
 
-def _load(wal_path: Path, snapshot_path: Path) -> Stored:
+def _load(directory: Path) -> Stored:
     """The state that the files hold, without a torn end. Raises CorruptData."""
+    wal_path, snapshot_path = directory / "wal", directory / "snapshot"
     snapshot = Snapshot()
     if snapshot_path.exists():
         payload = _record_at(snapshot_path.read_bytes(), 0)
         if payload is None:
-            raise CorruptData(f"{snapshot_path} is damaged: empty this server's directory and start it as a new member")
+            raise CorruptData(f"{snapshot_path} is damaged", directory)
         snapshot = msgspec.msgpack.decode(payload, type=Snapshot)
     data = wal_path.read_bytes() if wal_path.exists() else b""
     term, voted_for, at = 0, None, 0  # type: int, str | None, int
@@ -119,9 +129,12 @@ def _load(wal_path: Path, snapshot_path: Path) -> Stored:
         entries.extend(record.entries)
         at += _HEAD.size + len(payload)
     if _more_follows(data, at):
-        raise CorruptData(f"{wal_path} is damaged at byte {at} and goes on after it: empty this server's directory")
+        raise CorruptData(f"{wal_path} is damaged at byte {at}, and whole records follow", directory)
+    if at == 0 and (wal_path.exists() or snapshot_path.exists()):  # it is made with a first record, by a rename
+        raise CorruptData(f"{wal_path} is missing, or its first record is damaged", directory)
     if snapshot.last_included_index < first_index - 1:
-        raise CorruptData(f"{snapshot_path} is missing or old: {wal_path} begins after it, at entry {first_index}")
+        what = f"{snapshot_path} is missing or old: {wal_path} begins after it, at entry {first_index}"
+        raise CorruptData(what, directory)
     if snapshot.last_included_index >= first_index:  # a crash came between the two renames
         log = Log(Snapshot(first_index - 1), entries)
         log.install(snapshot)

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from targets.kit.durable import ClosedFile
 from targets.kit.journal import Journal
 
 
@@ -48,3 +49,15 @@ def test_what_no_crash_leaves_behind_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "lines").write_text('{"text": "a"}\n{"text": 1}\n')
     with pytest.raises(msgspec.DecodeError):
         Journal(tmp_path / "lines", Line)
+
+
+def test_after_close_nothing_is_kept(tmp_path: Path) -> None:
+    """An entry that comes after the close is refused, and not written to whatever has the file's number by then."""
+    journal = Journal(tmp_path / "lines", Line)
+    journal.append(Line("a"))
+    journal.close()
+    with (tmp_path / "other").open("wb"), pytest.raises(ClosedFile):
+        journal.append(Line("b"))
+    journal.close()
+    assert (tmp_path / "other").read_bytes() == b""
+    assert journal.entries == [Line("a")]

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 
+from targets.kit.durable import ClosedFile
 from targets.raft.log import Snapshot
 from targets.raft.messages import Entry, Register
 from targets.raft.outcomes import Save, Stored
@@ -83,7 +86,7 @@ def test_damage_before_good_records(tmp_path: Path) -> None:
     data = bytearray((tmp_path / "wal").read_bytes())
     data[10] ^= 0xFF
     (tmp_path / "wal").write_bytes(data)
-    with pytest.raises(CorruptData, match="goes on after it"):
+    with pytest.raises(CorruptData, match="whole records follow"):
         Storage(tmp_path)
 
 
@@ -123,3 +126,59 @@ def test_lost_or_damaged_snapshot(tmp_path: Path) -> None:
     (tmp_path / "snapshot").unlink()
     with pytest.raises(CorruptData, match="missing or old"):
         Storage(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "left", [b"", b"\x00\x00\x00\x09\x01\x02\x03\x04abc", None], ids=["empty", "damaged", "missing"]
+)
+def test_lost_first_record(tmp_path: Path, left: bytes | None) -> None:
+    """A log without its first record is not taken for a new server's: the vote and entries that were in it count."""
+    saved(tmp_path, [Save(1, "s1", 2, (), Snapshot(1, 1, b"state"))])
+    (tmp_path / "wal").unlink()
+    if left is not None:
+        (tmp_path / "wal").write_bytes(left)
+    with pytest.raises(CorruptData, match="first record"):
+        Storage(tmp_path)
+
+
+def test_damage_is_no_reason_to_start_empty(tmp_path: Path) -> None:
+    """The message says what is safe: to leave the server stopped, and its directory as it is."""
+    saved(tmp_path, [Save(1, "s1", 1, entries(1))])
+    (tmp_path / "wal").write_bytes(b"")
+    with pytest.raises(CorruptData, match=f"Leave this server stopped.*Do not empty {tmp_path}"):
+        Storage(tmp_path)
+
+
+@pytest.mark.parametrize("snapshot", [None, Snapshot(1, 1, b"state")], ids=["log", "snapshot"])
+def test_close_waits_for_a_save(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, snapshot: Snapshot | None) -> None:
+    """A server that is stopped while a save is under way closes its files after it, and refuses each later save."""
+    storage = Storage(tmp_path)
+    begun, go_on, order = Event(), Event(), list[str]()
+    write = os.write
+
+    def slow(file: int, content: bytes) -> int:
+        begun.set()
+        assert go_on.wait(10)
+        return write(file, content)
+
+    def save() -> None:
+        storage.save(Save(1, "s1", 2 if snapshot else 1, entries(1), snapshot))
+        order.append("saved")
+
+    def close() -> None:
+        storage.close()
+        order.append("closed")
+
+    monkeypatch.setattr("targets.kit.durable.os.write", slow)
+    threads = [Thread(target=save), Thread(target=close)]
+    threads[0].start()
+    assert begun.wait(10)
+    threads[1].start()
+    threads[1].join(0.05)  # time for a close that waits for nothing to do its harm
+    go_on.set()
+    for thread in threads:
+        thread.join(10)
+    assert order == ["saved", "closed"]
+    with pytest.raises(ClosedFile, match="nothing was saved"):
+        storage.save(Save(2, None, 2))
+    assert found(tmp_path).current_term == 1
