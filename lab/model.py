@@ -176,11 +176,7 @@ class Load:
 
 def _plain_operation(text: str) -> Operation:
     method, _, path = text.partition(" ")
-
-    def make(rng: Random, n: int) -> Request:
-        return Request(method, path)
-
-    return Operation(text, make)
+    return Operation(text, lambda rng, n: Request(method, path))
 
 
 @dataclass(frozen=True)
@@ -216,6 +212,11 @@ class Fault:
     def probe(self) -> ProbeShape:
         """The probes that can show it."""
         return ProbeShape()
+
+    @property
+    def barriers(self) -> Mapping[Service, str]:
+        """The point of each service that it waits for (targets/kit/barriers.py); such a service has BARRIERS=on."""
+        return {}
 
     @property
     def candidates(self) -> Sequence[Fault]:
@@ -313,8 +314,7 @@ class Check:
 class Invariant:
     """Something that must hold over the whole operation history of the named variants (all where empty).
 
-    An invariant that the control is meant to break names it in `broken_in`: if it holds there, the experiment
-    proved nothing.
+    A variant that is meant to break it stands in `broken_in`: where it holds there, nothing is proved.
     """
 
     text: str

@@ -9,8 +9,13 @@ GET /received            every delivery in the order in which they came, those a
 GET /notifications/keys  the id of each event that was notified, once for each time: `{"effects": [...]}`, for checkers
 
 A delivery counts once its line is on disk, and only then is it acknowledged (SUBSCRIBE=durable; core NATS knows no
-acknowledgement). Whoever dies in between gets it again, finds its id in the file, and tells nobody twice. The line is
-the notification: a real mail goes out beside the file, and needs the id as its idempotency key.
+acknowledgement). A notifier that dies in between gets the message again, finds its id in the file, and notifies no
+customer twice. The line is the notification: a real mail goes out beside the file, and needs the id as its idempotency
+key. A message that always fails would be delivered again for ever, and with IN_FLIGHT=1 hold up all others: a real one
+bounds the deliveries and moves it to a dead-letter subject.
+
+Barriers: `before-write` (a message is in hand, nothing of it is on disk) and `between-work-and-ack` (its line is on
+disk, the broker does not know it yet). With core NATS they stand at the same places.
 """
 
 from __future__ import annotations
@@ -31,6 +36,7 @@ from prometheus_client import Counter, Gauge
 
 from targets.feed import STREAM, SUBJECTS, Event
 from targets.kit import Count, Millis, NatsUrl, Seconds, Service, Settings, answer, serve
+from targets.kit.barriers import Barrier
 from targets.kit.broker import Broker, make_stream, on_broker
 from targets.kit.journal import Journal
 
@@ -73,6 +79,7 @@ class Notifier:
     journal: Journal[Delivery]
     dedupe: bool
     work_s: float
+    before_write: Barrier
     notified: Gauge
     again: Counter
     behind_s: Gauge
@@ -82,12 +89,13 @@ class Notifier:
         self.known.update(entry.id for entry in self.journal.entries if entry.notified)
         self.notified.set(len(self.known))
 
-    async def take(self, message: Msg) -> None:
-        """Notify, unless that was done before; on return it is on disk."""
+    async def take(self, message: Msg) -> str:
+        """Notify, unless that was done before; on return it is on disk. Gives the event's id."""
         event = json.decode(message.data, type=Event)
         is_new = event.id not in self.known
         if is_new and self.work_s:
             await asyncio.sleep(self.work_s)
+        await self.before_write.passed(event.id)
         delivery = Delivery(event.id, event.subject, event.seq, time.time(), is_new or not self.dedupe)
         await asyncio.to_thread(self.journal.append, delivery)
         self.known.add(event.id)
@@ -95,6 +103,7 @@ class Notifier:
         self.behind_s.set(delivery.at - event.at)
         if not is_new:
             self.again.inc()
+        return event.id
 
     async def get_received(self, request: web.Request) -> web.Response:
         """Every delivery."""
@@ -136,10 +145,13 @@ def build(settings: NotifierSettings, service: Service) -> web.Application:
         Journal(Path(settings.data_dir) / "received", Delivery),
         settings.dedupe,
         settings.work_ms / 1000,
+        service.barriers.point("before-write"),
         Gauge("notifier_notified", "Events notified, those before a restart among them.", registry=registry),
         Counter("notifier_again", "Deliveries of an event that was known.", registry=registry),
         Gauge("notifier_behind_seconds", "From the publishing of the newest event received to now.", registry=registry),
     )
+
+    between_work_and_ack = service.barriers.point("between-work-and-ack")
 
     async def work(ready: asyncio.Event) -> None:
         next_messages = await subscribe(settings, broker)
@@ -157,7 +169,8 @@ def build(settings: NotifierSettings, service: Service) -> web.Application:
                 await asyncio.sleep(NAP_S)
                 continue
             for message in messages:
-                await notifier.take(message)
+                done = await notifier.take(message)
+                await between_work_and_ack.passed(done)
                 if settings.subscribe == "durable":
                     await message.ack()
 

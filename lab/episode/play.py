@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -12,8 +13,9 @@ from lab.episode.closing import collect, finish
 from lab.episode.context import RunContext
 from lab.episode.edges import urls
 from lab.episode.phases import pass_phases
+from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
-from lab.model import Env, Member, Service, Variant
+from lab.model import Env, Fault, Member, Service, Variant
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import VARIANT
 from lab.observe.hiccups import Meter
@@ -54,9 +56,11 @@ async def _start(
     driver = LoadDriver.launch(scenario.load, context.supervisor.spawn, load_dir, context.crew)
     stack.push_async_callback(driver.stop)
     members, links = members_of(scenario, capture.variant), links_of(scenario, capture.variant)
-    env = {member: _env(member, capture.variant) for member in members}
+    asked = [fault for phase in scenario.phases for fault in phase.faults]
+    env = {member: _env(member, capture.variant, asked) for member in members}
     running = await context.runtime.start(Stack(members, links, env, capture.label), logs)
     stack.push_async_callback(running.stop)
+    await barrier.check(running, asked)
     if context.prometheus:
         trial, variant = capture.trial, capture.variant.name
         capture.notes += await context.prometheus.set_targets(trial, variant, urls(running), running.proxy_url)
@@ -68,12 +72,13 @@ async def _start(
     capture.meter = Meter.start(context.supervisor.spawn, load_dir)
     stack.push_async_callback(capture.meter.stop)
     capture.clock = EpisodeClock(LEAD_IN_S)
-    asked = [fault for phase in scenario.phases for fault in phase.faults]
     capture.canary = await stack.enter_async_context(Canary(watch(asked, running), capture.clock.t0_steady_s))
     return running, driver
 
 
-def _env(member: Member, variant: Variant) -> Env:
+def _env(member: Member, variant: Variant, asked: Sequence[Fault]) -> Env:
     own = member.env if isinstance(member, Service) else member.settings
     profiled = {"ALLOW_PTRACE": 1} if isinstance(member, Service) else {}
-    return {**profiled, **own, **variant.env.get(member, {})}
+    waited_for = {service for fault in asked for one in fault.candidates for service in one.barriers}
+    held = {"BARRIERS": 1} if member in waited_for else {}
+    return {**profiled, **held, **own, **variant.env.get(member, {})}

@@ -8,12 +8,13 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from lab.bench import Bench, ProcessControl
+from lab.faults.kit import barrier
 from lab.faults.kit.bounds import at_least
 from lab.faults.kit.dose import gone_dose
 from lab.faults.kit.process import expect
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
-from lab.model import Fault, Member, Scalar
+from lab.model import Fault, Member, Scalar, Service
 from lab.record import Dose, Probe
 
 SHORTEST_S = 0.5  # the canary needs three probes of a dead process; `restart` is for shorter gaps
@@ -24,12 +25,20 @@ class Kill(Fault):
     """SIGKILL: no clean-up, no last write, connections reset by the operating system.
 
     It is started again, with the same port and data, after `restart_after_s`, at the latest when the phase ends.
+
+    With `at`, it waits for that barrier of the service and kills it while an operation is held there: exactly between
+    two of its steps. The receipt says which operation that was. Where none comes by within `within_s` (1 s unless
+    given) it kills nothing, and the fault was not in force. That wait is part of the phase, as any late injection is.
     """
 
     member: Member
     restart_after_s: float | None = None
+    at: str | None = None
+    within_s: float | None = None
 
     def __post_init__(self) -> None:
+        patience_s = barrier.patience_s("kill", self.member, self.at, self.within_s)
+        object.__setattr__(self, "within_s", patience_s)
         if self.restart_after_s is not None:
             at_least("kill", "restart_after_s", self.restart_after_s, SHORTEST_S)
 
@@ -39,10 +48,16 @@ class Kill(Fault):
         return (self.member,)
 
     @property
+    def barriers(self) -> Mapping[Service, str]:
+        """The barrier that it waits for."""
+        return barrier.of(self.member, self.at)
+
+    @property
     def text(self) -> str:
-        """`payments killed`."""
+        """`payments killed`, `notifier killed at between-work-and-ack`."""
+        where = "" if self.at is None else f" at {self.at}"
         back = "" if self.restart_after_s is None else f", back after {self.restart_after_s:g} s"
-        return f"{self.member.name} killed{back}"
+        return f"{self.member.name} killed{where}{back}"
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Kill it; start it again when it is time, or on exit."""
@@ -62,11 +77,15 @@ class Kill(Fault):
 
         with bench.journal(self.text, member=self.member.name):
             async with undoing(self.text, undo):
-                await surely(control.kill())
-                state = await expect(self.member, control, "gone")
-                if self.restart_after_s is not None:
+                async with barrier.held(bench, self.member, self.at, self.within_s) as facts:
+                    if facts.get("reached", True):
+                        await surely(control.kill())
+                        facts["state"] = await expect(self.member, control, "gone")
+                    else:
+                        facts["state"] = await control.state()
+                if self.restart_after_s is not None and facts["state"] == "gone":
                     comeback = asyncio.create_task(_come_back(control, self.restart_after_s))
-                yield {"state": state}
+                yield facts
 
     def dose(self, probes: Sequence[Probe]) -> Dose:
         """In force where nothing answered for as long as it was to be dead."""

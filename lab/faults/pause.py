@@ -7,11 +7,12 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from lab.bench import Bench
+from lab.faults.kit import barrier
 from lab.faults.kit.dose import gone_dose
 from lab.faults.kit.process import expect
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
-from lab.model import Fault, Member, Scalar
+from lab.model import Fault, Member, Scalar, Service
 from lab.record import Dose, Probe
 
 
@@ -20,9 +21,17 @@ class Pause(Fault):
     """SIGSTOP: it keeps its sockets, the operating system goes on taking connections for it, nothing answers.
 
     What arrived meanwhile is worked off when it goes on: a garbage collection, a frozen virtual machine.
+
+    With `at`, it waits for that barrier of the service and stops it while an operation is held there, as `kill` does.
     """
 
     member: Member
+    at: str | None = None
+    within_s: float | None = None
+
+    def __post_init__(self) -> None:
+        patience_s = barrier.patience_s("pause", self.member, self.at, self.within_s)
+        object.__setattr__(self, "within_s", patience_s)
 
     @property
     def targets(self) -> tuple[Member]:
@@ -30,9 +39,14 @@ class Pause(Fault):
         return (self.member,)
 
     @property
+    def barriers(self) -> Mapping[Service, str]:
+        """The barrier that it waits for."""
+        return barrier.of(self.member, self.at)
+
+    @property
     def text(self) -> str:
-        """`payments paused`."""
-        return f"{self.member.name} paused"
+        """`payments paused`, `payments paused at between-charge-and-answer`."""
+        return f"{self.member.name} paused" + ("" if self.at is None else f" at {self.at}")
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Stop it, let it go on on exit."""
@@ -42,9 +56,16 @@ class Pause(Fault):
     async def _stopped(self, bench: Bench) -> AsyncIterator[Mapping[str, Scalar]]:
         control = bench.process(self.member)
         with bench.journal(self.text, member=self.member.name):
-            async with undoing(self.text, control.resume):
-                await surely(control.pause())
-                yield {"state": await expect(self.member, control, "paused")}
+            async with (
+                barrier.held(bench, self.member, self.at, self.within_s) as facts,  # until after it goes on
+                undoing(self.text, control.resume),
+            ):
+                if facts.get("reached", True):
+                    await surely(control.pause())
+                    facts["state"] = await expect(self.member, control, "paused")
+                else:
+                    facts["state"] = await control.state()
+                yield facts
 
     def dose(self, probes: Sequence[Probe]) -> Dose:
         """In force where nothing answered."""

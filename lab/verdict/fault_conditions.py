@@ -25,6 +25,9 @@ def _fault_problems(run: Run) -> Iterator[str]:
                 if not receipts:
                     yield f"the fault was not in force ({where}): it was never injected"
                 for receipt in receipts:
+                    if receipt.read_back.get("reached") is False:
+                        at, within_s = (receipt.read_back.get(name, "?") for name in ("barrier", "within_s"))
+                        yield f"the fault was not in force ({where}): no operation came by {at} within {within_s} s"
                     if not receipt.dose.in_force:
                         why = receipt.dose.why or receipt.dose.observed
                         yield f"the fault was not in force ({where}): {why}"

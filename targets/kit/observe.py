@@ -9,7 +9,7 @@ import traceback
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
 
-from targets.kit import health, tracing
+from targets.kit import barriers, health, tracing
 from targets.kit.logs import Log
 from targets.kit.metrics import Metrics
 from targets.kit.problems import Problem, from_http_exception
@@ -46,6 +46,8 @@ def observer(log: Log, metrics: Metrics, flights: Flights) -> Middleware:
     async def observe(request: web.Request, handler: Handler) -> web.StreamResponse:
         if request.path in health.PATHS:
             return await handler(request)
+        if request.path.startswith(barriers.PATH):  # the engine's, and no part of what is measured or drained
+            return await answered(request, handler, log)
         route = route_of(request)
         method = request.method if request.method in hdrs.METH_ALL else "_OTHER"
         span = tracing.begin(tracing.caller(request.headers.get("traceparent"), request.headers.get("tracestate", "")))

@@ -12,6 +12,7 @@ from typing import TypeVar
 from aiohttp import ClientSession, web
 
 from targets.kit import health
+from targets.kit.barriers import Barriers
 from targets.kit.health import Readiness
 from targets.kit.logs import Log
 from targets.kit.metrics import Metrics, new_metrics, watch_loop
@@ -25,7 +26,7 @@ LAST_BYTES_S = 0.1  # for answers already made to leave, once the grace is over
 
 @dataclass(frozen=True)
 class Service:
-    """What the kit hands to a target: its name, its log, its metrics, its readiness, and its way to others."""
+    """What the kit hands to a target: its name, log, metrics, readiness, barriers, and its way to others."""
 
     name: str
     log: Log
@@ -33,6 +34,7 @@ class Service:
     metrics: Metrics = field(default_factory=new_metrics)
     readiness: Readiness = field(default_factory=Readiness)
     flights: Flights = field(default_factory=Flights)
+    barriers: Barriers = field(default_factory=Barriers)
 
     def peer(self, name: str, url: str, timeout_s: float) -> Peer:
         """The way to the service `name`, which answers at `url`, or through a proxy there, within `timeout_s`."""
@@ -70,6 +72,8 @@ async def running(settings: S, build: Build[S], log: Log | None = None) -> Async
         app = build(settings, service)
         app.middlewares.insert(0, observer(own_log, service.metrics, service.flights))
         app.add_routes(health.routes(service.readiness, service.metrics.registry))
+        if settings.barriers:
+            app.add_routes(service.barriers.routes())
         app.cleanup_ctx.append(_watched_loop(service))
         draining = asyncio.Event()
         app.on_response_prepare.append(_close_when(draining))

@@ -54,6 +54,7 @@ class Settings:
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     shutdown_grace_s: Annotated[float, Between(0, 600, "seconds")] = 5.0
     allow_ptrace: bool = False  # lets py-spy attach without root where Yama forbids it
+    barriers: bool = False  # lets the engine hold operations at named points; see targets/kit/barriers.py
 
 
 S = TypeVar("S", bound=Settings)

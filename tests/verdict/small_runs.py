@@ -8,6 +8,7 @@ from pathlib import Path
 
 import msgspec
 
+from lab.model import Scalar
 from lab.record import (
     RECORD_VERSION,
     ClaimSpec,
@@ -54,6 +55,7 @@ class Story:
     skip_from: int = 100  # drop the operations of a phase from this one on
     asked: tuple[int, int] | None = None  # what the schedule had due in each phase
     dose: Dose | None = ARRIVED
+    read_back: Mapping[str, Scalar] = field(default_factory=dict)
     deaths: Sequence[str] = ()
     late_p99_ms: float = 1.0
     lost_worker: str = ""  # how the second of two load workers ended
@@ -102,7 +104,7 @@ def _operations(story: Story, variant: str, trial: int, latency_ms: float) -> li
 
 
 def _episode(story: Story, variant: str, trial: int) -> Episode:
-    receipts = [Receipt(SILENCE, "fault", 10.01, 20.0, {}, story.dose)] if story.dose else []
+    receipts = [Receipt(SILENCE, "fault", 10.01, 20.0, dict(story.read_back), story.dose)] if story.dose else []
     lost = (
         [WorkerFacts(1, "far", 100, 100, 100, 1, 2, 0.1, 0, 0.1, lost=story.lost_worker)] if story.lost_worker else []
     )

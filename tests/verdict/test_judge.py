@@ -14,6 +14,7 @@ from lab.verdict import judge
 
 SOUND = Story()
 LENIENT = replace(HELPS, at_most=60_000)
+NOT_REACHED = {"barrier": "between-work-and-ack", "reached": False, "within_s": 1.5, "state": "running"}
 RATIO = ClaimSpec("a tenth", "on", "fault", P50, at_most=0.1, of="off")
 
 
@@ -41,6 +42,7 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
         (replace(SOUND, off_ms=(5,)), 'the control does not hurt: "it hurts" is 5 ms, asked at least 900 ms'),
         (replace(SOUND, dose=Dose("silence", "198 of 198 answered", False)), "the fault was not in force"),
         (replace(SOUND, dose=None), "it was never injected"),
+        (replace(SOUND, read_back=NOT_REACHED), "no operation came by between-work-and-ack within 1.5 s"),
         (replace(SOUND, skip_every=2), "load reached 50% of what was asked"),
         (replace(SOUND, deaths=["payments ended: exit code 1"]), "a service ended unasked"),
         (replace(SOUND, late_p99_ms=400), "the load generator fell behind"),
