@@ -1,0 +1,75 @@
+"""A run that can be changed: its record and tables as plain rows, written out as a run of its own to be judged."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from lab.record import TABLES, Episode, Record, Run, read_run, write_record, write_table
+
+Row = dict[str, Any]
+FILES = ("readbacks", "profiles")  # what metrics and checkers read beside the tables
+
+
+@dataclass
+class Forgery:
+    """A run in memory. Rows are those of the record's tables; `files` says whose files each variant shows."""
+
+    source: Path
+    record: Record
+    tables: dict[str, list[Row]]
+    files: dict[str, str] = field(default_factory=dict)
+
+    @staticmethod
+    def of(run: Run) -> Forgery:
+        """Open a run for changes; the run itself stays as it is."""
+        return Forgery(run.path, run.record, {name: run.table(name).to_pylist() for name in TABLES})
+
+    def copy(self) -> Forgery:
+        """Another one, to be changed apart from this."""
+        tables = {name: [dict(row) for row in rows] for name, rows in self.tables.items()}
+        return Forgery(self.source, self.record, tables, dict(self.files))
+
+    def rows(self, table: str, variant: str, phase: str | None = None) -> list[Row]:
+        """The rows of one variant, in all trials; of one phase where the table has phases."""
+        return [r for r in self.tables[table] if r["variant"] == variant and phase in (None, r.get("phase"))]
+
+    def episodes(self, change: Callable[[Episode], Episode]) -> None:
+        """Replace each episode by what `change` makes of it."""
+        self.record = replace(self.record, episodes=[change(episode) for episode in self.record.episodes])
+
+    def write(self, folder: Path) -> Run:
+        """Write it as a run below `folder`, which is made, and open that."""
+        folder.mkdir(parents=True)
+        for name, rows in self.tables.items():
+            write_table(folder, name, rows)
+        write_record(folder, replace(self.record, judgement=None))
+        for kind in FILES:
+            if (self.source / kind).is_dir():
+                self._copy_files(folder, kind)
+        return read_run(folder)
+
+    def _copy_files(self, folder: Path, kind: str) -> None:
+        for found in sorted((self.source / kind).iterdir()):
+            trial, _, variant = found.stem.partition("-") if found.is_file() else found.name.partition("-")
+            shown = self.source / kind / f"{trial}-{self.files.get(variant, variant)}{found.suffix}"
+            target = folder / kind / found.name
+            target.parent.mkdir(exist_ok=True)
+            if shown.is_dir():
+                shutil.copytree(shown, target)
+            elif shown.exists():
+                shutil.copyfile(shown, target)
+
+
+def phases_with_faults(record: Record) -> Iterator[str]:
+    """Names of the phases that break something."""
+    return (phase.name for phase in record.spec.phases if phase.faults)
+
+
+def protected(record: Record) -> list[str]:
+    """The variants that promise something: not the control, and with a claim that is no control's."""
+    promised = {claim.variant for claim in record.spec.claims if not claim.control}
+    return [variant.name for variant in record.spec.variants[1:] if variant.name in promised]
