@@ -96,6 +96,11 @@ test: setup-dev ## The whole test suite, with coverage
 unit: setup-dev ## Only the quick tests
 	@$(PY) -m pytest -q -m 'not e2e'
 
+.PHONY: sabotage
+sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." RECORDS=1 TOUCHED=1 FRESH=1 MUTANT=]
+	@$(LAB) sabotage $(NAMES) $(if $(RECORDS),--records) $(if $(TOUCHED),--touched) $(if $(FRESH),--fresh) \
+		$(foreach mutant,$(MUTANT),--mutants $(mutant))
+
 .PHONY: benchmark
 benchmark: setup-dev ## How fast and exact load generator and fault proxy are
 	@$(PY) -m benchmarks.open_model

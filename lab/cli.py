@@ -252,6 +252,30 @@ def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
     return 0
 
 
+@main.command(short_help="Break what a PASS rests on, and show what notices it.")
+@click.argument("names", nargs=-1)
+@click.option("--records", is_flag=True, help="Forged records alone: a second each, and no quiet machine is needed.")
+@click.option("--mutants", "mutants", multiple=True, metavar="NAME", help="This mutant alone, whatever is known of it.")
+@click.option("--touched", is_flag=True, help="Mutants whose code changed since their result, and those run always.")
+@click.option("--fresh", is_flag=True, help="Run every mutant again.")
+def sabotage(names: tuple[str, ...], records: bool, mutants: tuple[str, ...], touched: bool, fresh: bool) -> int:
+    """Break load, faults, patterns and targets of the experiments NAMES (all where none is named), one at a time.
+
+    Writes docs/sabotage.md. Goes on where it was stopped. Exits with 1 where a sabotage passed.
+    """
+    from lab import catalogue
+    from lab.sabotage.command import Wish
+    from lab.sabotage.command import sabotage as attempt
+
+    every, mistakes = catalogue.read_all()
+    if mistakes:
+        raise LabError(mistakes[0])
+    entries = [catalogue.find(name) for name in names] or every
+    missed = attempt(entries, every, Wish(records, fresh, touched, mutants), click.echo)
+    click.echo(f"docs/sabotage.md is written; {len(missed)} not caught" if missed else "docs/sabotage.md is written")
+    return EXIT_CODES["FAIL"] if missed else 0
+
+
 @main.command()
 @as_json
 def doctor(as_json: bool) -> int:

@@ -49,6 +49,7 @@ REAL = (
     "proxy/test_proxy_properties.py",
     "proxy/test_proxy_relay.py",
     "runtime",
+    "sabotage/test_forged.py",
     "targets/raft",
     "targets/test_breaker_model.py",
     "targets/test_backoffice.py",

@@ -271,9 +271,7 @@ def pattern_off_and_denied(run: Forgery) -> Iterator[Forged]:
     services = {member.name for member in run.record.spec.members if member.kind == "service"}
     for variant in protected(run.record):
         changed = _as_control(run, variant, ("operations", "snapshots"))
-        others = [
-            r for r in changed.tables["snapshots"] if r["variant"] != variant or r["service"] not in services
-        ]
+        others = [r for r in changed.tables["snapshots"] if r["variant"] != variant or r["service"] not in services]
         own = [dict(r) for r in run.rows("snapshots", variant) if r["service"] in services]
         changed.tables["snapshots"] = others + own
         yield Forged("pattern off and denied", variant, changed, EITHER)

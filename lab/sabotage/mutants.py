@@ -26,9 +26,6 @@ TABLE = FOLDER / "table.toml"
 SANDBOX = HOME / "sabotage"
 SHARED = ("bin", "debian", "apt")  # of .lab: servers that were fetched, for every copy alike
 LONGEST_S = 900
-# What decides how an experiment ends. A change elsewhere (reports, documents) makes no old result stale.
-DECIDES = ("lab", "targets")
-DECIDES_NOT = ("lab/report", "lab/console", "lab/dashboards", "lab/sabotage", "lab/cli.py")
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -41,10 +38,11 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     name: str
     experiment: str
     breaks: str
-    expect: list[Verdict] = ["FAIL"]  # msgspec copies it for each
+    expect: tuple[Verdict, ...] = ("FAIL",)
     by: str = ""
     scale: float = 1.0
     seed: int = 1
+    always: bool = False  # run by CI whatever changed
 
     @property
     def patch(self) -> Path:
@@ -64,8 +62,8 @@ class Excuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
 class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """What stands in tests/mutants/table.toml."""
 
-    mutant: list[Mutant] = []
-    excuse: list[Excuse] = []
+    mutant: tuple[Mutant, ...] = ()
+    excuse: tuple[Excuse, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,9 @@ def read_table(file: Path = TABLE) -> Table:
     try:
         table = msgspec.convert(tomllib.loads(file.read_text("utf-8")), Table)
     except FileNotFoundError:
-        raise LabError(f"{file}: no such file; sabotage needs a clone of the project, not an installed package") from None
+        raise LabError(
+            f"{file}: no such file; sabotage needs a clone of the project, not an installed package"
+        ) from None
     except (tomllib.TOMLDecodeError, msgspec.ValidationError) as error:
         raise LabError(f"{file}: {error}") from error
     listed = [mutant.name for mutant in table.mutant]
@@ -98,21 +98,22 @@ def read_table(file: Path = TABLE) -> Table:
     return table
 
 
-def digest(mutant: Mutant) -> str:
-    """Changes with whatever may change how this mutant's run ends."""
+def digest(mutant: Mutant, members: Iterable[str]) -> str:
+    """Changes with the mutant, its scenario, the targets of that (`members`: module names) and what the patch touches.
+
+    Not with all of `lab`: then every change there would ask for an hour of runs. `--fresh` runs them whatever changed.
+    """
     found = hashlib.sha256(msgspec.json.encode(mutant) + mutant.patch.read_bytes())
+    stem = mutant.experiment.replace("-", "_")
+    own = [f"targets/{name}" for name in members] + ["targets/patterns/"]
     for file in _project_files():
-        if file.startswith(DECIDES_NOT) or not (file.split("/")[0] in DECIDES or _is_scenario(file, mutant.experiment)):
-            continue
-        found.update(file.encode() + b"\0" + (ROOT / file).read_bytes())
+        if (
+            Path(file).stem == stem
+            or file.startswith(tuple(own))
+            or f"+++ b/{file}\n" in mutant.patch.read_text("utf-8")
+        ):
+            found.update(file.encode() + b"\0" + (ROOT / file).read_bytes())
     return found.hexdigest()[:16]
-
-
-def _is_scenario(file: str, experiment: str) -> bool:
-    path = Path(file)
-    return path.parts[0] == "scenarios" and (
-        "systems" in path.parts or path.stem == experiment.replace("-", "_")
-    )
 
 
 def run(mutant: Mutant) -> Outcome:

@@ -1,0 +1,121 @@
+"""The steps of `lab sabotage`: a run that passes, its forged records, the mutants, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from lab.catalogue import Entry
+from lab.machine import git_state
+from lab.model import Service
+from lab.places import REPORTS, ROOT
+from lab.record import Run, Spec, read_run, runs_of
+from lab.run import Options, run_one
+from lab.sabotage import mutants, offline, page
+from lab.sabotage.ledger import Ledger, Result
+from lab.sabotage.mutants import Mutant, Table
+
+BUSY = "machine"  # the condition's word where the machine, not the mutant, made a run UNKNOWN
+TRIES = 2
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked for. `records`: forged records alone; `fresh`: mutants too whose result is known;
+    `touched`: of the mutants those whose code changed since their result, and those that are always run."""
+
+    records: bool = False
+    fresh: bool = False
+    touched: bool = False
+    mutants: Sequence[str] = ()
+
+
+def sabotage(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, say: Callable[[str], None]) -> list[Result]:
+    """Try everything that is asked for, writing down each result as it comes; gives those that were not caught."""
+    table, ledger = mutants.read_table(), Ledger()
+    ledger.keep_mutants({mutant.name for mutant in table.mutant})
+    names = [entry.name for entry in every]
+    missed: list[Result] = []
+    try:
+        for entry in entries:
+            if not wish.mutants and not wish.touched:
+                missed += _forged(entry, table, ledger, say)
+            if not wish.records:
+                missed += _mutants(entry, table, ledger, wish, say)
+    finally:
+        page.write(ledger, names)
+    return missed
+
+
+def _forged(entry: Entry, table: Table, ledger: Ledger, say: Callable[[str], None]) -> list[Result]:
+    run = _passing(entry, say)
+    if run is None:
+        say(f"{entry.name}: no run of it passes here, so no forged record shows anything; passed over")
+        return []
+    results = list(offline.sabotage(run, table.excuse))
+    ledger.replace("forged", entry.name, results)
+    missed = [r for r in results if not r.caught and not r.excuse]
+    say(f"{entry.name}: {sum(r.caught for r in results)} of {len(results)} forged records caught")
+    for result in missed:
+        say(f"  not caught: {result.name} ({result.where}): {result.verdict}, {result.reason}")
+    return missed
+
+
+def _passing(entry: Entry, say: Callable[[str], None]) -> Run | None:
+    """The newest full run of today's scenario that passes; where there is none, one is made."""
+    for folder in reversed(runs_of(REPORTS, entry.name)):
+        run = read_run(folder)
+        if run.record.scale == 1 and _asked(run.record.spec) == _asked(entry.spec()) and offline.passes(run):
+            return run
+    say(f"{entry.name}: no full run of it passes yet; running it")
+    run = run_one(entry, Options(seed=1, trials=1, scale=1.0, runtime="local", reports=REPORTS, quiet=True))
+    return run if offline.passes(run) else None
+
+
+def _asked(spec: Spec) -> object:
+    """What decides a verdict: texts may have changed since."""
+    return spec.load, spec.phases, spec.variants, spec.claims, spec.invariants
+
+
+def _mutants(entry: Entry, table: Table, ledger: Ledger, wish: Wish, say: Callable[[str], None]) -> list[Result]:
+    missed: list[Result] = []
+    members = [member.target for member in entry.scenario.members if isinstance(member, Service)]
+    for mutant in table.mutant:
+        if mutant.experiment != entry.name or (wish.mutants and mutant.name not in wish.mutants):
+            continue
+        digest, known = mutants.digest(mutant, members), ledger.mutant(mutant.name)
+        current = known is not None and known.digest == digest
+        if current and not wish.fresh and not wish.mutants and not (wish.touched and mutant.always):
+            if known and not known.caught:
+                missed.append(known)
+            continue
+        say(f"{entry.name}: {mutant.name} ({mutant.breaks}) ...")
+        result = _try(mutant, digest, say)
+        if result is None:
+            continue
+        ledger.add(result)
+        found = "caught" if result.caught else "NOT CAUGHT"
+        say(f"  {found}: {result.verdict}, {result.reason} ({result.took_s:.0f} s)")
+        missed += [] if result.caught else [result]
+    return missed
+
+
+def _try(mutant: Mutant, digest: str, say: Callable[[str], None]) -> Result | None:
+    """Run a mutant, again where the machine was too busy to tell; None where it stayed so."""
+    for _ in range(TRIES):
+        outcome = mutants.run(mutant)
+        reason = _reason(mutant, outcome.reasons)
+        if outcome.verdict != "UNKNOWN" or "UNKNOWN" in mutant.expect or BUSY not in " ".join(outcome.reasons[:1]):
+            right = outcome.verdict in mutant.expect and (not mutant.by or mutant.by in reason)
+            commit, _ = git_state(ROOT)
+            return Result(
+                "mutant", mutant.experiment, mutant.name, mutant.breaks, list(mutant.expect), outcome.verdict,
+                reason, right, outcome.took_s, digest, commit or "",
+            )  # fmt: skip
+        say(f"  the machine was too busy to tell: {outcome.reasons[0]}")
+    return None
+
+
+def _reason(mutant: Mutant, reasons: Sequence[str]) -> str:
+    """The reason that was expected, else the first."""
+    return next((r for r in reasons if mutant.by and mutant.by in r), reasons[0] if reasons else "")

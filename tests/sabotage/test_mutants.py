@@ -1,0 +1,112 @@
+"""Mutants: the table is whole, every patch fits today's code, and results are kept as they come."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab import catalogue
+from lab.errors import LabError
+from lab.places import ROOT
+from lab.sabotage import mutants, page
+from lab.sabotage.ledger import Ledger, Result
+from lab.sabotage.mutants import Mutant, read_table
+
+MUTANTS = read_table().mutant
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_every_patch_fits_the_code(mutant: Mutant) -> None:
+    """A patch that the code has outgrown would show nothing."""
+    mutants.apply(mutant, ROOT, check=True)
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_every_mutant_names_an_experiment_and_never_expects_a_pass(mutant: Mutant) -> None:
+    """It says what it breaks, in which experiment, and PASS is no right answer."""
+    assert mutant.experiment in {catalogue.name_of(file) for file in catalogue.files()}
+    assert mutant.breaks
+    assert mutant.expect
+    assert "PASS" not in mutant.expect
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("[[mutant]]\nname = 'a'\n", "experiment"),
+        ("[[mutant]]\nname = 'a'\nexperiment = 'x'\nbreaks = 'b'\n", "a is listed and has no .patch file"),
+        ("mutant = 3", "mutant"),
+        ("[[mutant", "table.toml"),
+    ],
+)
+def test_a_wrong_table_is_told_in_a_sentence(tmp_path: Path, text: str, complaint: str) -> None:
+    """With the file and what is wrong in it."""
+    file = tmp_path / "table.toml"
+    file.write_text(text)
+    with pytest.raises(LabError, match=complaint):
+        read_table(file)
+
+
+def test_a_patch_that_no_line_names_is_told(tmp_path: Path) -> None:
+    """It would never be run."""
+    (tmp_path / "table.toml").write_text("")
+    (tmp_path / "lonely.patch").write_text("")
+    with pytest.raises(LabError, match=r"lonely has a \.patch file and is not listed"):
+        read_table(tmp_path / "table.toml")
+
+
+def test_a_patch_that_does_not_fit_is_told(tmp_path: Path) -> None:
+    """By its name, with git's own words."""
+    mutant = Mutant("none", "circuit-breaker", "nothing")
+    with pytest.raises(LabError, match=r"none\.patch does not fit the code any more"):
+        mutants.apply(mutant, tmp_path, check=True)
+
+
+def result(name: str, *, caught: bool = True, kind: str = "mutant") -> Result:
+    """A result of circuit-breaker."""
+    return Result(kind, "circuit-breaker", name, "x | y", ["FAIL"], "FAIL" if caught else "PASS", "why", caught, 1.0)  # type: ignore[arg-type]
+
+
+def test_results_are_on_disk_as_soon_as_they_are_known(tmp_path: Path) -> None:
+    """A sabotage that is broken off goes on with what it had."""
+    file = tmp_path / "sabotage.json"
+    Ledger(file).add(result("one"))
+    Ledger(file).add(result("two"))
+    assert [r.name for r in Ledger(file).results("mutant")] == ["one", "two"]
+    assert Ledger(file).mutant("two") == result("two")
+
+
+def test_a_newer_result_takes_the_place_of_an_older(tmp_path: Path) -> None:
+    """Of the same mutant there is one."""
+    ledger = Ledger(tmp_path / "sabotage.json")
+    ledger.add(result("one", caught=False))
+    ledger.add(result("one"))
+    assert [r.caught for r in ledger.results()] == [True]
+
+
+def test_mutants_that_are_gone_are_forgotten(tmp_path: Path) -> None:
+    """And forged records stay."""
+    ledger = Ledger(tmp_path / "sabotage.json")
+    ledger.add(result("gone"), result("load late", kind="forged"))
+    ledger.keep_mutants(set())
+    assert [r.name for r in ledger.results()] == ["load late"]
+
+
+def test_a_damaged_ledger_is_told(tmp_path: Path) -> None:
+    """In a sentence that says what to do."""
+    file = tmp_path / "sabotage.json"
+    file.write_text("{")
+    with pytest.raises(LabError, match="restore it from git"):
+        Ledger(file)
+
+
+def test_the_page_shows_what_was_not_caught(tmp_path: Path) -> None:
+    """In words that cannot be overlooked, with bars in cells escaped."""
+    ledger = Ledger(tmp_path / "sabotage.json")
+    ledger.add(result("one"), result("two", caught=False))
+    page.write(ledger, ["circuit-breaker", "other"], tmp_path / "sabotage.md")
+    text = (tmp_path / "sabotage.md").read_text()
+    assert "| [circuit-breaker](#circuit-breaker) |  | 1 of 2 |  |" in text
+    assert "| two | x \\| y | **PASS**, not caught | why |" in text
+    assert "Not tried yet." in text
