@@ -7,12 +7,12 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab.judge import judge
 from lab.record import Judgement, Run
 from lab.sabotage.edits import Forged, forged
 from lab.sabotage.forgery import Forgery
 from lab.sabotage.ledger import Result
 from lab.sabotage.mutants import Excuse
+from lab.verdict import judge
 
 
 def passes(run: Run) -> bool:

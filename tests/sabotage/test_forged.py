@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from lab.judge import judge
 from lab.record import ClaimSpec, Judgement, MetricSpec, Run, read_run
 from lab.record.facts import ClaimResult
 from lab.sabotage import offline
 from lab.sabotage.edits import EDITS, PATTERN, Forged, forged
 from lab.sabotage.forgery import Forgery, protected
 from lab.sabotage.mutants import Excuse
+from lab.verdict import judge
 
 EXAMPLE = Path(__file__).resolve().parents[2] / "reports" / "example" / "circuit-breaker"
 
