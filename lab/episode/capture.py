@@ -15,6 +15,7 @@ from lab.load.driver import Result
 from lab.model import Fault, Link, Scalar, Variant
 from lab.observe.canary import Canary
 from lab.observe.hiccups import Meter
+from lab.observe.statistics import Statistics
 from lab.record import ClockFacts, Episode, FiredAlert, PhaseWindow, Receipt
 
 Rows = list[dict[str, Any]]
@@ -56,6 +57,7 @@ class EpisodeCapture:
     overhead_s: dict[str, float] = field(default_factory=dict)
     profiles: list[asyncio.Task[list[str]]] = field(default_factory=list)
     clock_facts: ClockFacts | None = None
+    statistics: Statistics = field(default_factory=Statistics)  # of no server, until a stack is up
     canary: Canary | None = None
     meter: Meter | None = None
     load: Result | None = None

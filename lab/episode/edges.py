@@ -1,6 +1,8 @@
-"""What the services count at the edges of phases, taken without holding up what has to happen there."""
+"""What services and servers count at the edges of phases, taken without holding up what has to happen there."""
 
 from __future__ import annotations
+
+import asyncio
 
 from lab.episode.capture import EpisodeCapture, Rows
 from lab.model import Link, Phase
@@ -17,8 +19,12 @@ def urls(running: Running) -> dict[str, str]:
 
 
 async def scrape(capture: EpisodeCapture, running: Running, down: set[str]) -> Scraped:
-    """Scrape every member that counts and is not `down`: exact counts for the phase, whatever Prometheus caught."""
-    return await snapshot({name: url for name, url in urls(running).items() if name not in down}, capture.now_s())
+    """Ask every member that counts and is not `down`: exact counts for the phase, whatever Prometheus caught."""
+    at_s, scraped = capture.now_s(), {name: url for name, url in urls(running).items() if name not in down}
+    (rows, notes), (more, lacking) = await asyncio.gather(
+        snapshot(scraped, at_s), capture.statistics.snapshot(at_s, leave_out=down)
+    )
+    return rows + more, notes + lacking
 
 
 async def kept_down(capture: EpisodeCapture, running: Running) -> set[str]:

@@ -19,6 +19,7 @@ from lab.model import Env, Fault, Member, Service, Variant
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import VARIANT
 from lab.observe.hiccups import Meter
+from lab.observe.statistics import Statistics
 from lab.optional import links_of, members_of
 from lab.runtime.base import Running, Stack
 
@@ -64,6 +65,7 @@ async def _start(
     if context.prometheus:
         trial, variant = capture.trial, capture.variant.name
         capture.notes += await context.prometheus.set_targets(trial, variant, urls(running), running.proxy_url)
+    capture.statistics = await stack.enter_async_context(Statistics.of(running))
     salt = f"{context.run_id} {capture.label}"
     load_urls = [running.address(service).url for service in scenario.load.services]
     await driver.prepare(Plan(load_urls, scenario.load, context.ends[-1][1], capture.seed, salt, ends=context.ends))

@@ -19,14 +19,18 @@ from lab.runtime.unprivileged import as_nobody
 USER, DATABASE = "lab", "postgres"
 # Durable as in production (fsync stays on, as it is by default), small, and quick to stop.
 DEFAULTS: Mapping[str, Scalar] = {"max_connections": 200, "shared_buffers": "64MB", "unix_socket_directories": ""}
+# Loaded where it is installed, so that the server's own count of each statement can be had: lab.runtime.statistics.
+COUNTED: Mapping[str, Scalar] = {"shared_preload_libraries": "pg_stat_statements"}
+LIBRARIES = ("lib", "lib/postgresql", "lib/pgsql", "lib64/pgsql")  # of Debian, Homebrew and Alpine, and Red Hat
 
 
 async def prepare(ground: Ground) -> Command:
     """Copy a fresh cluster, which is made once a run."""
     cluster = ground.data / "cluster"
     await fresh_copy(ground, cluster, "initdb", partial(_initdb, ground))
-    words = _words(ground.settings, {"listen_addresses": ground.address.host, "port": ground.address.port})
     program = ground.programs["postgres"]
+    settings = {**(COUNTED if _can_count(program.path) else {}), **ground.settings}
+    words = _words(settings, {"listen_addresses": ground.address.host, "port": ground.address.port})
     argv: list[str | Path] = [*as_nobody(), program.path, "-D", cluster, *words]
     # SIGINT: end now and cleanly; at SIGTERM it would wait for its clients to leave.
     return Command(argv, program.env, cwd=cluster, polite=signal.SIGINT)
@@ -34,7 +38,7 @@ async def prepare(ground: Ground) -> Command:
 
 def recipe(settings: Env) -> Recipe:
     """The same words; the image makes the cluster, and its user and database are set in docker-compose.yml."""
-    return Recipe(["postgres", *_words(settings, {"listen_addresses": "*", "port": 5432})])
+    return Recipe(["postgres", *_words({**COUNTED, **settings}, {"listen_addresses": "*", "port": 5432})])
 
 
 async def ready(address: Address) -> bool:
@@ -61,6 +65,12 @@ def _initdb(ground: Ground, folder: Path) -> Command:
     program = ground.programs["initdb"]
     options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
     return Command([*as_nobody(), program.path, "-D", folder, *options], program.env)
+
+
+def _can_count(postgres: Path) -> bool:
+    """Whether the extension's library lies beside the server: one that is told to load what is not there stops."""
+    base = postgres.resolve().parents[1]
+    return any(file for place in LIBRARIES for file in (base / place).glob("pg_stat_statements.*"))
 
 
 def _words(settings: Env, place: Env) -> list[str]:
