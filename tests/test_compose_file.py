@@ -82,6 +82,11 @@ def test_no_service_runs_as_root() -> None:
             assert str(service["user"]).split(":")[0] not in ("0", "root", ""), name
 
 
+def test_no_page_reads_prometheus() -> None:
+    """By default it tells pages of every site that they may read its answers."""
+    assert "--web.cors.origin=none" in SERVICES["prometheus"]["command"]
+
+
 def test_targets_are_live_under_watch() -> None:
     """`docker compose watch` takes an edit of a target over."""
     for name in OF_TARGETS:

@@ -32,6 +32,7 @@ SCRAPE_TIMEOUT_MS = 900  # less than the interval, so that a silent service cost
 READY_WITHIN_S = 10.0
 LATE_S = 2.0  # panels that begin later than this are worth a word
 PROXY = "fault-proxy"
+NO_ORIGIN = "none"  # no page's origin is called so: by default pages of every site may read all that is stored
 NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
 
 
@@ -167,6 +168,7 @@ class Prometheus:
             f"--storage.tsdb.path={self._workdir / 'data'}",
             f"--web.listen-address={self.address}",
             "--query.lookback-delta=5s",  # a gap must show as a gap, not as five minutes of the last value
+            f"--web.cors.origin={NO_ORIGIN}",
             "--log.level=warn",
         ]
 

@@ -11,6 +11,8 @@ import asyncio
 import time
 from collections.abc import Mapping
 
+FORBIDDEN = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+
 
 class Signpost:
     """An HTTP server on 127.0.0.1 that redirects each known path and answers 404 to all others."""
@@ -52,11 +54,18 @@ class Signpost:
         try:
             while head := await reader.readuntil(b"\r\n\r\n"):
                 path = head.split(b" ", 2)[1].decode("latin-1")
-                writer.write(self._answer(path))
+                writer.write(FORBIDDEN if self._is_from_a_page(head) else self._answer(path))
         except (asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, IndexError):
             pass  # it went away, or was no HTTP client
         finally:
             writer.close()
+
+    def _is_from_a_page(self, head: bytes) -> bool:
+        """Whether a browser sent it, for a page of some site: Prometheus is the only client."""
+        names = [line.partition(b":") for line in head.lower().split(b"\r\n")[1:]]
+        if any(name == b"origin" or name.startswith(b"sec-fetch-") for name, _, _ in names):
+            return True
+        return any(name == b"host" and host.strip() != self.address.encode() for name, _, host in names)
 
     def _answer(self, path: str) -> bytes:
         url = self._urls.get(path)

@@ -52,7 +52,8 @@ async def serve(options: argparse.Namespace) -> None:
     metrics = Metrics(of_proxies=options.proxy_metrics, of_runtime=options.runtime_metrics)
     timers, stop_timers = start_timers(loop)
     proxies = Proxies(Wiring(timers, metrics.counter, options.seed))
-    runner = web.AppRunner(application(proxies, metrics), access_log=None, handle_signals=False, shutdown_timeout=1)
+    app = application(proxies, metrics, options.host)
+    runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1)
     try:
         if options.config is not None:
             await populate(proxies, options.config, options.config.read_bytes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from lab.proxy import bodies
+from lab.proxy import bodies, pages
 from lab.proxy.addresses import AddressError
 from lab.proxy.bodies import ApiError, ProxyInput
 from lab.proxy.metrics import Metrics
@@ -143,10 +143,12 @@ _ROUTES: dict[tuple[str, ...], dict[str, Handler]] = {
 }  # fmt: skip
 
 
-def application(proxies: Proxies, metrics: Metrics) -> web.Application:
-    """The API over these proxies, ready to be served."""
+def application(proxies: Proxies, metrics: Metrics, host: str = "localhost") -> web.Application:
+    """The API over these proxies, ready to be served on `host`; a page in a browser gets 403."""
 
     async def answer(request: web.Request) -> web.Response:
+        if why := pages.refusal(request.headers, host):
+            return _plain(why, 403)
         parts = tuple(request.path.split("/")[1:])
         verbs = _verbs(parts)
         if parts == ("metrics",) and metrics.on:

@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from aiohttp import ClientSession, web
 
-from targets.kit import health
+from targets.kit import health, pages
 from targets.kit.barriers import Barriers
 from targets.kit.health import Readiness
 from targets.kit.logs import Log
@@ -71,6 +71,7 @@ async def running(settings: S, build: Build[S], log: Log | None = None) -> Async
         service.readiness.hold("starting")
         app = build(settings, service)
         app.middlewares.insert(0, observer(own_log, service.metrics, service.flights))
+        app.middlewares.insert(0, pages.refuse)  # before anything is counted
         app.add_routes(health.routes(service.readiness, service.metrics.registry))
         if settings.barriers:
             app.add_routes(service.barriers.routes())

@@ -57,6 +57,33 @@ def test_an_update_is_checked_whole(server: Toxiproxy):
     assert kept == (10 if server.builtin else 0)
 
 
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"Origin": "https://evil.test"},
+        {"Origin": "null"},
+        {"Host": "evil.test"},
+        {"Host": "evil.test:8474"},
+        {"Host": "127.0.0.1.evil.test"},
+        {"Sec-Fetch-Site": "cross-site"},
+    ],
+    ids=str,
+)
+def test_a_page_in_a_browser_is_refused(server: Toxiproxy, headers):
+    """Toxiproxy opens a way to anywhere for a page whose name was bound to its address, or that hides its browser."""
+    body = b'{"name":"way","listen":"0.0.0.0:0","upstream":"169.254.169.254:80"}'
+    for method, path, sent in (("GET", "/version", None), ("GET", "/nowhere", None), ("POST", "/proxies", body)):
+        reply = server.call(method, path, sent, headers)
+        assert (reply.status == 403) == server.builtin, path
+    assert ("way" in server.ok("GET", "/proxies")) != server.builtin
+
+
+@pytest.mark.parametrize("host", ["", "localhost", "LOCALHOST:8474", "127.0.0.1:1", "[::1]:8474", "192.0.2.1", "::1"])
+def test_a_client_is_no_page_whatever_it_calls_the_server(server: Toxiproxy, host):
+    """Loopback names and addresses are no name that was bound to another address; without Host as in HTTP/1.0."""
+    assert server.call("GET", "/version", headers={"Host": host}).status == 200
+
+
 @pytest.mark.parametrize("toxicity", [1.5, -0.1, 1e30])
 def test_toxicity_has_a_range(server: Toxiproxy, toxicity):
     """Toxiproxy takes any share; the built-in server wants one from 0 to 1."""

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
-from aiohttp import web
+from aiohttp import ClientSession, web
 from run_ids import fresh
 
 from lab.errors import StartError
@@ -145,3 +145,12 @@ async def test_what_does_not_start_says_why(tmp_path: Path) -> None:
     async with Supervisor.open(tmp_path / "run", fresh("observed")) as supervisor:
         with pytest.raises(StartError, match="prometheus ended before it was ready"):
             await Prometheus.start(supervisor.spawn, program, tmp_path / "p", tmp_path / "logs", Watch([], []))
+
+
+async def test_no_page_reads_what_it_stores(tmp_path: Path) -> None:
+    """An answer to a page's request has no word that would let the page read it; without one all is as ever."""
+    async with started(tmp_path) as (prometheus, _), ClientSession() as http:
+        for origin in ("https://evil.test", "null", "http://127.0.0.1:3000"):
+            async with http.get(f"{prometheus.address.url}/api/v1/status/flags", headers={"Origin": origin}) as answer:
+                assert answer.status == 200
+                assert "Access-Control-Allow-Origin" not in answer.headers

@@ -42,3 +42,16 @@ async def test_what_is_no_http_does_not_hurt() -> None:
     async with aiohttp.ClientSession() as session, session.get(f"http://{post.address}/") as response:
         assert response.status == 404
     await post.close()
+
+
+async def test_a_page_in_a_browser_does_not_pass_for_prometheus() -> None:
+    """What a page sends begins no scrape: with an Origin, with what browsers say, or under another name."""
+    post = await Signpost.start()
+    post.point({"/1-off/exchange": "http://127.0.0.1:9/metrics"})
+    async with aiohttp.ClientSession(f"http://{post.address}") as session:
+        pages = ({"Origin": "null"}, {"Sec-Fetch-Site": "cross-site"}, {"Host": "evil.test"})
+        for headers in pages:
+            async with session.get("/1-off/exchange", headers=headers, allow_redirects=False) as response:
+                assert response.status == 403
+        assert not post.asked.is_set()
+    await post.close()

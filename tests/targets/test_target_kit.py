@@ -68,6 +68,35 @@ async def get(http: ClientSession, target: Running, path: str, **headers: str) -
         return response.status, await response.text(), response.headers
 
 
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("Origin", "https://evil.test"),
+        ("Host", "evil.test:8080"),
+        ("Host", "evil.test"),
+        ("Sec-Fetch-Site", "cross-site"),
+    ],
+)
+async def test_a_page_in_a_browser_changes_nothing(
+    http: ClientSession, target: Running, lines: Lines, name: str, value: str
+) -> None:
+    """A page of another site is refused, on every route, before the handler and before anything is counted."""
+    for path in ("/items/1", "/crash", "/healthz", "/metrics", "/nowhere"):
+        status, text, headers = await get(http, target, path, **{name: value})
+        assert (status, headers["Content-Type"]) == (403, "application/problem+json")
+        assert "page-refused" in text
+    async with http.post(target.url + "/echo", data=b"x", headers={name: value}) as response:
+        assert response.status == 403
+    assert series(target, "http_server_request_duration_seconds_count") == 0
+    assert lines.all(event="span") == []
+
+
+@pytest.mark.parametrize("host", ["exchange:8080", "127.0.0.1:1", "[::1]:80", "localhost", "10.0.0.5:5558"])
+async def test_callers_name_a_target_as_they_reach_it(http: ClientSession, target: Running, host: str) -> None:
+    """A container's name, a proxy's address, another machine's address of the way in."""
+    assert (await get(http, target, "/items/1", Host=host))[0] == 200
+
+
 async def test_health_is_told_and_never_measured(http: ClientSession, target: Running, lines: Lines) -> None:
     """The three routes answer; none shows in the metrics or the spans, so that watching changes nothing."""
     assert (await get(http, target, "/healthz"))[:2] == (200, '{"status":"ok"}')
