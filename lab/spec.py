@@ -87,6 +87,7 @@ def _claim(claim: Claim) -> ClaimSpec:
         at_most=claim.at_most,
         of=claim.of,
         control=claim.control,
+        every_trial=claim.every_trial,
     )
 
 

@@ -295,7 +295,7 @@ def test_a_run_is_judged_again(lab_: Lab, made: Run) -> None:
         assert done.exit_code == 0, done.output
         assert "the report is older" not in done.stdout
     record = json.loads((made.path / "record.json").read_text())
-    record["spec"]["claims"][1]["at_most"] = 0.0001
+    record["spec"]["claims"][2]["at_most"] = 0.0001
     (made.path / "record.json").write_text(json.dumps(record))
     done = lab_("judge", "circuit-breaker")
     assert done.exit_code == 1

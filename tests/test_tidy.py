@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"record", "fold"},
     "workloads": set(),
     "checkers": {"record"},
-    "verdict": {"record", "metrics", "checkers"},
+    "verdict": {"record", "metrics", "checkers", "load"},
     "faults": {"bench", "record", "observe"},  # a dose is judged by what the canary sends
     "load": {"record"},
     "progress": {"load"},

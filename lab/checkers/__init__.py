@@ -32,9 +32,14 @@ def ask(name: str, **args: Scalar) -> Check:
     return Check(name, args)
 
 
-def run(name: str, history: History, args: dict[str, Scalar]) -> Finding:
-    """Run a checker over a history. Raises KeyError where there is none of that name."""
+def checker(name: str) -> Checker:
+    """The function of a checker. Raises KeyError where there is none of that name."""
     if name not in names():
         raise KeyError(name)
-    checker: Checker = getattr(importlib.import_module(f"{__name__}.{name}"), name)
-    return checker(history, **args)
+    found: Checker = getattr(importlib.import_module(f"{__name__}.{name}"), name)
+    return found
+
+
+def run(name: str, history: History, args: dict[str, Scalar]) -> Finding:
+    """Run a checker over a history. Raises KeyError where there is none of that name."""
+    return checker(name)(history, **args)

@@ -26,7 +26,7 @@ from lab.console.shapes import (
     table,
 )
 from lab.record import ClaimResult, InvariantResult, Run
-from lab.record.words import bounds, quantity
+from lab.record.words import bounds, lateness, nearest_bound, quantity, what_of_whom
 
 MOST_REASONS = 5
 CLAIM_NEEDS, CELL_NEEDS = 28, 17  # columns, side by side
@@ -66,22 +66,30 @@ def _time(run: Run) -> str:
 
 def _claim_row(result: ClaimResult) -> tuple[Cell, ...]:
     claim = result.claim
-    where = f"{claim.variant}, {claim.phase}{' (control: must hurt)' if claim.control else ''}"
-    why = dim(result.why) if result.value is None else None
-    return mark(result.verdict), lines(claim.text, dim(where), _interval(result), why), _value(result), bounds(claim)
+    what = f", {what_of_whom(claim.metric)}" if claim.metric.unit == "ms" else ""
+    where = f"{claim.variant}, {claim.phase}{what}{' (control: must hurt)' if claim.control else ''}"
+    why = dim(result.why) if result.verdict == "UNKNOWN" else None
+    late = lateness(result.late, claim)
+    told = lines(claim.text, dim(where), _interval(result), why)
+    return mark(result.verdict), told, lines(_value(result), dim(late) if late else None), bounds(claim)
 
 
 def _value(result: ClaimResult) -> str:
     if result.value is None:
         return "-"
-    return ("≥ " if result.censored else "") + quantity(result.value, result.claim)
+    beside = nearest_bound(result.claim, result.value)
+    return ("≥ " if result.censored else "") + quantity(result.value, result.claim, beside)
 
 
 def _interval(result: ClaimResult) -> Text | None:
     if result.interval is None:
         return None
-    low, high = quantity(result.interval.low, result.claim), quantity(result.interval.high, result.claim)
-    return dim(f"{result.interval.confidence:.0%} interval {low} to {high}, {result.interval.trials} trials")
+    interval, claim = result.interval, result.claim
+    low = quantity(interval.low, claim, nearest_bound(claim, interval.low))
+    if interval.high is None:
+        return dim(f"{interval.trials} trials, from {low} to more than is known")
+    high = quantity(interval.high, claim, nearest_bound(claim, interval.high))
+    return dim(f"{interval.confidence:.0%} interval {low} to {high}, {interval.trials} trials")
 
 
 def _invariant_rows(results: Sequence[InvariantResult]) -> list[tuple[Cell, ...]]:

@@ -46,9 +46,17 @@ def schedule(
     """
     if load.per_s is None:
         raise ValueError("a closed model has no schedule: its users come back when they are answered; use stream()")
-    due = _poisson(load.per_s, lasts_s, seed) if load.arrivals == "poisson" else _uniform(load.per_s, lasts_s)
+    due = due_times_s(load.per_s, load.arrivals, lasts_s, seed)
     phases = [next((name for name, end_s in ends if due_s < end_s), None) for due_s in due]
     return [_at(arrival, due_s) for arrival, due_s in zip(stream(load, seed, salt, phases), due, strict=True)]
+
+
+def due_times_s(per_s: float, arrivals: str, lasts_s: float, seed: int) -> list[float]:
+    """When each arrival of an open model is due, from the load's start, in order; `arrivals` is as in Load.
+
+    The judge works them out again from a record, to see that the load was sent as the seed has it.
+    """
+    return _poisson(per_s, lasts_s, seed) if arrivals == "poisson" else _uniform(per_s, lasts_s)
 
 
 def stream(load: Load, seed: int, salt: str = "", phases: Iterable[str | None] | None = None) -> Iterator[Arrival]:

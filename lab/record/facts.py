@@ -181,17 +181,27 @@ class Machine:
 
 @dataclass(frozen=True)
 class Interval:
-    """A bootstrap confidence interval of a median over trials."""
+    """Where the median of what was drawn from lies, from so many trials; `confidence` is the interval's true coverage.
+
+    `high` is None where nothing bounds it: values that are only known to be "at least" reach so far. In records of
+    labs before order statistics it is a bootstrap interval, and `confidence` what was asked of it.
+    """
 
     low: float
-    high: float
+    high: float | None
     confidence: float
     trials: int
 
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim judged. `value` is None where nothing could be measured; `censored`: at least that much."""
+    """A claim judged. `value` is None where nothing could be measured; `censored`: at least that much.
+
+    `n` is the smallest sample that a trial's number rests on. `late` is how much of the value is the load generator's
+    own lateness, in the metric's unit. `before` is what the control showed before the fault, and `before_why` says why
+    nothing. `did_not_hurt`: a control claim that was measured and does not hold. All are None, empty or False in
+    records of labs that did not look.
+    """
 
     claim: ClaimSpec
     verdict: Verdict
@@ -200,6 +210,11 @@ class ClaimResult:
     censored: bool = False
     interval: Interval | None = None
     per_trial: list[float | None] = field(default_factory=list)
+    n: int | None = None
+    late: float | None = None
+    before: float | None = None
+    before_why: str = ""
+    did_not_hurt: bool = False
 
 
 @dataclass(frozen=True)

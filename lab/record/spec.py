@@ -102,6 +102,13 @@ class ClaimSpec:
     at_most: float | None = None
     of: str | None = None
     control: bool = False
+    every_trial: bool = False
+
+    @property
+    def holds_always(self) -> bool:
+        """Whether it is about every trial rather than the typical one: told to be, or a claim of none or of all."""
+        full = self.metric.name == "success_ratio" and self.of is None and (self.at_least or 0.0) >= 1
+        return self.every_trial or self.at_most == 0 or full
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.record import ClaimResult
+from lab.record import ClaimResult, Interval
 
 LOG_FROM = 12  # value and bound this many times apart need a logarithmic axis to be seen together
 DECADES = 1e6  # what is smaller still lies at the edge
@@ -30,7 +30,8 @@ def bullet(result: ClaimResult) -> Bullet | None:
     trials = [v for v in result.per_trial if v is not None] if len(result.per_trial) > 1 else []
     if result.value is None or not bounds:
         return None
-    shown = [result.value, *bounds, *trials, *([interval.low, interval.high] if interval else [])]
+    ends = _ends(interval, max([result.value, *bounds, *trials])) if interval else None
+    shown = [result.value, *bounds, *trials, *(ends or ())]
     place = _scale(shown, claim.metric.name.endswith(("_ratio", "_share")) and not claim.of)
     low = place(claim.at_least) if claim.at_least is not None else 0.0
     high = place(claim.at_most) if claim.at_most is not None else 100.0
@@ -38,9 +39,14 @@ def bullet(result: ClaimResult) -> Bullet | None:
         value=place(result.value),
         zone=(low, high),
         bounds=[place(b) for b in bounds],
-        interval=(place(interval.low), place(interval.high)) if interval else None,
+        interval=(place(ends[0]), place(ends[1])) if ends else None,
         trials=[place(v) for v in trials],
     )
+
+
+def _ends(interval: Interval, furthest: float) -> tuple[float, float]:
+    """Of an interval without an upper end, as far as there is anything to draw."""
+    return interval.low, furthest if interval.high is None else interval.high
 
 
 def _scale(shown: list[float], is_share: bool) -> Callable[[float], float]:

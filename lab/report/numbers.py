@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 
 from lab.record import ClaimSpec, MetricSpec
+from lab.record.words import DIGITS, digits_apart, nearest_bound
 
 _THIN = " "  # narrow no-break space between number and unit
 
@@ -18,7 +20,7 @@ def number(value: float, digits: int = 3) -> str:
     if value == 0:
         return "0"
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    text = f"{value:,.{min(places, 6)}f}"
+    text = f"{value:,.{min(places, 6) if digits <= DIGITS else places}f}"
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
@@ -27,7 +29,7 @@ def measured(value: float, digits: int = 3) -> str:
     if value == int(value) or not math.isfinite(value):
         return number(value, digits)
     places = max(0, digits - 1 - math.floor(math.log10(abs(value))))
-    return f"{value:,.{min(places, 6)}f}"
+    return f"{value:,.{min(places, 6) if digits <= DIGITS else places}f}"
 
 
 def quantity(value: float, unit: str, text: Callable[[float], str] = number) -> str:
@@ -45,8 +47,10 @@ def duration(seconds: float) -> str:
     return f"{minutes} min {rest} s" if rest else f"{minutes} min"
 
 
-def percent(ratio: float) -> str:
+def percent(ratio: float, digits: int = DIGITS) -> str:
     """A share as a percentage that never rounds an almost to 100 or 0."""
+    if digits > DIGITS:
+        return f"{number(ratio * 100, digits)}{_THIN}%"
     if 0.9995 <= ratio < 1:
         return f"{math.floor(ratio * 1e5) / 1e3:g}{_THIN}%"
     if 0 < ratio < 0.001:
@@ -55,14 +59,25 @@ def percent(ratio: float) -> str:
 
 
 def claim_value(value: float, claim: ClaimSpec) -> str:
-    """A claim's value with its unit; a ratio names the variant it was divided by, a share is a percentage."""
-    return quantity(value, f"× {claim.of}", measured) if claim.of else metric_value(value, claim.metric)
+    """A claim's value with its unit; a ratio names the variant it was divided by, a share is a percentage.
+
+    With as many digits as it takes to tell it from the bound.
+    """
+    beside = nearest_bound(claim, value)
+    digits = digits_apart(value, lambda v, d: _in_unit(v, claim, partial(number, digits=d), d), beside)
+    return _in_unit(value, claim, partial(measured, digits=digits), digits)
 
 
-def metric_value(value: float, metric: MetricSpec, text: Callable[[float], str] = measured) -> str:
+def _in_unit(value: float, claim: ClaimSpec, text: Callable[[float], str], digits: int = DIGITS) -> str:
+    return quantity(value, f"× {claim.of}", text) if claim.of else metric_value(value, claim.metric, text, digits)
+
+
+def metric_value(
+    value: float, metric: MetricSpec, text: Callable[[float], str] = measured, digits: int = DIGITS
+) -> str:
     """A metric's value with its unit; a share is a percentage."""
     if metric.name.endswith(("_ratio", "_share")):
-        return percent(value)
+        return percent(value, digits)
     if metric.unit == "s" and 0 < value < 1:
         return quantity(value * 1000, "ms", text)
     return quantity(value, metric.unit, text)
@@ -75,12 +90,8 @@ def link_text(text: str) -> str:
 
 def bound(claim: ClaimSpec) -> str:
     """The bound in symbols: `≤ 50 ms`."""
-
-    def text(value: float) -> str:
-        return quantity(value, f"× {claim.of}") if claim.of else metric_value(value, claim.metric, number)
-
     given = (("≥", claim.at_least), ("≤", claim.at_most))
-    return " and ".join(f"{sign}{_THIN}{text(value)}" for sign, value in given if value is not None)
+    return " and ".join(f"{sign}{_THIN}{_in_unit(value, claim, number)}" for sign, value in given if value is not None)
 
 
 def at(seconds: float | None) -> str:

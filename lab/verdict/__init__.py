@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.record import ClaimResult, InvariantResult, Judgement, Run, Verdict
-from lab.verdict.claims import judge_claim
+from lab.verdict.claims import DID_NOT_HURT, Taken, judge_claim
 from lab.verdict.conditions import conditions
 from lab.verdict.invariants import judge_invariant
 
@@ -20,7 +20,8 @@ __all__ = ["judge"]
 def judge(run: Run) -> Judgement:
     """Judge every claim and invariant of a run, and the run."""
     met = conditions(run)
-    claims = [judge_claim(run, claim) for claim in run.record.spec.claims]
+    taken = Taken(run)
+    claims = [judge_claim(taken, claim) for claim in run.record.spec.claims]
     invariants = [
         judge_invariant(run, invariant, variant)
         for invariant in run.record.spec.invariants
@@ -36,11 +37,7 @@ def _verdict(
 ) -> tuple[Verdict, list[str]]:
     if unmet:
         return "UNKNOWN", list(unmet)
-    painless = [
-        f'the control does not hurt: "{r.claim.text}" {r.why}'
-        for r in claims
-        if r.claim.control and r.verdict != "PASS"
-    ]
+    painless = [_painless(r) for r in claims if r.claim.control and r.verdict != "PASS"]
     called = {control: f"the control {control}"}
     painless += [
         f'{called.get(r.variant, f"variant {r.variant}")} does not break "{r.invariant.text}": {r.why}'
@@ -58,3 +55,8 @@ def _verdict(
     held = len([r for r in claims if not r.claim.control])
     kept = len(invariants)
     return "PASS", [f"{held} of {held} claims held" + (f", {kept} of {kept} invariants kept" if kept else "")]
+
+
+def _painless(result: ClaimResult) -> str:
+    how = "does not hurt" if result.did_not_hurt else "proves nothing"
+    return f'the control {how}: "{result.claim.text}" {result.why.removeprefix(DID_NOT_HURT)}'

@@ -112,7 +112,7 @@ def _operations(
 ) -> Iterator[Row]:
     opened, next_probe, closed_again = fault[0] + 1.2, fault[0] + 6.2, math.inf
     for n in range(round(windows[-1].end_s * recipe.per_s)):
-        due = n / recipe.per_s
+        due = (n + 0.5) / recipe.per_s
         late = float(abs(rng.normal(0, 0.0004))) + (0.04 if 31.0 <= due < 31.06 else 0.0)
         wait, outcome, status, error = float(rng.lognormal(-5.6, 0.35)), "ok", 201, None
         silent = fault[0] <= due < fault[1] and not recipe.fault_missing

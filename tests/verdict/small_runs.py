@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -42,6 +42,10 @@ HURTS = ClaimSpec("it hurts", "off", "fault", P50, at_least=900, control=True)
 HELPS = ClaimSpec("it helps", "on", "fault", P50, at_most=50)
 
 
+def _itself(row: dict[str, object]) -> list[dict[str, object]]:
+    return [row]
+
+
 @dataclass(frozen=True)
 class Story:
     """What happened: latency in ms during the fault, by variant, one value a trial; everything else is well."""
@@ -51,13 +55,19 @@ class Story:
     claims: Sequence[ClaimSpec] = (HURTS, HELPS)
     invariants: Sequence[InvariantSpec] = ()
     readbacks: Mapping[str, object] = field(default_factory=dict)
-    skip_every: int = 0  # drop every n-th operation: the load was not reached
-    skip_from: int = 100  # drop the operations of a phase from this one on
+    calm_ms: float = 2  # latency in the baseline
+    lost: Mapping[tuple[str, int], int] = field(default_factory=dict)  # by variant and trial: failures in the fault
+    lost_calm: int = 0  # failures in every baseline
+    skip_every: int = 0  # drop every n-th operation
+    also: Callable[[dict[str, object]], Sequence[dict[str, object]]] = _itself  # what becomes of each row
     asked: tuple[int, int] | None = None  # what the schedule had due in each phase
+    per_s: float = PER_S
     dose: Dose | None = ARRIVED
     read_back: Mapping[str, Scalar] = field(default_factory=dict)
     deaths: Sequence[str] = ()
-    late_p99_ms: float = 1.0
+    late_ms: float = 0.0  # how late everything was sent,
+    late_every: int = 1  # or every n-th operation,
+    late_in: str = ""  # in one variant, or in both
     lost_worker: str = ""  # how the second of two load workers ended
     busy_share: float | None = None
     hiccup_p99_ms: float | None = None
@@ -85,18 +95,23 @@ def tell(path: Path, story: Story) -> Run:
 
 def _operations(story: Story, variant: str, trial: int, latency_ms: float) -> list[dict[str, object]]:
     rows: list[dict[str, object]] = []
-    for n in range(int(20 * PER_S)):
-        if (story.skip_every and n % story.skip_every == 0) or n % 100 >= story.skip_from:
+    for n in range(int(20 * story.per_s)):
+        if story.skip_every and n % story.skip_every == 0:
             continue
-        due_s = n / PER_S
+        due_s = (n + 0.5) / story.per_s
         in_fault = due_s >= 10
         never = in_fault and variant == story.never_answered
-        rows.append(
+        late = n % story.late_every == 0 and story.late_in in ("", variant)
+        start_s = due_s + (story.late_ms / 1000 if late else 0)
+        failures = story.lost.get((variant, trial), 0) if in_fault else story.lost_calm
+        failed = n - (10 * story.per_s if in_fault else 0) < failures
+        outcome = "info" if never else "fail" if failed else "ok"
+        rows += story.also(
             {
                 "trial": trial, "variant": variant, "phase": "fault" if in_fault else "baseline", "n": n,
-                "due_s": due_s, "start_s": due_s,
-                "end_s": None if never else due_s + (latency_ms if in_fault else 2) / 1000,
-                "operation": "POST /trades", "outcome": "info" if never else "ok", "status": None if never else 201,
+                "due_s": due_s, "start_s": start_s,
+                "end_s": None if never else start_s + (latency_ms if in_fault else story.calm_ms) / 1000,
+                "operation": "POST /trades", "outcome": outcome, "status": None if never else 503 if failed else 201,
                 "error": "timeout" if never else None, "key": f"k{n}",
             }
         )  # fmt: skip
@@ -108,7 +123,7 @@ def _episode(story: Story, variant: str, trial: int) -> Episode:
     lost = (
         [WorkerFacts(1, "far", 100, 100, 100, 1, 2, 0.1, 0, 0.1, lost=story.lost_worker)] if story.lost_worker else []
     )
-    facts = LoadFacts(200, 200, 200, story.late_p99_ms, 2 * story.late_p99_ms, 0.1, lost)
+    facts = LoadFacts(200, 200, 200, story.late_ms, story.late_ms, 0.1, lost)
     phases = [
         replace(
             phase,
@@ -124,7 +139,8 @@ def _episode(story: Story, variant: str, trial: int) -> Episode:
 def _record(story: Story, episodes: list[Episode]) -> Record:
     spec = Spec(
         name="planted", file="", title="", summary="", sections=[], question="", idea="", predict=[], look_at=[],
-        exercises=[], members=[], links=[], load=LoadSpec(["POST /trades"], "exchange", PER_S, "uniform", None, 0, 4),
+        exercises=[], members=[], links=[],
+        load=LoadSpec(["POST /trades"], "exchange", story.per_s, "uniform", None, 0, 4),
         phases=[PhaseSpec("baseline", 10), PhaseSpec("fault", 10, [SILENCE])],
         variants=[VariantSpec("off"), VariantSpec("on")], claims=list(story.claims),
         invariants=list(story.invariants), panels=[], profile=[],

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from lab.record import ClaimResult, InvariantResult
+from lab.record import ClaimResult, ClaimSpec, Interval, InvariantResult
+from lab.record.words import lateness, whose
 from lab.report.bullet import Bullet, bullet
-from lab.report.numbers import bound, claim_value, link_text, measured
+from lab.report.numbers import bound, claim_value, link_text
 from lab.report.view import View
 
 TITLE = "Claims"
@@ -23,6 +24,9 @@ class Row:
     interval: str
     where: str
     bullet: Bullet | None
+    late: str  # how much of a latency is the load generator's lateness
+    sample: str
+    before: str  # what a control claim's metric was before the fault
 
 
 @dataclass(frozen=True)
@@ -78,18 +82,38 @@ def _row(result: ClaimResult) -> Row:
         value = ("at least " if result.censored else "") + claim_value(result.value, claim)
     interval = ""
     if result.interval is not None:
-        low, high = measured(result.interval.low), claim_value(result.interval.high, claim)
-        interval = f"{low} to {high} ({result.interval.confidence:.0%}, {result.interval.trials} trials)"
+        interval = _interval(result.interval, claim)
     return Row(
         result=result,
         value=value,
         bound=bound(claim),
         interval=interval,
-        where=f"{claim.variant} · {claim.phase} · {claim.metric.name}{_args(result)}",
+        where=f"{claim.variant} · {claim.phase} · {claim.metric.name}{_args(result)}{_whose(claim)}",
         bullet=bullet(result),
+        late=lateness(result.late, claim),
+        sample="" if result.n is None else f"n = {result.n:,}",
+        before=_before(result),
     )
 
 
 def _args(result: ClaimResult) -> str:
-    args = result.claim.metric.args
-    return link_text(f"({', '.join(str(value) for value in args.values())})") if args else ""
+    args = [str(value) for name, value in result.claim.metric.args.items() if name != "of"]
+    return link_text(f"({', '.join(args)})") if args else ""
+
+
+def _whose(claim: ClaimSpec) -> str:
+    words = whose(claim.metric)
+    return f" {words}" if words else ""
+
+
+def _interval(interval: Interval, claim: ClaimSpec) -> str:
+    low, trials = claim_value(interval.low, claim), f"{interval.trials} trials"
+    if interval.high is None:
+        return f"{low} to more than is known ({trials})"
+    return f"{low} to {claim_value(interval.high, claim)} ({interval.confidence:.0%}, {trials})"
+
+
+def _before(result: ClaimResult) -> str:
+    if result.before is not None:
+        return f"before the fault: {claim_value(result.before, result.claim)}"
+    return f"before the fault: not measured ({result.before_why})" if result.before_why else ""

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.record import Condition, MetricSpec
+from lab.record.words import what_of_whom
 from lab.report.numbers import clock, duration, link_text, metric_value
 from lab.report.view import View
 
@@ -90,7 +91,7 @@ def _contrasts(view: View) -> Iterator[Contrast]:
 
 
 def _words(metric: MetricSpec) -> str:
-    name = metric.name.removesuffix(f"_{metric.unit}").replace("_", " ")
+    name = what_of_whom(metric)
     return name + (f" on {link_text(str(metric.args['link']))}" if "link" in metric.args else "")
 
 

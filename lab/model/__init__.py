@@ -7,101 +7,43 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import TYPE_CHECKING, Literal
 
+from lab.model.claims import Check, Claim, Exercise, Invariant, Metric, Panel, Readback
+from lab.model.parts import Backing, BackingKind, Env, Link, Member, Peers, Role, Scalar, Service
+
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from lab.bench import Bench
     from lab.record import Dose, Probe
 
-Scalar = str | int | float | bool
-Env = Mapping[str, Scalar]
-
-
-@dataclass(frozen=True)
-class Service:
-    """A process of ours: `targets/<module>.py`, reached over HTTP.
-
-    `module` defaults to the name with `-` turned into `_`, so that `Service("raft-1", module="raft")` can
-    run one target several times. `env` is what it always gets; variants add to it.
-    """
-
-    name: str
-    env: Env = field(default_factory=dict, hash=False)
-    module: str = ""
-
-    @property
-    def target(self) -> str:
-        """The module below `targets` that this service runs."""
-        return self.module or self.name.replace("-", "_")
-
-
-BackingKind = Literal["postgres", "redis", "nats", "nginx", "haproxy", "etcd", "mariadb"]
-
-
-@dataclass(frozen=True)
-class Backing:
-    """A server we did not write, started fresh for each variant with `settings` of its own kind."""
-
-    kind: BackingKind
-    name: str = ""
-    settings: Env = field(default_factory=dict, hash=False)
-
-    def __post_init__(self) -> None:
-        if not self.name:
-            object.__setattr__(self, "name", self.kind)
-
-
-Member = Service | Backing
-
-
-@dataclass(frozen=True)
-class Peers:
-    """A cluster of servers we did not write, as the caller of each of them, which has one address for all others."""
-
-    name: str = "peers"
-
-
-@dataclass(frozen=True)
-class Link:
-    """One caller's way to one callee: a fault proxy of its own, so that this edge can be broken alone.
-
-    The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`). With `distance_ms`, the two are that
-    far apart: whatever either sends arrives so much later, always. Links from the same `Peers` make up a cluster.
-    """
-
-    caller: Service | Peers
-    callee: Member
-    distance_ms: int = 0
-
-    @property
-    def name(self) -> str:
-        """`caller->callee`, as the proxy, the receipts and the report call it."""
-        return f"{self.caller.name}->{self.callee.name}"
-
-    @property
-    def env_name(self) -> str:
-        """The variable that tells the caller where the callee is."""
-        return self.callee.name.upper().replace("-", "_") + "_URL"
-
-
-@dataclass(frozen=True)
-class Role:
-    """Whichever of several members plays a part at the moment, such as the leader of a cluster.
-
-    A member says that it does by a gauge of its `/metrics` that stands at 1; members of several kinds may have several.
-    """
-
-    name: str
-    among: Sequence[Member]
-    gauge: str | Sequence[str]
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "among", tuple(self.among))
-
-    @property
-    def gauges(self) -> tuple[str, ...]:
-        """Any of these at 1 says so."""
-        return (self.gauge,) if isinstance(self.gauge, str) else tuple(self.gauge)
+__all__ = [
+    "Backing",
+    "BackingKind",
+    "Check",
+    "Claim",
+    "Env",
+    "Exercise",
+    "Fault",
+    "Invariant",
+    "Link",
+    "Load",
+    "MakeRequest",
+    "Member",
+    "Metric",
+    "Mix",
+    "Operation",
+    "Panel",
+    "Peers",
+    "Phase",
+    "ProbeShape",
+    "Readback",
+    "Request",
+    "Role",
+    "Scalar",
+    "Scenario",
+    "Service",
+    "Variant",
+]
 
 
 @dataclass(frozen=True)
@@ -261,90 +203,6 @@ class Variant:
     name: str
     env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
     needs: Sequence[Member] = ()
-
-
-@dataclass(frozen=True)
-class Metric:
-    """A number to be taken of one variant in one phase, named so that a record can take it again later.
-
-    Made by the functions of `lab.metrics`; `args` are plain values (a link is its name).
-    """
-
-    name: str
-    unit: str
-    args: Mapping[str, Scalar] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A metric of one variant in one phase, held against a bound.
-
-    With `of`, the value is divided by the same metric of that other variant first. A `control` claim says that
-    the system *hurts* without the pattern: where it does not, the experiment proved nothing (UNKNOWN).
-    """
-
-    text: str
-    variant: str
-    phase: str
-    metric: Metric
-    at_least: float | None = None
-    at_most: float | None = None
-    of: str | None = None
-    control: bool = False
-
-
-@dataclass(frozen=True)
-class Readback:
-    """A GET sent to a service after the load has drained; its JSON answer is kept for the checkers."""
-
-    name: str
-    service: Service
-    path: str
-
-
-@dataclass(frozen=True)
-class Check:
-    """A checker of `lab.checkers` by name, with plain arguments, so that a record can be checked again later."""
-
-    name: str
-    args: Mapping[str, Scalar] = field(default_factory=dict, hash=False)
-
-
-@dataclass(frozen=True)
-class Invariant:
-    """Something that must hold over the whole operation history of the named variants (all where empty).
-
-    A variant that is meant to break it stands in `broken_in`: where it holds there, nothing is proved.
-    """
-
-    text: str
-    check: Check
-    variants: Sequence[str] = ()
-    broken_in: Sequence[str] = ()
-
-
-@dataclass(frozen=True)
-class Panel:
-    """One PromQL expression with title and Grafana unit, drawn in Grafana and in the report alike.
-
-    `legend` is a template such as `{{service}}`. `values` names numbers that stand for states (0: closed). A `live`
-    panel is also shown in the terminal while the run goes.
-    """
-
-    title: str
-    expr: str
-    unit: str = "short"
-    legend: str = ""
-    values: Mapping[int, str] = field(default_factory=dict, hash=False)
-    live: bool = False
-
-
-@dataclass(frozen=True)
-class Exercise:
-    """Something to try: the knob, and what to think about."""
-
-    text: str
-    knob: str = ""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,78 @@
+"""The control: it must hurt, in the fault and not before it, and it never fails a pattern."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from small_runs import HELPS, HURTS, Story, tell
+
+from lab.record import ClaimSpec, InvariantSpec, MetricSpec
+from lab.verdict import judge
+
+LOST = MetricSpec("requests_lost", "")
+LOSES = ClaimSpec("requests are lost", "off", "fault", LOST, at_least=20, control=True)
+
+
+def test_a_control_that_hurts_before_the_fault_proves_nothing(tmp_path: Path) -> None:
+    """As slow in health as in the fault: the fault changed nothing."""
+    judgement = judge(tell(tmp_path, Story(calm_ms=1000)))
+    assert judgement.verdict == "UNKNOWN"
+    assert (
+        "the fault changed nothing in the control: in baseline, before it, the same is 1,000 ms" in judgement.reasons[0]
+    )
+
+
+def test_a_control_that_is_well_before_the_fault_says_so(tmp_path: Path) -> None:
+    """The result carries what the control showed in health."""
+    result = judge(tell(tmp_path, Story())).claims[0]
+    assert (result.verdict, result.before) == ("PASS", pytest.approx(2))
+
+
+def test_counts_are_compared_as_of_phases_of_one_length(tmp_path: Path) -> None:
+    """25 lost in the fault, and as many in a baseline as long: UNKNOWN; a few in the baseline: PASS."""
+    story = Story(claims=(LOSES, HELPS), lost={("off", 1): 25}, per_s=50)
+    assert judge(tell(tmp_path / "few", replace(story, lost_calm=3))).verdict == "PASS"
+    assert judge(tell(tmp_path / "many", replace(story, lost_calm=25))).verdict == "UNKNOWN"
+
+
+def test_what_cannot_be_taken_before_the_fault_is_told_and_holds(tmp_path: Path) -> None:
+    """No fault was injected in the baseline, so nothing was detected in it: the claim stands on the fault alone."""
+    detected = ClaimSpec("found", "off", "fault", MetricSpec("detect_s", "s"), at_least=0.0001, control=True)
+    result = judge(tell(tmp_path, Story(claims=(detected, HELPS), lost={("off", 1): 25}, per_s=50))).claims[0]
+    assert result.before is None
+    assert "baseline: could not be measured" in result.before_why
+
+
+def test_a_control_that_does_not_hurt_is_not_failed(tmp_path: Path) -> None:
+    """UNKNOWN, and it says "did not hurt"."""
+    judgement = judge(tell(tmp_path, Story(off_ms=(5,))))
+    result = judgement.claims[0]
+    assert (result.verdict, result.did_not_hurt) == ("UNKNOWN", True)
+    assert result.why == "did not hurt: is 5 ms, asked at least 900 ms"
+    assert judgement.reasons == ['the control does not hurt: "it hurts" is 5 ms, asked at least 900 ms']
+
+
+def test_a_control_that_could_not_be_measured_is_not_said_to_be_painless(tmp_path: Path) -> None:
+    """What was not measured neither hurt nor did not."""
+    unknown = replace(HURTS, metric=MetricSpec("no_such_metric", ""))
+    judgement = judge(tell(tmp_path, Story(claims=(unknown, HELPS))))
+    assert judgement.reasons[0].startswith('the control proves nothing: "it hurts" could not be measured')
+
+
+def test_an_invariant_that_is_broken_before_the_fault_alone_proves_nothing(tmp_path: Path) -> None:
+    """The control is meant to lose effects in the fault, and has lost one in health."""
+    once = InvariantSpec("once", "exactly_once", {"readback": "charges"}, ["off"], ["off"])
+    all_of_them = [f"k{n}" for n in range(200)]
+    early, late = ([key for key in all_of_them if key != gone] for gone in ("k7", "k150"))
+    for name, effects, verdict in (("early", early, "UNKNOWN"), ("late", late, "PASS")):
+        story = Story(invariants=[once], readbacks={"charges": {"effects": effects}})
+        result = judge(tell(tmp_path / name, story)).invariants[0]
+        assert result.verdict == verdict, result.why
+
+
+def test_a_machine_of_which_nothing_is_known_is_not_called_idle(tmp_path: Path) -> None:
+    """A record without the figures says so, and not "0 % busy"."""
+    conditions = {c.name: c for c in judge(tell(tmp_path, Story())).conditions}
+    assert conditions["machine free"].text == "how busy this machine was is not in the record"
