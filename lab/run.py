@@ -46,6 +46,7 @@ from lab.runtime import backing
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.signals import Signals
+from lab.validate.reach import out_of_reach
 from lab.verdict import judge
 
 if TYPE_CHECKING:
@@ -152,6 +153,10 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Run
     Thread(target=_warm_up, daemon=True).start()
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(plan(work.entry.spec(work.options.scale), work.options.trials))
+    beyond = out_of_reach(work.entry.scenario, work.options.scale)
+    work.notes += beyond
+    for sentence in beyond:
+        progress.say(sentence)
     crew = _crew(work.entry, work.options)
     if crew.joined:
         progress.say(how_to_join(crew))

@@ -8,6 +8,7 @@ import pytest
 
 from lab.catalogue import find, read
 from lab.errors import LabError, ScenarioError
+from lab.validate.reach import out_of_reach
 
 GOOD = '''"""A sound scenario."""
 
@@ -62,7 +63,7 @@ MISTAKES = [
     ("links=[charge]", "links=[other]", "breaks link exchange->payments, which is not in links"),
     ("charge = Link(exchange, payments)", "charge = Link(exchange, exchange)", "from a service to itself"),
     ("charge = Link(exchange, payments)", "charge = Link(exchange, payments, 0.5)", "it takes whole milliseconds"),
-    ('ask("exactly_once", readback="charges")', 'ask("log_matching", readbacks="charges, x")', 'the readback "x"'),
+    ('ask("exactly_once", readback="charges")', 'ask("log_matching", readbacks="charges, x")', "looks at readback x"),
     ('Service("payments")', 'Service("Pay ments")', "is no name for a service"),
     ('Service("payments")', 'Service("paiments")', "targets/paiments.py, which does not exist"),
     ('Service("payments")', 'Service("payments", env={"work ms": 1})', 'sets "work ms"'),
@@ -130,6 +131,21 @@ MISTAKES = [
     ('Readback("charges", payments', 'Readback("charges", stranger', "asks stranger"),
     ('Panel("State", "breaker_state")', 'Panel("State", "")', "has no expression"),
     ("profile=[exchange]", "profile=[stranger]", "profile names stranger"),
+    # names within a claim or an invariant
+    (HELPS, HELPS.replace("p90_ms()", 'requests_lost("POST /trade")'), "trade, which is not in this scenario; did you"),
+    (HELPS, HELPS.replace("p90_ms()", 'longest_gap_s("write")'), "measures operation write, which is not"),
+    (HELPS, HELPS.replace("p90_ms()", 'panel_max("Sate")'), 'did you mean "State"?'),
+    (HELPS, HELPS.replace("p90_ms()", "stale_reads()"), "operations whose first word is read, of which there are none"),
+    ('ask("exactly_once", readback', 'ask("exactly_once", reedback', 'the argument reedback; did you mean "readback"?'),
+    ('ask("exactly_once", readback="charges")', 'ask("exactly_once")', "the argument readback, which it needs"),
+    ('ask("exactly_once", readback="charges")', 'ask("as_expected", operation="POST /")', "looks at operation POST /"),
+    # bounds that leave nothing to decide
+    (HELPS, HELPS.replace("at_most=50", "at_most=10_001"), "the load waits for 10000 ms: more is never known"),
+    (HELPS, HELPS.replace("p90_ms()", "recovery_s()"), '"fault" lasts 2 s: it cannot fail'),
+    (HELPS, HELPS.replace("p90_ms(), at_most=50", "longest_gap_s(), at_least=2"), '"fault" lasts 2 s: it cannot hold'),
+    (HELPS, HELPS.replace("p90_ms(), at_most=50", "requests_lost(), at_least=102"), "some 100 are due in"),
+    (HELPS, HELPS.replace("p90_ms(), at_most=50", "success_ratio(), at_least=99"), "of a share; it is 0 to 1"),
+    (ON, ON.replace('"BREAKER": "on"', '"BREAKER": "off"'), 'variants "off" and "on" have the same environment'),
 ]
 
 
@@ -159,6 +175,31 @@ def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, old: str, new: str, w
     assert len(caught.value.problems) <= 2, caught.value.problems  # one mistake, at most one consequence
     assert matching[0].startswith(str(file))
     assert "Traceback" not in str(caught.value)
+
+
+def test_a_claim_about_an_operation_that_is_not_sent_in_its_phase(tmp_path: Path) -> None:
+    """It would be about nothing."""
+    text = GOOD.replace(TRADES, f'[Operation("POST /trades", None, phases=["baseline"]), "GET /x"], {TO}')
+    text = text.replace(HELPS, HELPS.replace("p90_ms()", 'p90_ms("POST /trades")'))
+    with pytest.raises(ScenarioError, match="measures operation POST /trades in fault; it is sent in baseline alone"):
+        read(write(tmp_path, text))
+
+
+def test_what_a_scale_puts_out_of_reach_is_named_before_the_run(tmp_path: Path) -> None:
+    """A gap of 1.5 s fits a fault of 2 s and not one of 1 s; a p99 takes 100 operations; a whole run names nothing."""
+    text = GOOD.replace("metrics.p90_ms(), at_least=900", "metrics.longest_gap_s(), at_least=1.5")
+    scenario = read(write(tmp_path, text.replace("metrics.p90_ms(), at_most", "metrics.p99_ms(), at_most"))).scenario
+    assert out_of_reach(scenario, 1.0) == []
+    assert out_of_reach(scenario, 0.5) == [
+        'At scale 0.5 claim "it hurts" asks for at least 1.5 s, and "fault" lasts 1 s: it cannot hold.',
+        'At scale 0.5 claim "it helps" rests on some 50 operations in "fault"; it takes 100.',
+    ]
+
+
+def test_the_leader_kill_at_half_its_length_cannot_show_its_gap() -> None:
+    """A gap of at least 5 s in a phase of 5 s: told before the run."""
+    found = out_of_reach(find("raft-leader-kill").scenario, 0.5)
+    assert any('asks for at least 5 s, and "killed" lasts 5 s: it cannot hold.' in sentence for sentence in found)
 
 
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:

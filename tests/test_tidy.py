@@ -40,7 +40,7 @@ ALLOWED: dict[str, set[str]] = {
     "machine": {"record"},
     "report": {"record", "metrics", "verdict", "handbook", "observe", "fold"},
     "spec": {"record", "faults"},
-    "validate": {"checkers", "metrics", "handbook", "optional"},
+    "validate": {"checkers", "metrics", "handbook", "optional", "load"},
     "catalogue": {"record", "spec", "validate", "places"},
 }
 TYPES_ONLY = {"model": {"bench", "record"}}  # under TYPE_CHECKING, for the signatures of Fault

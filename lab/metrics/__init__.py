@@ -6,7 +6,7 @@ report take it later, of a record, with `measure(spec, window(run, variant, phas
 below `@metric`; nothing else has to be registered.
 """
 
-from lab.metrics.declare import Measured, measure, metric, names
+from lab.metrics.declare import Measured, measure, metric, names, parameters
 from lab.metrics.latency import max_ms, mean_ms, naive_p99_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms
 from lab.metrics.messages import catch_up_s, messages_again, messages_lost
 from lab.metrics.outcomes import (
@@ -61,6 +61,7 @@ __all__ = [
     "p99_ms",
     "p999_ms",
     "panel_max",
+    "parameters",
     "profile_fall_points",
     "profile_fall_rank",
     "profile_share",

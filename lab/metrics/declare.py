@@ -115,6 +115,12 @@ def names() -> tuple[str, ...]:
     return tuple(sorted(_METRICS))
 
 
+def parameters(name: str) -> tuple[str, ...]:
+    """What a metric of this lab takes by name, the labels of a counter apart."""
+    asked = list(signature(_METRICS[name]).parameters.values())[1:]
+    return tuple(each.name for each in asked if each.kind is not Parameter.VAR_KEYWORD)
+
+
 def measure(spec: MetricSpec, window: Window) -> Measured:
     """Take a metric of one variant, phase and trial.
 

@@ -1,0 +1,61 @@
+"""Mistakes in what is sent, and when."""
+
+from __future__ import annotations
+
+import re
+
+from lab.model import Load, Operation, Scenario
+from lab.validate.said import Problems, one_of, positive, repeated
+
+VERB_PATH = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
+
+
+def load_mistakes(scenario: Scenario) -> Problems:
+    """A load that cannot be sent."""
+    load = scenario.load
+    if (load.per_s is None) == (load.users is None):
+        yield "load needs either per_s (open model) or users (closed model), not both and not neither."
+    if load.per_s is not None and not positive(load.per_s):
+        yield f"load has per_s={load.per_s!r}; it takes arrivals a second, above 0."
+    if load.users is not None and not (isinstance(load.users, int) and load.users >= 1):
+        yield f"load has users={load.users!r}; it takes a whole number from 1."
+    if load.arrivals not in ("uniform", "poisson"):
+        yield f'load has arrivals="{load.arrivals}"; it takes "uniform" or "poisson".'
+    if not positive(load.timeout_s):
+        yield f"load has timeout_s={load.timeout_s!r}; it takes seconds, above 0."
+    if not isinstance(load.think_s, int | float) or load.think_s < 0:
+        yield f"load has think_s={load.think_s!r}; it takes seconds, 0 or more."
+    yield from _mix(load)
+
+
+def _mix(load: Load) -> Problems:
+    parts = [load.mix] if isinstance(load.mix, str | Operation) else list(load.mix)
+    if not parts:
+        yield 'load has an empty mix; give it "POST /path" or an Operation.'
+    for part in parts:
+        if isinstance(part, str) and not VERB_PATH.fullmatch(part):
+            yield f'load has the operation "{part}"; it takes a verb and a path, such as "POST /trades".'
+        elif isinstance(part, Operation) and not positive(part.weight):
+            yield f'load operation "{part.name}" has weight={part.weight!r}; it takes a number above 0.'
+        elif not isinstance(part, str | Operation):
+            yield f'load has {part!r} in its mix; it takes "POST /path" or Operation(name, make).'
+    operations = [part if isinstance(part, str) else part.name for part in parts if isinstance(part, str | Operation)]
+    for name in repeated(operations):
+        yield f'load has two operations called "{name}"; give each a name of its own.'
+
+
+def sent_in_mistakes(scenario: Scenario) -> Problems:
+    """Operations that are sent in some phases only."""
+    mix = scenario.load.mix
+    parts = [mix] if isinstance(mix, str | Operation) else list(mix)
+    choosy = [part for part in parts if isinstance(part, Operation) and part.phases]
+    phases = [phase.name for phase in scenario.phases]
+    for operation in choosy:
+        if not scenario.load.is_open:
+            yield f'operation "{operation.name}" names phases; users (closed model) send the whole mix in all of them.'
+        for name in operation.phases:
+            if name not in phases:
+                yield f'operation "{operation.name}" is sent in phase "{name}"; {one_of(name, phases)}'
+    for phase in phases:
+        if parts and len(choosy) == len(parts) and not any(phase in operation.phases for operation in choosy):
+            yield f'phase "{phase}" has nothing to send: each operation names other phases.'

@@ -1,0 +1,125 @@
+"""Mistakes in the services and links, in what breaks when, and in the variants."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+
+from lab.model import Backing, Env, Fault, Link, Member, Peers, Phase, Scenario, Service, Variant
+from lab.optional import links_of, members_of
+from lab.validate.said import NAME, Problems, positive, repeated
+
+
+def topology_mistakes(scenario: Scenario) -> Problems:
+    """Services and links that cannot be started."""
+    for link in scenario.links:
+        if not isinstance(link.caller, Service | Peers):
+            yield f"link {link.name}: the caller is not a Service; servers we did not write call their Peers at most."
+        if isinstance(link.caller, Peers) and not isinstance(link.callee, Backing):
+            yield f"link {link.name}: {link.callee.name} is a Service; name the one that calls it."
+        if link.caller == link.callee:
+            yield f"link {link.name} goes from a service to itself; a link needs two ends."
+        if not isinstance(link.distance_ms, int) or link.distance_ms < 0:
+            yield f"link {link.name} has distance_ms={link.distance_ms!r}; it takes whole milliseconds, 0 or more."
+    for name in repeated(link.name for link in scenario.links):
+        yield f"link {name} is there twice; one link is one proxy."
+    for name in repeated(member.name for member in scenario.members):
+        yield f'two different services are called "{name}"; use one object for one service.'
+    for member in scenario.members:
+        if not NAME.fullmatch(member.name):
+            yield f'"{member.name}" is no name for a service; use a-z, 0-9 and -, a letter first.'
+        yield from _env(f"service {member.name}", member.env if isinstance(member, Service) else member.settings)
+    variables = [(link.caller.name, link.env_name) for link in scenario.links]
+    for (caller, variable), count in Counter(variables).items():
+        if count > 1 and len({link.name for link in scenario.links if link.caller.name == caller}) > 1:
+            yield f"{caller} would get {variable} from {count} links; name the callees apart."
+
+
+def _env(where: str, env: Env) -> Problems:
+    for key, value in env.items():
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", str(key)):
+            yield f'{where} sets "{key}"; environment variables are A-Z, 0-9 and _.'
+        if not isinstance(value, str | int | float):
+            yield f"{where} sets {key}={value!r}; it takes text, a number or a truth value."
+
+
+def phase_mistakes(scenario: Scenario) -> Problems:
+    """Phases and faults that cannot happen."""
+    if not scenario.phases:
+        yield 'there are no phases; start with Phase("baseline", lasts_s=10).'
+    for name in repeated(phase.name for phase in scenario.phases):
+        yield f'two phases are called "{name}"; a claim could not tell them apart.'
+    links, members = set(scenario.links), set(scenario.members)
+    for phase in scenario.phases:
+        if not NAME.fullmatch(phase.name):
+            yield f'"{phase.name}" is no name for a phase; use a-z, 0-9 and -, a letter first.'
+        if not positive(phase.lasts_s):
+            yield f'phase "{phase.name}" has lasts_s={phase.lasts_s!r}; it takes seconds, above 0.'
+        for fault in phase.faults:
+            yield from _fault(phase, fault, links, members)
+
+
+def _fault(phase: Phase, fault: Fault, links: set[Link], members: set[Member]) -> Problems:
+    for target in dict.fromkeys(target for one in fault.candidates for target in one.targets):
+        if isinstance(target, Link) and target not in links:
+            names = ", ".join(sorted(link.name for link in links)) or "none"
+            yield f'phase "{phase.name}" breaks link {target.name}, which is not in links; they are {names}.'
+        elif not isinstance(target, Link) and target not in members:
+            names = ", ".join(sorted(member.name for member in members))
+            yield f'phase "{phase.name}" breaks {target.name}, which is not in this scenario; it has {names}.'
+
+
+def variant_mistakes(scenario: Scenario) -> Problems:
+    """Variants that cannot be started, or do not differ."""
+    if len(scenario.variants) < 2:
+        yield f"variants holds {len(scenario.variants)}; it takes two or more, the control first."
+    for name in repeated(variant.name for variant in scenario.variants):
+        yield f'two variants are called "{name}"; a claim could not tell them apart.'
+    members = set(scenario.members)
+    for variant in scenario.variants:
+        if not NAME.fullmatch(variant.name):
+            yield f'"{variant.name}" is no name for a variant; use a-z, 0-9 and -, a letter first.'
+        for member, env in variant.env.items():
+            if member not in members:
+                known = ", ".join(m.name for m in scenario.members)
+                name = str(getattr(member, "name", member))
+                yield f'variant "{variant.name}" changes {name}, which is not in this scenario; it has {known}.'
+            yield from _env(f'variant "{variant.name}"', env)
+    yield from _alike(scenario)
+
+
+def _alike(scenario: Scenario) -> Problems:
+    """Variants that start the same members with the same environment: whatever differs between them is chance."""
+    seen: dict[object, str] = {}
+    for variant in scenario.variants:
+        key = _effective(scenario, variant)
+        if key in seen:
+            yield f'variants "{seen[key]}" and "{variant.name}" have the same environment: what do they compare?'
+        seen.setdefault(key, variant.name)
+
+
+def _effective(scenario: Scenario, variant: Variant) -> object:
+    """What each member is started with, as the text that it gets."""
+    return frozenset(
+        (member.name, frozenset((key, str(value)) for key, value in {**own, **variant.env.get(member, {})}.items()))
+        for member in members_of(scenario, variant)
+        for own in [member.env if isinstance(member, Service) else member.settings]
+    )
+
+
+def need_mistakes(scenario: Scenario) -> Problems:
+    """Members that only some variants use: each is there, and nothing is asked of it where it is not."""
+    for variant in scenario.variants:
+        for member in variant.needs:
+            if member not in scenario.members:
+                yield f'variant "{variant.name}" needs {member.name}, which no link leads to.'
+        members, links = members_of(scenario, variant), links_of(scenario, variant)
+        missing = {*scenario.members, *scenario.links} - {*members, *links}
+        for phase in scenario.phases:
+            for fault in phase.faults:
+                if all(missing & set(one.targets) for one in fault.candidates):
+                    yield f'phase "{phase.name}" breaks {fault.where}, which variant "{variant.name}" does not have.'
+        asked = [*scenario.load.services, *scenario.profile, *(readback.service for readback in scenario.readbacks)]
+        for service in dict.fromkeys(asked):
+            if service in scenario.members and service not in members:
+                yield f'variant "{variant.name}" does not have {service.name}, which is asked in each.'
