@@ -62,7 +62,13 @@ def run_data(run: Run) -> dict[str, Any]:
                 "at_least": r.claim.at_least,
                 "at_most": r.claim.at_most,
                 "interval": msgspec.to_builtins(r.interval),
+                "censored": r.censored,
+                "of": r.claim.metric.args.get("of"),
+                "n": r.n,
+                "late": r.late,
+                "before": r.before,
                 "verdict": r.verdict,
+                "why": r.why,
             }
             for r in judgement.claims
         ]

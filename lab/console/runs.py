@@ -27,6 +27,7 @@ from lab.console.shapes import (
 )
 from lab.record import ClaimResult, InvariantResult, Run
 from lab.record.words import bounds, lateness, nearest_bound, quantity, what_of_whom
+from lab.verdict.draws import draws
 
 MOST_REASONS = 5
 CLAIM_NEEDS, CELL_NEEDS = 28, 17  # columns, side by side
@@ -49,7 +50,8 @@ def verdict(run: Run, *notes: str) -> None:
     title = Text(record.spec.title, "bold")
     put(to, list_of([(mark(judgement.verdict), lines(title, *reasons))]))
     told = [("  note  ", Text(note, "yellow")) for note in [*notes_of(record), *notes]]
-    put(to, list_of([("  time  ", _time(run)), *told]))
+    made = draws(judgement, record.trials)
+    put(to, list_of([("  time  ", _time(run)), *([("  odds  ", made)] if made else []), *told]))
     page = run.path / "index.html"
     if page.exists():
         put(to, Text("  report  ").append_text(link(page, shown(page))), whole_lines=True)

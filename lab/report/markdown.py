@@ -53,7 +53,7 @@ def _claims(data: claims.Data) -> Iterator[str]:
     yield from ["", "## Claims", "", "| | claim | where | measured | bound |", "|---|---|---|---:|---:|"]
     for row in data.rows:
         mark = f"{SYMBOLS[row.result.verdict]} {row.result.verdict}"
-        value = row.value + (f", {row.interval}" if row.interval else "")
+        value = ", ".join(told for told in (row.value, row.late, row.interval, row.sample) if told)
         text = row.result.claim.text + (" (control)" if row.result.claim.control else "")
         yield "| " + " | ".join(escape(cell) for cell in (mark, text, row.where, value, row.bound)) + " |"
     for kept in data.invariants:

@@ -257,3 +257,41 @@ def test_a_summary_of_many(screen: Callable[..., str]) -> None:
     text = screen(lambda: console.summary(results))
     assert re.search(r"✓ PASS +circuit-breaker +reports/x", text)
     assert re.search(r"! BROKEN +retry +retry.py:3: odd", text)
+
+
+def test_a_claim_says_whose_latency_and_how_much_of_it_is_lateness(
+    made: dict[str, Run], screen: Callable[..., str]
+) -> None:
+    """Of all requests, or of successes; and the load generator's part where it is more than next to nothing."""
+    judgement = made["sound"].record.judgement
+    assert judgement
+    first = judgement.claims[0]
+    metric = replace(first.claim.metric, args={"of": "ok"})
+    claim = replace(first.claim, metric=metric, at_least=900.0, at_most=None)
+    late = replace(first, claim=claim, late=42.0)
+    text = screen(lambda: console.verdict(judged(made["sound"], "PASS", claims=[late])), width=160)
+    assert "off, fault, p90 of successes" in text
+    assert "of which 42 ms lateness" in text
+    punctual = replace(late, late=2.0)
+    assert "lateness" not in screen(
+        lambda: console.verdict(judged(made["sound"], "PASS", claims=[punctual])), width=160
+    )
+
+
+def test_a_control_that_did_not_hurt_says_so(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """UNKNOWN and its reason, never FAIL."""
+    judgement = made["no fault"].record.judgement
+    assert judgement
+    text = screen(lambda: console.verdict(made["no fault"]), width=160)
+    assert "did not hurt: is" in text
+    mine = next(line for line in text.splitlines() if "callers wait" in line or judgement.claims[0].claim.text in line)
+    assert mine.startswith("? UNKNOWN")
+
+
+def test_a_run_says_how_many_claims_it_judges_at_once(made: dict[str, Run], screen: Callable[..., str]) -> None:
+    """Several claims miss by chance more often than one; intervals say how many of them may."""
+    assert "5 claims judged at once, from 1 draw each: if each held in 99 runs of 100, up to 5 % of runs" in screen(
+        lambda: console.verdict(made["sound"]), width=160
+    )
+    text = screen(lambda: console.verdict(made["trials"]), width=160)
+    assert "5 claims judged at once, from 3 draws each: 5 intervals of the median, of which 1.2 miss it" in text

@@ -10,6 +10,7 @@ from lab.record.words import lateness, whose
 from lab.report.bullet import Bullet, bullet
 from lab.report.numbers import bound, claim_value, link_text
 from lab.report.view import View
+from lab.verdict.draws import draws
 
 TITLE = "Claims"
 
@@ -47,6 +48,7 @@ class Data:
     rows: Sequence[Row]
     invariants: Sequence[Kept]
     trials: int
+    draws: str
 
 
 def build(view: View) -> Data | None:
@@ -54,7 +56,8 @@ def build(view: View) -> Data | None:
     judged = view.judgement
     if judged is None or not (judged.claims or judged.invariants):
         return None
-    return Data([_row(result) for result in judged.claims], _kept(judged.invariants), view.record.trials)
+    trials = view.record.trials
+    return Data([_row(result) for result in judged.claims], _kept(judged.invariants), trials, draws(judged, trials))
 
 
 def _kept(results: Sequence[InvariantResult]) -> list[Kept]:

@@ -6,12 +6,11 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from lab.metrics.services import CLIENT_ACTIVE
 from lab.record import LinkSpec, MetricSpec
 from lab.report.numbers import link_text, metric_value
 from lab.report.view import View
+from lab.verdict.trials import typical
 
 TITLE = "Recovery physics"
 MAX_LINKS = 6
@@ -93,10 +92,15 @@ def _cell(view: View, spec: MetricSpec, variant: str, phase: str) -> Cell:
     if "link" in spec.args and spec.args["link"] not in _counted(view, variant):
         return Cell("–", "no such calls")
     taken = [view.measure(spec, variant, phase, trial) for trial in range(1, view.record.trials + 1)]
-    known = [m.value for m in taken if m.value is not None]
+    known = [m for m in taken if m.value is not None]
     if not known:
         return Cell("–", taken[0].why)
-    text = ("≥ " if any(m.censored for m in taken) else "") + metric_value(float(np.median(known)), spec)
-    if len(known) > 1 and min(known) != max(known):
-        text += f" ({metric_value(min(known), spec)} to {metric_value(max(known), spec)})"
+    found = typical(known)  # as the judge takes it
+    text = ("≥ " if found.censored else "") + metric_value(found.value, spec)
+    values = [m.value for m in known if m.value is not None]
+    if len(known) > 1 and min(values) != max(values):
+        text += f" ({metric_value(min(values), spec)} to {metric_value(max(values), spec)})"
+    missing = next((m.why for m in taken if m.value is None), "")
+    if missing:  # a median of those that are there would be of another run
+        return Cell(f"{text}, {len(known)} of {len(taken)} trials", missing)
     return Cell(text)
