@@ -198,11 +198,15 @@ class Variant:
 
     A service or server that some variants name in `needs` is started for those alone. Where a server cannot be had
     they are left out, and the report says so; the control's servers must be there.
+
+    A variant with the pattern on claims the work that it still does in each phase; `unclaimed` says, by phase, why it
+    does not.
     """
 
     name: str
     env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
     needs: Sequence[Member] = ()
+    unclaimed: Mapping[str, str] = field(default_factory=dict, hash=False)
 
 
 @dataclass(frozen=True)
