@@ -5,6 +5,7 @@ Exchange: a buyer and a seller agree on a trade, and payments moves the money.
               ^^^^^^^^ here; trades are kept in memory
 
 POST /trades        201 with trade and charge; 502, 503 or 504 where payments fails, is spared or stays silent
+GET /trades         how many trades there are, by outcome; needs no payments
 GET /trades/{id}    what the exchange knows of a trade
 """
 
@@ -12,6 +13,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections import Counter
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
@@ -103,7 +105,7 @@ class Deal:
 
 @dataclass(frozen=True)
 class Exchange:
-    """Answers the two routes. `guard` is the breaker's, or lets everything pass; each attempt goes through it."""
+    """Answers the routes. `guard` is the breaker's, or lets everything pass; each attempt goes through it."""
 
     payments: Peer
     guard: Callable[[], AbstractContextManager[Call | None]]
@@ -125,6 +127,10 @@ class Exchange:
                 raise problem_with(deal, error) from error
         location = {"Location": f"/trades/{trade_id}"}
         return answer(deal.view(), 201, {**location, "Idempotent-Replay": "true"} if replay else location)
+
+    async def get_trades(self, request: web.Request) -> web.Response:
+        """How many trades, by outcome."""
+        return answer({"trades": Counter(deal.outcome for deal in self.deals.values())})
 
     async def get_trade(self, request: web.Request) -> web.Response:
         """One trade, settled or not."""
@@ -176,7 +182,13 @@ def build(settings: ExchangeSettings, service: Service) -> web.Application:
     guard = guard_of(settings, service) if settings.breaker else nullcontext
     exchange = Exchange(payments, guard, retry_of(settings, service.metrics, "payments"))
     app = web.Application()
-    app.add_routes([web.post("/trades", exchange.post_trade), web.get("/trades/{id}", exchange.get_trade)])
+    app.add_routes(
+        [
+            web.post("/trades", exchange.post_trade),
+            web.get("/trades", exchange.get_trades),
+            web.get("/trades/{id}", exchange.get_trade),
+        ]
+    )
     return app
 
 

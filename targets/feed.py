@@ -4,11 +4,12 @@ Feed: tells the world of each trade, as a message on its pair's subject.
     client -> feed -> (link) -> nats <- (link) <- notifier
               ^^^^ here; which events there were is kept in memory
 
-POST /events    202 and the event's subject and number, once it is handed over (PUBLISH=core: fire and forget), or
+POST /events    202 and the event's subject and number, once the client library has buffered it (PUBLISH=core), or
                 201 once the broker has stored it (PUBLISH=durable); 504 where it did not say so, and may have
 
-Events of one subject are numbered from 1 and published in the order of their numbers. Who asks again under the same id
-has the same event published again: the feed cannot know whether the broker has it. A stream knows, by Nats-Msg-Id.
+Events of one subject are numbered from 1 and published in the order of their numbers. A repeated id publishes the same
+event again: the feed cannot know whether the broker has it. A stream knows, by Nats-Msg-Id. Memory and broker are two
+writes; a feed that must not lose an event over its own crash needs an outbox.
 """
 
 from __future__ import annotations
@@ -85,6 +86,7 @@ class Feed:
     stream: JetStream | None
     timeout_s: float
     told: Gauge
+    stored: Counter
     repeats: Counter
     events: Events = field(default_factory=Events)
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -107,6 +109,7 @@ class Feed:
             receipt = await asyncio.wait_for(stored, self.timeout_s)
         except (TimeoutError, nats.errors.Error) as error:
             raise Problem(504, "broker-silent", f"The broker did not say that it has it: {error!r}.") from error
+        self.stored.inc()
         if receipt.duplicate:
             self.repeats.inc()
         return answer({**what, "stored_as": receipt.seq, "repeat": bool(receipt.duplicate)}, 201)
@@ -121,6 +124,7 @@ def build(settings: FeedSettings, service: Service) -> web.Application:
         broker.jetstream(timeout=settings.nats_timeout_s) if settings.publish == "durable" else None,
         settings.nats_timeout_s,
         Gauge("feed_events", "Events there were, each counted once.", registry=registry),
+        Counter("feed_stored", "Publishes that the stream acknowledged, repeats among them.", registry=registry),
         Counter("feed_repeats", "Publishes that the stream knew by their id and did not store.", registry=registry),
     )
 

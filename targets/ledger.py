@@ -4,14 +4,16 @@ Ledger: writes each booking into the books once, one after another, and into the
     client -> exchange -> (link) -> payments -> (link) -> ledger [-> (link) -> ledger as standby]
                                                           ^^^^^^ here; entries are kept in memory
 
-POST /entries        with Idempotency-Key: 201 and the entry; 503 at once where QUEUE bookings wait already;
+POST /entries        with Idempotency-Key: 201 and the entry; 503 at once where QUEUE bookings wait already, and for
+                     every STUMBLE_EVERY-th, which a retry would have saved;
                      502 where the standby did not write it, which may be asked again under the same key
 GET /entries/keys    the key of every entry, once for each entry: `{"effects": [...]}`, for checkers
 
 A booking takes WORK_MS of waiting, as for a disc, and with a standby the time until that has it too. So the capacity is
-one booking in that time, and a standby that is further away is a ledger that can do less. Who gave up waiting is not
-taken out of the queue: the work is done for nobody. The key is looked at when the work is done, as a unique index
-would; a retry costs as much as a first attempt, and is booked as none.
+one booking in that time, and a standby that is further away is a ledger that can do less. It knows no deadline: a
+booking whose caller has timed out stays in the queue, and its work is done for no caller. The key is looked at when the
+work is done, as a unique index would; a retry costs as much as a first attempt, and is booked as none. A stumble is
+what happens to one request in many at any time: an idle timeout closes a connection, a node is being replaced.
 """
 
 from __future__ import annotations
@@ -25,6 +27,7 @@ from msgspec import Meta, Struct
 from prometheus_client import Counter, Gauge
 
 from targets.kit import (
+    Between,
     Count,
     Millis,
     NoAnswer,
@@ -50,6 +53,7 @@ class LedgerSettings(Settings):
     standby_timeout_s: Seconds = 5.0
     work_ms: Millis = 10.0
     queue: Count = 50
+    stumble_every: Annotated[int, Between(0, 1_000_000)] = 0  # 0: never
 
 
 class NewEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -67,11 +71,13 @@ class Ledger:
     booked: Counter
     repeated: Counter
     refused: Counter
+    stumbled: Counter
     waiting: Gauge
     pen: asyncio.Lock = field(default_factory=asyncio.Lock)  # first come, first served
     entries: list[str] = field(default_factory=list)
     known: set[str] = field(default_factory=set)
     held: int = 0
+    asked: int = 0
 
     async def post_entry(self, request: web.Request) -> web.Response:
         """Wait for the turn, and book."""
@@ -79,6 +85,10 @@ class Ledger:
         if not 0 < len(key) <= LONGEST_KEY:
             raise Problem(400, "idempotency-key-missing", f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters.")
         asked = await read_json(request, NewEntry)
+        self.asked += 1
+        if self.settings.stumble_every and self.asked % self.settings.stumble_every == 0:
+            self.stumbled.inc()
+            raise Problem(503, "ledger-stumbled", "This booking met a moment's failure and was not made; ask again.")
         if self.held >= self.settings.queue:
             self.refused.inc()
             raise Problem(503, "ledger-busy", f"{self.held} bookings wait already; come back later.")
@@ -131,6 +141,7 @@ def build(settings: LedgerSettings, service: Service) -> web.Application:
         Counter("ledger_booked", "Entries written.", registry=registry),
         Counter("ledger_repeated", "Work done for a booking that was in the books already.", registry=registry),
         Counter("ledger_refused", "Bookings refused since too many waited.", registry=registry),
+        Counter("ledger_stumbled", "Bookings refused for a moment's failure.", registry=registry),
         Gauge("ledger_waiting", "Bookings in the queue and at work.", registry=registry),
     )
     app = web.Application()

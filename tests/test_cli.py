@@ -285,7 +285,7 @@ def test_a_broken_file_is_told_beside_the_catalogue(lab_: Lab, monkeypatch: pyte
 def test_show(lab_: Lab) -> None:
     """For people and for machines."""
     assert "payments silent" in lab_("show", "circuit-breaker").stdout
-    assert json.loads(lab_("show", "circuit-breaker", "--json").stdout)["phases"][1]["name"] == "fault"
+    assert json.loads(lab_("show", "circuit-breaker", "--json").stdout)["phases"][1]["name"] == "blip"
 
 
 def test_a_run_is_judged_again(lab_: Lab, made: Run) -> None:

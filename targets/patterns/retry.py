@@ -7,8 +7,8 @@ Each hop that retries multiplies the load of those behind it: 4 attempts at each
 Waiting only spreads that; a budget bounds it, as it lets retries be no more than a share of the requests.
 
 Sources: M. Brooker, "Exponential Backoff And Jitter" (AWS Architecture Blog, 2015) for full jitter; Twitter Finagle's
-RetryBudget for the bucket; Google, Site Reliability Engineering (2016), chapter 22, for per-client budgets; handbook
-7.6.1. Made for one event loop; not for threads.
+RetryBudget for the bucket; Google, Site Reliability Engineering (2016), chapter 21 for per-client budgets such as this
+one, chapter 22 for a server-wide one; handbook 7.6.1. Made for one event loop; not for threads.
 """
 
 from __future__ import annotations

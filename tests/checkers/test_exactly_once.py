@@ -11,14 +11,15 @@ from lab.record import Operations
 
 
 def history(outcomes: dict[str, str], effects: object) -> History:
-    """Operations by key and outcome, and what the service counted."""
-    size = len(outcomes)
+    """Operations by key and outcome, one for each word of it, and what the service counted."""
+    pairs = [(key, outcome) for key, words in outcomes.items() for outcome in words.split()]
+    size = len(pairs)
     columns: dict[str, object] = {name: np.full(size, None, dtype=object) for name in Operations.__dataclass_fields__}
     columns |= {name: np.zeros(size) for name in ("due_s", "start_s", "end_s")}
     columns |= {"n": np.arange(size), "status": np.zeros(size, dtype=np.int64)}
     columns |= {
-        "key": np.array(list(outcomes), dtype=object),
-        "outcome": np.array(list(outcomes.values()), dtype=object),
+        "key": np.array([key for key, _ in pairs], dtype=object),
+        "outcome": np.array([outcome for _, outcome in pairs], dtype=object),
     }
     return History(Operations(**columns), {"charges": {"effects": effects}})  # type: ignore[arg-type]
 
@@ -30,7 +31,11 @@ def history(outcomes: dict[str, str], effects: object) -> History:
         ({"a": "ok", "b": "ok"}, ["a"], ["b", "a"], "b was acknowledged, and has no effect"),
         ({"a": "ok", "b": "fail"}, ["a", "b"], ["a"], "b was refused, and took effect"),
         ({"a": "ok", "b": "info"}, ["a", "b", "b"], ["a", "b"], "b took effect 2 times"),
-        ({"a": "ok", "b": "info"}, ["a", "z"], ["a"], "z took effect, and nobody asked for it"),
+        ({"a": "ok", "b": "info"}, ["a", "z"], ["a"], "z took effect without a request"),
+        ({"a": "info ok"}, ["a", "a"], ["a"], "a took effect 2 times"),
+        ({"a": "info ok"}, [], ["a"], "a was acknowledged, and has no effect"),
+        ({"a": "info fail"}, ["a", "a"], ["a"], "a took effect 2 times"),
+        ({"a": "fail fail", "b": "info fail"}, ["a"], ["b"], "a was refused, and took effect"),
     ],
 )
 def test_a_violation_is_told_and_its_mended_twin_passes(
@@ -41,6 +46,14 @@ def test_a_violation_is_told_and_its_mended_twin_passes(
     assert found.verdict == "FAIL"
     assert words in [anomaly.text for anomaly in found.anomalies]
     assert exactly_once(history(outcomes, mended), readback="charges").verdict == "PASS"
+
+
+def test_an_anomaly_names_every_operation_of_its_request() -> None:
+    """A request that its client repeated is told with all its operations, once; the sentence counts requests."""
+    found = exactly_once(history({"a": "ok", "b": "info fail ok"}, ["a", "b", "b"]), readback="charges")
+    assert [list(anomaly.operations) for anomaly in found.anomalies] == [[1, 2, 3]]
+    sound = exactly_once(history({"a": "ok", "b": "info fail ok"}, ["a", "b"]), readback="charges")
+    assert sound.why == "2 requests, 1 of them repeated, against 2 effects"
 
 
 def test_without_keys_or_a_list_nothing_is_checked() -> None:

@@ -62,7 +62,7 @@ def test_an_experiment_before_it_runs(screen: Callable[..., str], width: int) ->
     text = screen(lambda: console.show(spec), width=width)
     flat = " ".join(text.split())
     for part in (
-        "load -> exchange", "exchange -> (link) -> payments", "broken in fault", "baseline", "payments silent",
+        "load -> exchange", "exchange -> (link) -> payments", "broken in blip, fault", "baseline", "payments silent",
         "off (control)", "BREAKER=off", "p90_ms", "at most 50 ms", "exactly_once", "= 1 min 40 s",
         "make scenario NAME=circuit-breaker", "(control: must hurt)", spec.question,
     ):  # fmt: skip

@@ -205,9 +205,10 @@ def test_the_plan_is_the_arithmetic_of_the_run() -> None:
     """Phases, variants, trials, the sum, and what comes on top."""
     spec = find("circuit-breaker").spec(0.5)
     assert plan(spec) == (
-        "2 variants (off, on) x 25 s (baseline 5 s, fault 10 s, recovery 10 s) = 50 s, and about 12 s to start and stop"
+        "2 variants (off, on) x 25 s (baseline 3 s, blip 2 s, healed 4.5 s, fault 10 s, recovery 5.5 s) = 50 s,"
+        " and about 12 s to start and stop"
     )
-    assert "(baseline 5 s, fault 10 s, recovery 10 s) x 3 trials = 2 min 30 s, and about 36 s" in plan(spec, 3)
+    assert "fault 10 s, recovery 5.5 s) x 3 trials = 2 min 30 s, and about 36 s" in plan(spec, 3)
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ FAULTS = {
     "bandwidth nobody can see": faults.bandwidth(link_from("fibre"), kilobytes_per_s=100_000),
     "bandwidth 0": faults.bandwidth(link_from("held"), kilobytes_per_s=0),
     "silence": faults.silence(link_from("silence")),
+    "silence of answers": faults.silence(link_from("unanswered"), swallows="answer"),
     "reset": faults.reset(link_from("reset")),
     "reset of requests": faults.reset(link_from("unheard"), swallows="request"),
     "truncate": faults.truncate(link_from("truncate"), after_bytes=20),

@@ -70,6 +70,7 @@ IN_FORCE = {
 
 NOT_IN_FORCE = {
     "noop on a broken link": (faults.noop(link), probes(always("timeout")), "something else broke the link"),
+    "silence of answers never added": (faults.silence(link, swallows="answer"), probes(always(1.0)), "45 of 45 probes"),
     "silence never added": (faults.silence(link), probes(always(1.0)), "45 of 45 probes through"),
     "silence with a hole": (faults.silence(link), probes(until(20, "timeout", 1.0)), "were answered"),
     "silence that refuses": (faults.silence(link), probes(always("refused")), "instead of waiting"),

@@ -43,6 +43,10 @@ MANY = faults.partition([caller], [callee], [link, Link(callee, caller)], one_wa
     [
         (faults.silence(link), FaultSpec("silence", "exchange->payments", "payments silent", {})),
         (
+            faults.silence(link, swallows="answer"),
+            FaultSpec("silence", "exchange->payments", "payments silent, answers lost", {"swallows": "answer"}),
+        ),
+        (
             faults.latency(link, ms=200, jitter_ms=50),
             FaultSpec(
                 "latency", "exchange->payments", "payments +200 ms ± 50 ms", {"ms": 200, "jitter_ms": 50, "share": 1.0}
@@ -90,6 +94,7 @@ def test_links_to_one_callee_are_told_apart():
         (lambda: faults.slice(link, average_bytes=5, variation_bytes=5), "below average_bytes"),
         (lambda: faults.slow_close(link, ms=0), "slow_close: ms is 0"),
         (lambda: faults.flaky(link, share=1.1), "share is 1.1"),
+        (lambda: faults.silence(link, swallows="request"), "silence: swallows is 'request'"),
         (lambda: faults.reset(link, swallows="both"), 'it takes "answer" or "request"'),
         (lambda: faults.kill(callee, restart_after_s=0.1), "restart_after_s is 0.1"),
         (lambda: faults.slow(callee, share=0.99), "up to 0.95"),
