@@ -121,6 +121,10 @@ format: setup-dev ## Format the code
 dashboards: setup-dev ## Write Grafana's dashboards anew from the scenarios
 	@$(PY) -m lab.dashboards
 
+.PHONY: metrics
+metrics: setup-dev ## Write docs/metrics.md anew from the docstrings of the metrics
+	@$(PY) scripts/metrics_page.py
+
 .PHONY: lock
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock

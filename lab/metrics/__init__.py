@@ -3,11 +3,13 @@ Samples in, numbers out; pure, and the unit stands in every name.
 
 A scenario asks for a number by calling a metric (`metrics.p90_ms()`, `metrics.attempts(link)`); the judge and the
 report take it later, of a record, with `measure(spec, window(run, variant, phase, trial))`. A metric is a function
-below `@metric`; nothing else has to be registered.
+below `@metric`, named in the list below; its docstring says what it measures, with a line for each of `Window:`,
+`Whose:`, `Censored:` and `Minimum:` unless its module's docstring has that line for all (`lab.metrics.definition`).
 """
 
-from lab.metrics.declare import Measured, measure, metric, names, parameters
+from lab.metrics.declare import definition, measure, metric, names, page, parameters
 from lab.metrics.latency import max_ms, mean_ms, naive_p99_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms
+from lab.metrics.measured import ENOUGH, Measured
 from lab.metrics.messages import catch_up_s, messages_again, messages_lost
 from lab.metrics.outcomes import (
     error_ratio,
@@ -33,6 +35,7 @@ from lab.metrics.services import (
 from lab.metrics.window import Window, window
 
 __all__ = [
+    "ENOUGH",
     "Measured",
     "Window",
     "attempts",
@@ -41,6 +44,7 @@ __all__ = [
     "counter_increase",
     "counter_quotient",
     "cpu_share",
+    "definition",
     "detect_s",
     "error_ratio",
     "gauge_max",
@@ -60,6 +64,7 @@ __all__ = [
     "p95_ms",
     "p99_ms",
     "p999_ms",
+    "page",
     "panel_max",
     "parameters",
     "profile_fall_points",

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from functools import wraps
+from dataclasses import replace
+from functools import cache, wraps
 from inspect import Parameter, Signature, signature
 from typing import Concatenate, Literal, ParamSpec, get_args, get_origin, get_type_hints
 
+from lab.metrics.definition import Definition, define, page_of
+from lab.metrics.measured import Measured
 from lab.metrics.window import Window
 from lab.model import Backing, Link, Metric, Scalar, Service
 from lab.record import MetricSpec
@@ -16,21 +18,9 @@ from lab.record import MetricSpec
 P = ParamSpec("P")
 
 
-@dataclass(frozen=True)
-class Measured:
-    """A number taken, or None and `why` not. `censored`: the true value is at least this, and may be more.
-
-    `n` is the sample it rests on (operations, messages, profile samples), None where the metric counts none.
-    """
-
-    value: float | None
-    censored: bool = False
-    why: str = ""
-    n: int | None = None
-
-
 Answer = Measured | float | None
 _METRICS: dict[str, Callable[..., Answer]] = {}
+_UNITS: dict[str, str] = {}
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {}  # by metric and argument: the words that it takes
 
 
@@ -45,7 +35,7 @@ def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Ca
         name = function.__name__
         if name in _METRICS:
             raise ValueError(f"two metrics are called {name}; records tell metrics apart by name")
-        _METRICS[name] = function
+        _METRICS[name], _UNITS[name] = function, unit
         _CHOICES[name] = {
             arg: get_args(hint) for arg, hint in get_type_hints(function).items() if get_origin(hint) is Literal
         }
@@ -121,6 +111,25 @@ def parameters(name: str) -> tuple[str, ...]:
     return tuple(each.name for each in asked if each.kind is not Parameter.VAR_KEYWORD)
 
 
+@cache
+def definition(name: str) -> Definition | None:
+    """What a metric measures, in words; None where this lab has none of that name."""
+    function = _METRICS.get(name)
+    if function is None:
+        return None
+    asked = list(signature(function).parameters.values())[1:]
+    written = [str(each).replace(f"'{each.annotation}'", str(each.annotation)) for each in asked]
+    first_named = next((k for k, each in enumerate(asked) if each.kind is Parameter.KEYWORD_ONLY), None)
+    if first_named is not None:
+        written.insert(first_named, "*")
+    return define(function, _UNITS[name], f"({', '.join(written)})")
+
+
+def page() -> str:
+    """The page docs/metrics.md: every metric's definition, in Markdown."""
+    return page_of([found for name in names() if (found := definition(name))])
+
+
 def measure(spec: MetricSpec, window: Window) -> Measured:
     """Take a metric of one variant, phase and trial.
 
@@ -139,7 +148,10 @@ def measure(spec: MetricSpec, window: Window) -> Measured:
     wrong = _wrong_word(spec.name, spec.args)
     if wrong:
         return Measured(None, why=f"{spec.name} does not take the recorded arguments: {wrong}")
-    answer = function(window, **spec.args)
+    try:
+        answer = function(window, **spec.args)
+    except Exception as error:  # a record may hold anything; a run is not to end for one number
+        return Measured(None, why=f"{spec.name} cannot read {window.text}: {type(error).__name__}: {error}")
     measured = answer if isinstance(answer, Measured) else Measured(answer)
     if measured.value is None:
         return measured if measured.why else replace(measured, why=f"{spec.name} had nothing to measure")

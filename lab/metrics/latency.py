@@ -15,13 +15,20 @@ Each metric says whose waits it takes, by `of`:
 Without an answer are a timeout, a connect timeout, a reset, a connection that closed early, a garbled response, and an
 operation that never ended. However soon a reset comes, the caller has no answer by then, so the wait counts as at least
 the timeout, never as the few milliseconds until the reset.
+
+Window: from the moment an operation was due to its answer; operations due from when the injection of the phase's faults
+began, and faults of earlier phases were out, until its faults are taken out.
+Whose: by `of`: those that succeeded, those that were refused, or all; of one kind of operation or of every kind.
+Censored: with `of="all"`, at least the timeout for each operation without an answer, where these reach the result.
+Minimum: 20 operations.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from lab.metrics.declare import Measured, metric
+from lab.metrics.declare import metric
+from lab.metrics.measured import ENOUGH, Measured, too_few
 from lab.metrics.window import Window
 from lab.record import Operations
 
@@ -41,7 +48,7 @@ def chosen(window: Window, operation: str | None) -> Operations:
 
 def nothing(window: Window, operation: str | None) -> Measured:
     """Say that no operation was due."""
-    return Measured(None, why=f"no {operation or 'operation'} was due in {window.text}")
+    return Measured(None, why=f"no {operation or 'operation'} was due in {window.text}", n=0)
 
 
 def _waits_ms(window: Window, operation: str | None, of: Whose, naive: bool = False) -> tuple[Floats, Bools]:
@@ -57,31 +64,27 @@ def _waits_ms(window: Window, operation: str | None, of: Whose, naive: bool = Fa
     return at_least_s * 1000, exact
 
 
-def _none_of(window: Window, operation: str | None, of: Whose) -> Measured:
-    """Say that there is no wait to take."""
-    if of == "all" or not len(chosen(window, operation)):
-        return nothing(window, operation)
-    how = "succeeded" if of == "ok" else "was refused"
-    return Measured(None, why=f"no {operation or 'operation'} due in {window.text} {how}", n=0)
-
-
 def _percentile(window: Window, operation: str | None, of: Whose, per_mille: int, naive: bool = False) -> Measured:
     from lab.metrics.arithmetic import nearest_rank
 
     waits_ms, exact = _waits_ms(window, operation, of, naive)
-    n = len(waits_ms)
-    if not n:
-        return _none_of(window, operation, of)
-    needed = -(-1000 // (1000 - per_mille)) if per_mille < 1000 else 1
-    if n < needed:  # its rank would be the last: a maximum under another name
-        why = f"a p{per_mille / 10:g} takes at least {needed:,} operations; {window.text} has {n}"
-        return Measured(None, why=why, n=n)
-    return Measured(*nearest_rank(waits_ms, exact, per_mille), n=n)
+    needed = -(-1000 // (1000 - per_mille)) if per_mille < 1000 else 1  # its rank is the last: a maximum, by its name
+    few = _too_few(window, operation, of, len(waits_ms), max(ENOUGH, needed))
+    return few or Measured(*nearest_rank(waits_ms, exact, per_mille), n=len(waits_ms))
+
+
+def _too_few(window: Window, operation: str | None, of: Whose, n: int, least: int = ENOUGH) -> Measured | None:
+    """Why there are too few waits to take, where there are."""
+    if not len(chosen(window, operation)):
+        return nothing(window, operation)
+    what = f"{operation} operations" if operation else "operations"
+    how = {"ok": "succeeded of those due", "refused": "were refused of those due", "all": "were due"}[of]
+    return too_few(n, f"{what} {how}", window.text, least)
 
 
 @metric("ms")
 def p50_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
-    """The median wait (nearest rank), of one kind of operation or of all."""
+    """The median wait (nearest rank)."""
     return _percentile(window, operation, of, 500)
 
 
@@ -99,13 +102,19 @@ def p95_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -
 
 @metric("ms")
 def p99_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
-    """The wait that 99 % of operations did not exceed (nearest rank)."""
+    """The wait that 99 % of operations did not exceed (nearest rank).
+
+    Minimum: 100 operations, since of fewer it would be the longest wait under another name.
+    """
     return _percentile(window, operation, of, 990)
 
 
 @metric("ms")
 def p999_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
-    """The wait that 99.9 % of operations did not exceed (nearest rank); takes 1,000 operations or more."""
+    """The wait that 99.9 % of operations did not exceed (nearest rank).
+
+    Minimum: 1,000 operations, since of fewer it would be the longest wait under another name.
+    """
     return _percentile(window, operation, of, 999)
 
 
@@ -117,14 +126,20 @@ def max_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -
 
 @metric("ms")
 def mean_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
-    """The mean wait; at least that where an operation was never answered."""
+    """The mean wait.
+
+    Censored: with `of="all"`, at least that where any operation had no answer.
+    """
     waits_ms, exact = _waits_ms(window, operation, of)
-    if not len(waits_ms):
-        return _none_of(window, operation, of)
-    return Measured(float(waits_ms.mean()), censored=not exact.all(), n=len(waits_ms))
+    few = _too_few(window, operation, of, len(waits_ms))
+    return few or Measured(float(waits_ms.mean()), censored=not exact.all(), n=len(waits_ms))
 
 
 @metric("ms")
 def naive_p99_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
-    """The p99 as most load tools report it, from when an operation was sent: to be held against `p99_ms`."""
+    """The p99 counted from when an operation was sent, not from when it was due: what `p99_ms` is above it is lateness.
+
+    Window: from sending to the answer, of the same operations as `p99_ms`.
+    Minimum: 100 operations.
+    """
     return _percentile(window, operation, of, 990, naive=True)

@@ -1,24 +1,39 @@
-"""Where the CPU time of a service went, as py-spy saw it, and how that differs between two variants."""
+"""
+Where the CPU time of a service went, as py-spy saw it, and how that differs between two variants.
+
+Window: samples taken in the phase, as planned.
+Whose: the service's threads while they ran Python; a thread that waits is in no sample.
+Censored: never.
+Minimum: 50 samples: a share of them is known to 14 points either way (95 %), and to 4 points from 600 samples on.
+"""
 
 from __future__ import annotations
 
 from lab.fold import Profile, own_shares, parse, share_of
-from lab.metrics.declare import Measured, metric, name_of
+from lab.metrics.declare import metric, name_of
+from lab.metrics.measured import Measured
 from lab.metrics.window import Window, window
 from lab.model import Service
 
+SAMPLES = 50
+
 
 class _Missing(Exception):
-    """There is no profile to look at, and why."""
+    """There is no profile to look at, or too little of one, and why."""
+
+    def __init__(self, why: str, n: int | None = None) -> None:
+        super().__init__(why)
+        self.n = n
 
 
 @metric("")
 def profile_share(window: Window, service: Service | str, function: str) -> Measured:
     """Share of a service's profile samples, 0 to 1, that have a function anywhere on the stack."""
     try:
-        return Measured(share_of(_profile(window, service), function))
+        profile = _profile(window, service)
     except _Missing as missing:
-        return Measured(None, why=str(missing))
+        return Measured(None, why=str(missing), n=missing.n)
+    return Measured(share_of(profile, function), n=profile.samples)
 
 
 @metric("points")
@@ -30,8 +45,9 @@ def profile_fall_points(window: Window, service: Service | str, function: str, s
     try:
         now, before = _profile(window, service), _profile(_same_phase(window, since), service)
     except _Missing as missing:
-        return Measured(None, why=str(missing))
-    return Measured(100 * (share_of(before, function) - share_of(now, function)))
+        return Measured(None, why=str(missing), n=missing.n)
+    fall = 100 * (share_of(before, function) - share_of(now, function))
+    return Measured(fall, n=min(now.samples, before.samples))
 
 
 @metric("")
@@ -43,12 +59,13 @@ def profile_fall_rank(window: Window, service: Service | str, function: str, sin
     try:
         now, before = _profile(window, service), _profile(_same_phase(window, since), service)
     except _Missing as missing:
-        return Measured(None, why=str(missing))
+        return Measured(None, why=str(missing), n=missing.n)
     after, own = own_shares(now), own_shares(before)
     if function not in own:
         return Measured(None, why=f"no sample of {name_of(service)} in {since} ended in {function}")
     falls = {name: share - after.get(name, 0.0) for name, share in own.items()}
-    return Measured(sum(fall >= falls[function] for fall in falls.values()))
+    rank = sum(fall >= falls[function] for fall in falls.values())
+    return Measured(float(rank), n=min(now.samples, before.samples))
 
 
 def _same_phase(here: Window, variant: str) -> Window:
@@ -56,12 +73,14 @@ def _same_phase(here: Window, variant: str) -> Window:
 
 
 def _profile(of: Window, service: Service | str) -> Profile:
-    """Raises _Missing where there is none, or an empty one."""
+    """Raises _Missing where there is none, or one of fewer than `SAMPLES`."""
     name = name_of(service)
     text = None if of.missing else of.profile(name)
     if text is None:
         raise _Missing(of.missing or f"{name} was not profiled in {of.text}")
     profile = parse(text)
-    if not profile.samples:
-        raise _Missing(f"the profile of {name} in {of.text} is empty")
+    if profile.samples < SAMPLES:
+        count = f"only {profile.samples:,} samples" if profile.samples else "no sample"
+        why = f"the profile of {name} in {of.text} has {count}; a share takes at least {SAMPLES}"
+        raise _Missing(why, profile.samples)
     return profile

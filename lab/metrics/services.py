@@ -1,11 +1,19 @@
-"""What the services say of themselves: attempts, counters, gauges, CPU time, and panels."""
+"""
+What the services say of themselves: attempts, counters, gauges, CPU time, and panels.
+
+Window: between the snapshots that the lab takes of every service at the phase's edges.
+Whose: the service's own count, of everything that it did in that time.
+Censored: at least what it has counted since its restart, where it was restarted in the phase.
+Minimum: both snapshots, in which the service answered; a count that never shows in the run is no 0.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.metrics.declare import Measured, metric, name_of, names_of
-from lab.metrics.window import Sample, Window
+from lab.metrics.declare import metric, name_of, names_of
+from lab.metrics.measured import Measured, too_few
+from lab.metrics.window import Sample, Window, carries
 from lab.model import Backing, Link, Service
 
 CLIENT_DONE = "http_client_request_duration_seconds_count"
@@ -17,23 +25,31 @@ STARTED_AT = "process_start_time_seconds"
 def attempts(window: Window, link: Link | str) -> Measured:
     """Calls that the caller began on a link within the phase, as it counted them itself.
 
-    Those finished plus those in flight, at the phase's end less at its start. At least that where the caller was
-    restarted in between and its counts began again at 0.
+    Those finished plus those in flight, at the phase's end less at its start.
     """
-    caller, _, callee = name_of(link).partition("->")
-    return _increase(window, caller, [CLIENT_DONE, CLIENT_ACTIVE], {"peer": callee})
+    return _attempts(window, link)
 
 
 @metric("")
 def attempts_per_request(window: Window, link: Link | str) -> Measured:
-    """Calls begun on a link for each operation that was due in the phase: 1 + retries, less refusals."""
-    if not len(window.operations):
-        return Measured(None, why=f"no operation was due in {window.text}")
-    caller, _, callee = name_of(link).partition("->")
-    begun = _increase(window, caller, [CLIENT_DONE, CLIENT_ACTIVE], {"peer": callee})
+    """Calls begun on a link for each operation that was due in the same time: 1 + retries, less refusals.
+
+    Whose: the caller's own count of calls, and every operation due between its two snapshots.
+    Minimum: 20 operations.
+    """
+    caller, _, _ = name_of(link).partition("->")
+    begun = _attempts(window, link)
     if begun.value is None:
         return begun
-    return Measured(begun.value / len(window.operations), begun.censored, begun.why)
+    from_s, to_s = (window.snapshot(caller, "start")[0].at_s, window.snapshot(caller, "end")[0].at_s)
+    due_s = window.all_operations.due_s
+    n = int(((due_s >= from_s) & (due_s < to_s)).sum())
+    return too_few(n, "operations were due", window.text) or Measured(begun.value / n, begun.censored, begun.why, n)
+
+
+def _attempts(window: Window, link: Link | str) -> Measured:
+    caller, _, callee = name_of(link).partition("->")
+    return _increase(window, caller, [CLIENT_DONE, CLIENT_ACTIVE], {"peer": callee})
 
 
 @metric("")
@@ -42,30 +58,52 @@ def counter_increase(
 ) -> Measured:
     """What a counter of a service, or of several together, grew by in the phase.
 
-    Over all its series that carry these labels.
+    Over all its series that carry these labels; `prevented="no, read-only"` takes those with either value.
     """
     return _sum([_increase(window, name, [metric], labels) for name in names_of(service)])
 
 
 @metric("")
 def counter_quotient(
-    window: Window, /, service: Service | Backing | str | Sequence[Service], metric: str, per: str
+    window: Window,
+    /,
+    service: Service | Backing | str | Sequence[Service],
+    metric: str,
+    per: str,
+    *,
+    least: int = 5,
+    spare: float = 0,
 ) -> Measured:
-    """What one counter of a service, or of several together, grew by in the phase for each that another grew by."""
+    """What one counter of a service, or of several together, grew by in the phase for each that another grew by.
+
+    `spare` counts are taken off the upper counter first (never below 0): those that fall to it at the phase's edges, or
+    that chance may add. So a bound follows from counts and not from how many there happened to be: with at most one
+    query for each renewal and `spare=1`, 9 queries for 8 renewals are 1.0, and 10 are 1.125. `n` is the lower counter.
+
+    Censored: never; where a part is only known to be "at least", there is no quotient.
+    Minimum: `least` of the lower counter (`per`), 5 unless the scenario says otherwise.
+    """
     grown, base = (
         _sum([_increase(window, name, [counter], {}) for name in names_of(service)]) for counter in (metric, per)
     )
     for part in (grown, base):
         if part.value is None or part.censored:  # "at least" says nothing of a ratio
             return Measured(None, why=part.why)
-    if not base.value:
-        return Measured(None, why=f"{per} did not grow in {window.text}: there is nothing to divide by")
-    return Measured((grown.value or 0.0) / base.value)
+    n = int(base.value or 0)
+    if not n:
+        return Measured(None, why=f"{per} did not grow in {window.text}: there is nothing to divide by", n=0)
+    few = too_few(n, f"{per}", window.text, least=least)
+    return few or Measured(max(0.0, (grown.value or 0.0) - spare) / n, n=n)
 
 
 @metric("")
 def gauge_max(window: Window, /, service: Service | Backing | str, metric: str, **labels: str) -> Measured:
-    """The highest value of a gauge at the edges of the phase; for what happens in between, take `panel_max`."""
+    """The highest value of a gauge at the edges of the phase. For what happens in between, take `panel_max`.
+
+    Window: the two snapshots that the lab takes of every service at the phase's edges.
+    Censored: never.
+    Minimum: one of the two snapshots.
+    """
     name = name_of(service)
     both = [*window.snapshot(name, "start"), *window.snapshot(name, "end")]
     values = [sample.value for sample in _matching(both, [metric], labels)]
@@ -76,7 +114,10 @@ def gauge_max(window: Window, /, service: Service | Backing | str, metric: str, 
 
 @metric("")
 def cpu_share(window: Window, service: Service | str) -> Measured:
-    """CPU time that a service took in the phase: 1 is one core, all the time."""
+    """CPU time that a service took in the phase for each second between the two snapshots: 1 is one core, all the time.
+
+    Whose: the service's process alone, without its children.
+    """
     name = name_of(service)
     spent = _increase(window, name, ["process_cpu_seconds_total"], {})
     if spent.value is None:
@@ -89,11 +130,18 @@ def cpu_share(window: Window, service: Service | str) -> Measured:
 
 @metric("")
 def panel_max(window: Window, panel: str) -> Measured:
-    """The highest value of any series of a panel (by its title) in the phase, sampled once a second."""
+    """The highest value of any series of a panel (by its title) in the phase, sampled once a second.
+
+    Window: samples up to the phase's end that look back no further than to its start: from one second after it, or
+    later by the range of the panel's expression (5 s after it for `rate(...[5s])`).
+    Whose: every series of the panel.
+    Censored: never.
+    Minimum: one sample.
+    """
     values = window.panel(panel)
-    return (
-        Measured(max(values)) if values else Measured(None, why=f'the panel "{panel}" has no values in {window.text}')
-    )
+    if not values:
+        return Measured(None, why=f'the panel "{panel}" has no values in {window.text}', n=0)
+    return Measured(max(values), n=len(values))
 
 
 def _sum(parts: Sequence[Measured]) -> Measured:
@@ -111,7 +159,7 @@ def _increase(window: Window, service: str, counted: Sequence[str], labels: dict
     for edge, samples in (("start", before), ("end", after)):
         if not samples:
             return Measured(None, why=f"{service} was not heard at the {edge} of {window.text}")
-    if not window.exposes(service, counted[0], labels):
+    if not window.exposes(service, counted, labels):
         return Measured(None, why=f"{service} never showed {_written(counted[0], labels)}")
     grown_to = sum(sample.value for sample in _matching(after, counted, labels))
     grown_from = sum(sample.value for sample in _matching(before, counted, labels))
@@ -123,7 +171,7 @@ def _increase(window: Window, service: str, counted: Sequence[str], labels: dict
 
 
 def _matching(samples: Sequence[Sample], metrics: Sequence[str], labels: dict[str, str]) -> list[Sample]:
-    return [s for s in samples if s.metric in metrics and labels.items() <= s.labels.items()]
+    return [s for s in samples if s.metric in metrics and carries(s.labels, labels)]
 
 
 def _restarted(before: Sequence[Sample], after: Sequence[Sample]) -> bool:

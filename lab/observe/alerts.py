@@ -19,13 +19,15 @@ FIRING = Panel(
 )
 
 Row = Mapping[str, Any]
+_ROUNDING_S = 0.002  # moments come back in whole milliseconds
 
 
 def fired(rows: Sequence[Row], lasts_s: float) -> list[FiredAlert]:
     """Each stretch in which an alert fired, from rows of FIRING, in order of time.
 
-    Prometheus judges rules once a second, so the times are as exact as that. An alert that still fired at the end of
-    the variant, after `lasts_s`, has no end.
+    Prometheus judges rules once a second, and is asked for each second from 0 to `lasts_s`: the times are as exact as
+    that. An alert without an end still fired at the last of these moments; of any other the end is the first moment
+    at which it no longer fired.
     """
     found: list[FiredAlert] = []
     for series, samples in groupby(
@@ -33,7 +35,8 @@ def fired(rows: Sequence[Row], lasts_s: float) -> list[FiredAlert]:
     ):
         name, severity, slo, service = series.split("/", 3)
         for start_s, end_s in _stretches([float(row["at_s"]) for row in samples]):
-            over_s = None if end_s + 2 * STEP_S > lasts_s else end_s + STEP_S
+            next_s = end_s + STEP_S
+            over_s = None if next_s > lasts_s + _ROUNDING_S else next_s
             found.append(FiredAlert(name, severity, slo, service, start_s, over_s))
     return sorted(found, key=lambda alert: (alert.fired_s, alert.name, alert.slo, alert.service))
 

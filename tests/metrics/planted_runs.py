@@ -20,6 +20,7 @@ from lab.record import (
     LoadSpec,
     Machine,
     MetricSpec,
+    PanelSpec,
     PhaseSpec,
     PhaseWindow,
     Receipt,
@@ -35,6 +36,7 @@ from lab.record.disk import read_run
 PHASES = (PhaseWindow("baseline", 0.0, 10.0), PhaseWindow("fault", 10.0, 20.0), PhaseWindow("recovery", 20.0, 30.0))
 TIMEOUT_S = 4.0
 T0_EPOCH_S = 1.76e9
+FAULT = FaultSpec("silence", "exchange->payments", "payments silent")
 Row = dict[str, Any]
 
 
@@ -66,18 +68,21 @@ def plant(
     series: Sequence[Row] = (),
     *,
     injected_s: float | None = None,
+    receipts: Sequence[Receipt] = (),
+    panels: Sequence[PanelSpec] = (),
+    broken: Sequence[str] = (),
     profiles: Mapping[str, str] | None = None,
     readbacks: Mapping[str, Any] | None = None,
     phases: Sequence[PhaseWindow] = PHASES,
     trials: int = 1,
     both: bool = False,
 ) -> Run:
-    """Write a run of variant `off`, or of `both` with the same phases, and open it."""
-    fault = FaultSpec("silence", "exchange->payments", "payments silent")
-    receipts = []
-    if injected_s is not None:
-        receipts = [Receipt(fault, "fault", injected_s, 20.0, {}, Dose("silence", "silence", True))]
-    episode = Episode(1, "off", 7, T0_EPOCH_S, list(phases), LoadFacts(0, 0, 0, 0, 0, 0), receipts)
+    """Write a run of variant `off`, or of `both` with the same phases, and open it.
+
+    `broken` phases have a fault in the plan; `injected_s` stands for a receipt of an older lab.
+    """
+    proofs = [*receipts, *([] if injected_s is None else [receipt(injected_s)])]
+    episode = Episode(1, "off", 7, T0_EPOCH_S, list(phases), LoadFacts(0, 0, 0, 0, 0, 0), proofs)
     rows = [{"n": n, **row} for n, row in enumerate(operations)]
     path.mkdir(parents=True, exist_ok=True)
     for name, table in (("operations", rows), ("snapshots", snapshots), ("series", series)):
@@ -90,16 +95,23 @@ def plant(
         (path / "readbacks").mkdir()
         (path / "readbacks" / "1-off.json").write_text(json.dumps(readbacks))
     episodes = [episode, replace(episode, variant="on")] if both else [episode]
-    write_record(path, _record(episodes, trials))
+    write_record(path, _record(episodes, trials, panels, broken))
     return read_run(path)
 
 
-def _record(episodes: list[Episode], trials: int) -> Record:
+def receipt(injected_s: float, phase: str = "fault", removed_s: float | None = 20.0, **more: float) -> Receipt:
+    """Proof of a fault; `began_s` and `removing_s` as records of today have them."""
+    dose = Dose("silence", "silence", True)
+    return Receipt(FAULT, phase, injected_s, removed_s, {}, dose, **more)  # type: ignore[arg-type]
+
+
+def _record(episodes: list[Episode], trials: int, panels: Sequence[PanelSpec], broken: Sequence[str]) -> Record:
     load = LoadSpec(["POST /trades"], "exchange", 50, "uniform", None, 0.0, TIMEOUT_S)
     spec = Spec(
         name="planted", file="", title="", summary="", sections=[], question="", idea="", predict=[], look_at=[],
-        exercises=[], members=[], links=[], load=load, phases=[PhaseSpec(p.name, p.end_s - p.start_s) for p in PHASES],
-        variants=[VariantSpec("off"), VariantSpec("on")], claims=[], invariants=[], panels=[], profile=[],
+        exercises=[], members=[], links=[], load=load, variants=[VariantSpec("off"), VariantSpec("on")],
+        phases=[PhaseSpec(p.name, p.end_s - p.start_s, [FAULT] if p.name in broken else []) for p in PHASES],
+        claims=[], invariants=[], panels=list(panels), profile=[],
     )  # fmt: skip
     return Record(
         version=RECORD_VERSION, run="planted", spec=spec, runtime="local", seed=7, trials=trials, scale=1, command="",

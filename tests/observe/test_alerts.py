@@ -16,13 +16,20 @@ def rows(series: str, *times_s: float) -> list[Row]:
 
 def test_each_stretch_is_one_alert() -> None:
     """A gap ends an alert; one that fires at the end of the variant has no end; order is that of time."""
-    found = fired([*rows("LabSlowBurn/page/latency/a/b", 12.0), *rows(FAST, 3, 4, 5, 8, 9, 28, 29)], lasts_s=30.0)
+    found = fired([*rows("LabSlowBurn/page/latency/a/b", 12.0), *rows(FAST, 3, 4, 5, 8, 9, 29, 30)], lasts_s=30.0)
     assert found == [
         FiredAlert("LabFastBurn", "page", "availability", "exchange", 3.0, 6.0),
         FiredAlert("LabFastBurn", "page", "availability", "exchange", 8.0, 10.0),
         FiredAlert("LabSlowBurn", "page", "latency", "a/b", 12.0, 13.0),
-        FiredAlert("LabFastBurn", "page", "availability", "exchange", 28.0, None),
+        FiredAlert("LabFastBurn", "page", "availability", "exchange", 29.0, None),
     ]
+
+
+def test_an_alert_that_ended_just_before_the_variant_did_is_over() -> None:
+    """Firing at 28 s and 29 s, and no longer at 30 s, the last moment asked for: it ended at 30 s."""
+    assert [alert.ended_s for alert in fired(rows(FAST, 28, 29), lasts_s=30.0)] == [30.0]
+    assert [alert.ended_s for alert in fired(rows(FAST, 28), lasts_s=30.0)] == [29.0]
+    assert [alert.ended_s for alert in fired(rows(FAST, 28, 29), lasts_s=29.6)] == [None]
 
 
 def test_nothing_fired() -> None:
