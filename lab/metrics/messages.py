@@ -57,7 +57,7 @@ def catch_up_s(window: Window, readback: str, at: str = "received", late_s: floa
     Censored: at least the whole of that time where one of these came after it, or never came.
     Minimum: 20 such messages acknowledged in this phase and the one before it, and a time for each delivery.
     """
-    got = _received(window, readback, at)
+    got = _told(window, readback, at)
     if isinstance(got, str):
         return Measured(None, why=got)
     came_s: dict[str, float] = {}
@@ -103,5 +103,9 @@ def _received(window: Window, readback: str, at: str) -> list[Delivery] | str:
     """The deliveries, or why nothing can be measured."""
     if not _due(window):
         return f"no message was due in {window.text}"
+    return _told(window, readback, at)
+
+
+def _told(window: Window, readback: str, at: str) -> list[Delivery] | str:
     got = deliveries(window.readback(readback), at)
     return f'the readback "{readback}": {got}' if isinstance(got, str) else got
