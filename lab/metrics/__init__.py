@@ -20,6 +20,7 @@ from lab.metrics.outcomes import (
     success_ratio,
     throughput_per_s,
 )
+from lab.metrics.pace import counter_per_s
 from lab.metrics.physics import detect_s, longest_gap_s, recovery_s
 from lab.metrics.profiles import profile_fall_points, profile_fall_rank, profile_share
 from lab.metrics.registers import stale_reads
@@ -42,6 +43,7 @@ __all__ = [
     "attempts_per_request",
     "catch_up_s",
     "counter_increase",
+    "counter_per_s",
     "counter_quotient",
     "cpu_share",
     "definition",
