@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from lab.metrics.declare import Measured, metric, names_of
+from lab.metrics.declare import metric, names_of
+from lab.metrics.measured import Measured
 from lab.metrics.services import _increase, _sum
 from lab.metrics.window import Window
 from lab.model import Backing, Service

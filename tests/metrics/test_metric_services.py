@@ -92,6 +92,9 @@ def test_counters_gauges_and_cpu_of_a_service(tmp_path: Path) -> None:
     assert none.why == 'exchange showed no queue_depth{queue="slow"} at the edges of fault of off'
     frozen = [dict(row, at_s=10.0) for row in rows]
     assert taken(plant(tmp_path, HUNDRED, frozen), metrics.cpu_share(exchange)).value is None
+    assert taken(run, metrics.counter_per_s(exchange, "breaker_transitions_total", to="open")) == near(0.3)
+    pace = taken(plant(tmp_path, HUNDRED, frozen), metrics.counter_per_s(exchange, "breaker_transitions_total"))
+    assert pace.why == "the snapshots of exchange at the edges of fault of off are not apart"
 
 
 def test_counters_of_several_services_are_added_and_set_in_relation(tmp_path: Path) -> None:
