@@ -3,6 +3,11 @@ Checkers: operation history in, verdict out; pure, one a file.
 
 A checker file defines one public function of the file's name, `(history, **args) -> Finding`, and a scenario asks
 for it through `lab.checkers.ask`: `Invariant("no double charge", checkers.ask("charged_once", readback="charges"))`.
+
+PASS says that what a checker is about happened often enough to show a violation, and that there was none: each says in
+its docstring what it must have seen (`least`), and a scenario names the phases in which that must have happened
+(`played_in="cut, killed"`). Too little of it is UNKNOWN, and so is an operation that cannot be read; a violation is
+FAIL whatever else is missing.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ import importlib
 import pkgutil
 from collections.abc import Callable
 from functools import cache
+from inspect import signature
 
 from lab.checkers.history import Finding, History
 from lab.model import Check, Scalar
@@ -41,5 +47,17 @@ def checker(name: str) -> Checker:
 
 
 def run(name: str, history: History, args: dict[str, Scalar]) -> Finding:
-    """Run a checker over a history. Raises KeyError where there is none of that name."""
-    return checker(name)(history, **args)
+    """
+    Run a checker over a history. Raises KeyError where there is none of that name, and nothing else.
+
+    UNKNOWN, with the reason, where it does not take the arguments, and where it fails on what the history holds.
+    """
+    found = checker(name)
+    try:
+        signature(found).bind(history, **args)
+    except TypeError as error:
+        return Finding("UNKNOWN", f'checker "{name}" does not take these arguments: {error}')
+    try:
+        return found(history, **args)
+    except Exception as error:  # a history may hold anything; a judgement is not to end for one invariant
+        return Finding("UNKNOWN", f'checker "{name}" failed: {type(error).__name__}: {error}')

@@ -34,8 +34,8 @@ def history(outcomes: dict[str, str], effects: object) -> History:
         ({"a": "ok", "b": "info"}, ["a", "z"], ["a"], "z took effect without a request"),
         ({"a": "info ok"}, ["a", "a"], ["a"], "a took effect 2 times"),
         ({"a": "info ok"}, [], ["a"], "a was acknowledged, and has no effect"),
-        ({"a": "info fail"}, ["a", "a"], ["a"], "a took effect 2 times"),
-        ({"a": "fail fail", "b": "info fail"}, ["a"], ["b"], "a was refused, and took effect"),
+        ({"a": "info fail", "z": "ok"}, ["a", "a", "z"], ["a", "z"], "a took effect 2 times"),
+        ({"a": "fail fail", "b": "info fail", "z": "ok"}, ["a", "z"], ["b", "z"], "a was refused, and took effect"),
     ],
 )
 def test_a_violation_is_told_and_its_mended_twin_passes(
@@ -53,7 +53,7 @@ def test_an_anomaly_names_every_operation_of_its_request() -> None:
     found = exactly_once(history({"a": "ok", "b": "info fail ok"}, ["a", "b", "b"]), readback="charges")
     assert [list(anomaly.operations) for anomaly in found.anomalies] == [[1, 2, 3]]
     sound = exactly_once(history({"a": "ok", "b": "info fail ok"}, ["a", "b"]), readback="charges")
-    assert sound.why == "2 requests, 1 of them repeated, against 2 effects"
+    assert sound.why == "2 requests, 1 of them repeated, 2 acknowledged, against 2 effects"
 
 
 def test_without_keys_or_a_list_nothing_is_checked() -> None:
@@ -61,3 +61,15 @@ def test_without_keys_or_a_list_nothing_is_checked() -> None:
     assert exactly_once(history({}, []), readback="charges").verdict == "UNKNOWN"
     assert exactly_once(history({"a": "ok"}, {"a": 1}), readback="charges").verdict == "UNKNOWN"
     assert exactly_once(history({"a": "ok"}, ["a"]), readback="elsewhere").verdict == "UNKNOWN"
+
+
+def test_what_was_never_acknowledged_holds_nothing() -> None:
+    """All refused and no effects prove nothing; neither do acknowledgements outside of the phases that matter."""
+    none = exactly_once(history({"a": "fail", "b": "fail"}, []), readback="charges")
+    assert (none.verdict, none.why) == ("UNKNOWN", "no requests were acknowledged; the checker takes at least 1")
+    sound = history({"a": "ok"}, ["a"])
+    sound.operations.phase[:] = "baseline"
+    assert exactly_once(sound, readback="charges", played_in="baseline").verdict == "PASS"
+    cut = exactly_once(sound, readback="charges", played_in="baseline, cut")
+    why = "no requests were acknowledged in cut; the checker takes at least 1 there"
+    assert (cut.verdict, cut.why) == ("UNKNOWN", why)

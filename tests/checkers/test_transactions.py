@@ -231,3 +231,53 @@ def test_as_expected_looks_at_one_kind_of_operation_where_it_is_told_so() -> Non
     ops = [Op({"total": 2}, value='{"total": 2}'), Op({}, value="17", operation="another")]
     assert as_expected(history(ops), "it").verdict == "PASS"
     assert as_expected(history(ops)).verdict == "UNKNOWN"
+
+
+# --- what was not played, and what cannot be read ---------------------------------------------------------------
+
+
+def test_a_cell_that_was_never_answered_is_named() -> None:
+    """A server that answers 503 for G-single and G2 leaves these cells unplayed, whatever the others say."""
+    played = cell("strong", "yes")._replace(key="G1a")
+    refused = [Op(key=name, value=PUBLISHED, outcome="fail") for name in ("G-single", "G2")]
+    found = published(played, *refused)
+    assert (found.verdict, found.why) == ("UNKNOWN", "not played: G-single, G2; 1 cells were")
+    assert published(cell("strong", "no")._replace(key="G1a"), *refused).verdict == "FAIL"
+
+
+def test_an_amount_that_cannot_be_read_is_named() -> None:
+    """An amount of 12.50 ends no judgement; 5 written as 5.0 is 5."""
+
+    def added(value: str, after: int) -> Finding:
+        op = Op({"before": 0, "after": after}, "a", value)
+        return no_lost_update(history([op], {"accounts": {"a": after}}), "it", "books", "accounts")
+
+    found = added("12.50", 12)
+    why = "operation 0 adds '12.50' to a, which is no whole number above 0"
+    assert (found.verdict, found.why) == ("UNKNOWN", why)
+    assert added("5.0", 5).verdict == "PASS"
+
+
+@pytest.mark.parametrize(("end", "verdict"), [(5 + 2 * 40, "PASS"), (5 + 2 * 20, "PASS"), (5 + 1, "FAIL"), (4, "FAIL")])
+def test_forty_indeterminate_updates_take_no_forty_doublings(end: int, verdict: str) -> None:
+    """Each of 40 additions of 2 may have happened or not: sums are looked for without trying every subset."""
+    unsure = [Op(None, "a", "2", outcome="info") for _ in range(40)]
+    acked = Op({"before": 0, "after": 5}, "a", "5")
+    found = no_lost_update(history([acked, *unsure], {"accounts": {"a": end}}), "it", "books", "accounts")
+    assert found.verdict == verdict
+
+
+def test_too_many_indeterminate_updates_are_unknown() -> None:
+    """Amounts too large to add up in reasonable time: the bound says so."""
+    unsure = [Op(None, "a", str(10**12 + k), outcome="info") for k in range(40)]
+    acked = Op({"before": 0, "after": 5}, "a", "5")
+    found = no_lost_update(history([acked, *unsure], {"accounts": {"a": 3 * 10**12}}), "it", "books", "accounts")
+    assert (found.verdict, found.why) == ("UNKNOWN", "a: 40 indeterminate updates are too many to add up")
+
+
+@pytest.mark.parametrize("answer", [{"n": 1.0, "yes": 1}, {"n": "1", "yes": "true"}, {"n": 1, "yes": True}])
+def test_a_value_is_the_same_however_it_is_written(answer: Mapping[str, object]) -> None:
+    """1 and 1.0, true and 1 are the same value."""
+    expected = json.dumps({"n": 1, "yes": True})
+    assert as_expected(history([Op(answer, value=expected)])).verdict == "PASS"
+    assert as_expected(history([Op({**answer, "n": 2}, value=expected)])).verdict == "FAIL"
