@@ -104,7 +104,9 @@ scenario = Scenario(
     ],
     invariants=[
         Invariant(
-            "what was acknowledged is received", checkers.ask("all_received", readback="notifier"), broken_in=["core"]
+            "what was acknowledged is received",
+            checkers.ask("all_received", readback="notifier", played_in="cut, killed", least=20),
+            broken_in=["core"],
         ),
         Invariant(
             "each pair's events come in order, without a gap",
@@ -112,7 +114,9 @@ scenario = Scenario(
             broken_in=["core"],
         ),
         Invariant(
-            "each event is notified once", checkers.ask("exactly_once", readback="notifications"), variants=["durable"]
+            "each event is notified once",
+            checkers.ask("exactly_once", readback="notifications", played_in="cut, killed", least=20),
+            variants=["durable"],
         ),
     ],
     readbacks=[
