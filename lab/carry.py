@@ -14,7 +14,7 @@ from lab.signals import Signals
 
 
 def carry_load(master: str) -> None:
-    """Be a load worker of the lab at `master` (HOST:PORT). Ends by Ctrl-C or SIGTERM alone: Interrupted."""
+    """Be a load worker of the lab at `master` (HOST:PORT). Ends by a signal alone: Interrupted."""
     host, port = address_of(master, "--master")
     asyncio.run(_carry(host, port))
 

@@ -32,8 +32,8 @@ class RecordError(LabError):
 
 
 class Interrupted(Exception):
-    """Somebody asked the lab to stop (`number` is the signal's); everything was stopped in order."""
+    """The lab was asked to stop (`number` is the signal's) and did so in order; the text says with what success."""
 
-    def __init__(self, number: int) -> None:
+    def __init__(self, number: int, text: str = "interrupted; everything was stopped") -> None:
         self.number = number
-        super().__init__("interrupted")
+        super().__init__(text)

@@ -9,7 +9,7 @@ import shutil
 import signal
 import sys
 import time
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
@@ -83,6 +83,7 @@ class Work:
     started_epoch_s: float
     passes: list[EpisodeCapture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)  # what could not be stopped
     versions: dict[str, str] = field(default_factory=dict)
     proxy: str = ""
     grafana: str = ""
@@ -91,18 +92,23 @@ class Work:
 def run_one(entry: Entry, options: Options) -> Run:
     """Run an experiment from check to report. Raises LabError where the lab could not do it.
 
-    On Ctrl-C and SIGTERM it stops everything, keeps what was finished, and raises Interrupted.
+    At Ctrl-C, SIGTERM, SIGHUP and SIGQUIT it stops everything, keeps what was finished, and raises Interrupted.
     """
-    return asyncio.run(_run(entry, options))
+    signals = Signals("checking")
+    try:
+        return asyncio.run(_run(entry, options, signals))
+    except KeyboardInterrupt:  # while it checked or wrote: nothing runs
+        raise Interrupted(signals.caught or signal.SIGINT) from None
 
 
-async def _run(entry: Entry, options: Options) -> Run:
-    choice = await _check(entry, options)
-    work = _open(replace(entry, scenario=choice.scenario), options, choice)
-    work.notes += choice.left_out
-    began = time.monotonic()
-    run: Run | None = None
-    with Signals() as signals:
+async def _run(entry: Entry, options: Options, signals: Signals) -> Run:
+    with signals:
+        choice = await _check(entry, options)
+        signals.stage = "running"
+        work = _open(replace(entry, scenario=choice.scenario), options, choice)
+        work.notes += choice.left_out
+        began = time.monotonic()
+        run: Run | None = None
         try:
             with Progress(entry.scenario.title, Console(stderr=options.quiet, highlight=False)) as progress:
                 async with AsyncExitStack() as stack:
@@ -112,13 +118,18 @@ async def _run(entry: Entry, options: Options) -> Run:
                 raise
             work.notes.append("interrupted: what was finished by then is kept")
         finally:
+            work.notes += work.left
             if work.passes:
+                _keep(work)
+                signals.stage = "writing"
                 run = _finish(work, began)
             else:
-                shutil.rmtree(work.folder, ignore_errors=True)
-    if signals.caught is not None or run is None:
-        raise Interrupted(signals.caught or signal.SIGINT)
-    return run
+                _drop(work.folder)
+            for sentence in work.left:  # said too: a run that was broken off shows no notes
+                print(f"lab: {sentence}", file=sys.stderr)
+        if signals.caught is not None or run is None:
+            raise Interrupted(signals.caught or signal.SIGINT, *(["interrupted"] if work.left else []))
+        return run
 
 
 # --- the steps --------------------------------------------------------------------------------------------------
@@ -149,7 +160,7 @@ def _open(entry: Entry, options: Options, choice: Choice) -> Work:
 
 async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> RunContext:
     """Open the supervisor and the runtime, have Prometheus watch."""
-    supervisor = await stack.enter_async_context(Supervisor.open(STATE / work.run_id, work.run_id))
+    supervisor = await stack.enter_async_context(Supervisor.open(STATE / work.run_id, work.run_id, work.left))
     Thread(target=_warm_up, daemon=True).start()
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(plan(work.entry.spec(work.options.scale), work.options.trials))
@@ -224,21 +235,29 @@ async def _play_all(work: Work, context: RunContext) -> None:
     finally:
         await context.marks.finish()
         _note_parts(work, context)
-        for sentence in context.runtime.left:  # said at once too: a run that was broken off shows no notes
-            context.progress.say(sentence)
-        work.notes += context.runtime.left
+        work.left += context.runtime.left
 
 
-def _finish(work: Work, began: float) -> Run:
-    """Write the record, judge it, write the reports."""
+def _drop(folder: Path) -> None:
+    """Remove the folder of a run that has nothing to keep, and the experiment's where it is the only one."""
+    shutil.rmtree(folder, ignore_errors=True)
+    with suppress(OSError):
+        folder.parent.rmdir()
+
+
+def _keep(work: Work) -> None:
+    """Write the record down, not judged yet."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
     for done in work.passes:
         for name, rows in tables_of(done).items():
             tables[name].extend(rows)
     for name, rows in tables.items():
         write_table(work.folder, name, rows)
-    record = _record(work)
-    write_record(work.folder, record)
+    write_record(work.folder, _record(work))
+
+
+def _finish(work: Work, began: float) -> Run:
+    """Judge the record, write the reports."""
     run = read_run(work.folder)
     phases_s = sum(w.end_s - w.start_s for done in work.passes for w in done.windows)
     record = with_judgement(run.record, judge(run))

@@ -55,7 +55,7 @@ class Commands(click.Group):
             click.echo("lab: interrupted", err=True)
             code = INTERRUPTED
         except Interrupted as error:
-            click.echo("lab: interrupted; everything was stopped", err=True)
+            click.echo(f"lab: {error}", err=True)
             code = 128 + error.number
         except LabError as error:
             click.echo(f"lab: {error}", err=True)

@@ -25,6 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "handbook": set(),
     "proxy": set(),
     "bench": set(),
+    "tasks": set(),
     "optional": set(),
     "record": set(),
     "fold": set(),
@@ -32,10 +33,10 @@ ALLOWED: dict[str, set[str]] = {
     "workloads": set(),
     "checkers": {"record"},
     "verdict": {"record", "metrics", "checkers", "load"},
-    "faults": {"bench", "record", "observe"},  # a dose is judged by what the canary sends
+    "faults": {"bench", "record", "observe", "tasks"},  # a dose is judged by what the canary sends
     "load": {"record"},
     "progress": {"load"},
-    "runtime": {"bench", "proxy"},
+    "runtime": {"bench", "proxy", "tasks"},
     "observe": {"record", "runtime", "load"},
     "machine": {"record"},
     "report": {"record", "metrics", "verdict", "handbook", "observe", "fold"},

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.runtime.programs import ask
 
 Say = Callable[[str], None]
 UPDATE_S, DOWNLOAD_S, QUICK_S = 180, 900, 60
@@ -169,9 +170,7 @@ def _run(
     """Standard output of a command; FetchError with its last line of complaint where it fails and `check` is set."""
     environment = {**(env or os.environ), "LC_ALL": "C", "DEBIAN_FRONTEND": "noninteractive"}
     try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=limit_s, cwd=cwd, env=environment, check=False
-        )
+        done = ask(command, limit_s, cwd=cwd, env=environment)
     except subprocess.TimeoutExpired as error:
         raise FetchError(f"`{command[0]}` took more than {limit_s:g} s") from error
     except OSError as error:

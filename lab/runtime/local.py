@@ -23,6 +23,7 @@ from lab.runtime.supervisor import Managed, Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Program, ProxyProgram, Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
+from lab.tasks import surely
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[2]  # where `targets` is
@@ -66,7 +67,7 @@ class LocalRuntime:
             try:
                 await running.start()
             except BaseException as error:
-                await asyncio.shield(running.stop())
+                await surely(running.stop())
                 if isinstance(error, PortTaken) and tries_left:
                     continue
                 raise

@@ -23,12 +23,15 @@ from pathlib import Path
 from lab.errors import StartError
 from lab.runtime import leash, processes
 from lab.runtime.journal import JOURNAL, Journal
+from lab.tasks import awaiting, surely
 
 HERE = Path(__file__).parent
 KEPT = (
     *("HOME", "LANG", "LD_LIBRARY_PATH", "LOGNAME", "PATH", "SHELL", "SSL_CERT_FILE"),
     *("TERM", "TMPDIR", "TZ", "USER", "VIRTUAL_ENV"),
 )
+KILLED_S = 10.0  # how long the kernel may take over a killed process
+LEASH_S = leash.PATIENCE_S + 10.0  # it gives up after its patience; the rest is its look at all processes
 MOST_FILES = 65_536  # open at once, for the lab and each child
 KEPT_PREFIXES = ("COVERAGE_", "LC_", "PYTHON")
 
@@ -86,7 +89,7 @@ class Managed:
     async def stop(self, grace_s: float = 5.0) -> int:
         """Ask it to end, also when paused, and kill its group after `grace_s`; returns when it is gone."""
         self.ask_to_end()
-        with contextlib.suppress(TimeoutError):
+        with contextlib.suppress(TimeoutError), awaiting(f"{self.name} (process {self.pid})"):
             return await asyncio.wait_for(self.wait(), grace_s)
         return await self.kill()
 
@@ -97,12 +100,19 @@ class Managed:
         self.signal(signal.SIGCONT)
 
     async def kill(self) -> int:
-        """Kill its whole group at once; returns when it is gone."""
+        """Kill its whole group at once; returns when it is gone. Raises StartError where the kernel does not end it."""
         self.asked_to_end = True
         if self.returncode is None:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
-        return await self.wait()
+        try:
+            with awaiting(f"{self.name} (process {self.pid}), which was killed"):
+                return await asyncio.wait_for(self.wait(), KILLED_S)
+        except TimeoutError:
+            raise StartError(
+                f"{self.name} (process {self.pid}) did not end within {KILLED_S:g} s of SIGKILL; "
+                "it hangs in the kernel (`ps` shows it as D), and ends when what it waits for does"
+            ) from None
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal to it alone; one that has ended is no error."""
@@ -129,25 +139,36 @@ class Managed:
 
 
 class Supervisor:
-    """All processes of one run. `scratch` is a folder for their data that goes with the run."""
+    """All processes of one run. `scratch` is a folder for their data that goes with the run.
 
-    def __init__(self, state_dir: Path, run_id: str, journal: Journal, leash_process: subprocess.Popen[bytes]) -> None:
+    `left` gets a sentence for each that could not be ended.
+    """
+
+    def __init__(
+        self,
+        state_dir: Path,
+        run_id: str,
+        journal: Journal,
+        leash_process: subprocess.Popen[bytes],
+        left: list[str] | None = None,
+    ) -> None:
         self.run_id = run_id
         self.state_dir = state_dir
         self.scratch = state_dir / "scratch"
         self.journal = journal
         self._leash = leash_process
         self._children: dict[int, Managed] = {}
+        self._left = [] if left is None else left
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, state_dir: Path, run_id: str) -> AsyncIterator[Supervisor]:
+    async def open(cls, state_dir: Path, run_id: str, left: list[str] | None = None) -> AsyncIterator[Supervisor]:
         """Begin a run; on exit, however that comes about, end all its processes and remove `state_dir`."""
-        supervisor = _begin(state_dir, run_id)
+        supervisor = _begin(state_dir, run_id, left)
         try:
             yield supervisor
         finally:
-            await asyncio.shield(asyncio.ensure_future(supervisor.close()))
+            await surely(supervisor.close())
 
     def spawn(
         self,
@@ -193,11 +214,13 @@ class Supervisor:
         children = list(reversed(self._children.values()))
         for child in children:
             child.ask_to_end()
-        await asyncio.gather(*(child.stop() for child in children))
+        ends = await asyncio.gather(*(child.stop() for child in children), return_exceptions=True)
+        self._left += [str(end) for end in ends if isinstance(end, StartError)]
         if self._leash.stdin:
             with contextlib.suppress(BrokenPipeError):
                 self._leash.stdin.close()
-        await asyncio.to_thread(self._leash.wait)
+        with awaiting("the leash, which ends what the others have started"):
+            await asyncio.to_thread(_wait_for, self._leash)
         self.journal.write("run ends")
         self.journal.close()
         shutil.rmtree(self.state_dir, ignore_errors=True)
@@ -205,7 +228,8 @@ class Supervisor:
     def _watch(self, child: Managed) -> None:
         """Have `_forget` called when it ends: by the kernel's word on Linux, else by a thread that waits."""
         loop = asyncio.get_running_loop()
-        if hasattr(os, "pidfd_open"):
+        # Not on macOS nor before Linux 5.3; a sandbox may forbid it; and too many files may be open.
+        with contextlib.suppress(AttributeError, OSError):
             descriptor = os.pidfd_open(child.pid)
             loop.add_reader(descriptor, self._on_end, child, descriptor)
             return
@@ -235,6 +259,15 @@ class Supervisor:
             self._leash.stdin.flush()
 
 
+def _wait_for(leash_process: subprocess.Popen[bytes]) -> None:
+    """Wait until it is through; one that hangs is killed."""
+    try:
+        leash_process.wait(LEASH_S)
+    except subprocess.TimeoutExpired:
+        leash_process.kill()
+        leash_process.wait()
+
+
 def raise_file_limit() -> None:
     """Let this process and its children open as many files as the system allows: macOS begins with 256."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -244,7 +277,7 @@ def raise_file_limit() -> None:
             resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
-def _begin(state_dir: Path, run_id: str) -> Supervisor:
+def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
     raise_file_limit()
     state_dir = state_dir.absolute()
     state_dir.mkdir(parents=True, exist_ok=True)
@@ -252,7 +285,7 @@ def _begin(state_dir: Path, run_id: str) -> Supervisor:
     me = processes.look(os.getpid())
     journal.write("run begins", run=run_id, pid=os.getpid(), started=me.started if me else None)
     (state_dir / "scratch").mkdir()
-    return Supervisor(state_dir, run_id, journal, _start_leash(run_id, state_dir))
+    return Supervisor(state_dir, run_id, journal, _start_leash(run_id, state_dir), left)
 
 
 def _start_leash(run_id: str, state_dir: Path) -> subprocess.Popen[bytes]:

@@ -17,6 +17,7 @@ from lab.errors import LabError, MissingPart
 from lab.runtime import debian
 from lab.runtime.debian import FetchError
 from lab.runtime.parts import PARTS, Part
+from lab.runtime.programs import ask
 
 # Where distributions put servers that are not on a person's PATH.
 PLACES = (
@@ -28,7 +29,7 @@ PLACES = (
     "/opt/homebrew/opt/*/bin",
     "/usr/local/opt/*/bin",
 )
-GO_S = 900
+GO_S, VERSION_S = 900, 10
 
 
 @dataclass(frozen=True)
@@ -144,14 +145,7 @@ class Tools:
 def version_of(program: Program, flag: str = "--version") -> str:
     """What a program says of its version."""
     try:
-        said = subprocess.run(
-            [program.path, flag],
-            capture_output=True,
-            text=True,
-            timeout=10,
-            env={**os.environ, **program.env},
-            check=False,
-        )
+        said = ask([program.path, flag], VERSION_S, env={**os.environ, **program.env})
     except (OSError, subprocess.TimeoutExpired):
         return "unknown"
     match = re.search(r"\d+\.\d+[\w.+~-]*", said.stdout + said.stderr)
@@ -196,9 +190,7 @@ def _go_install(part: Part, into: Path, say: Callable[[str], None]) -> None:
             say(f"building {program} with Go ({module}, once)")
             draft.mkdir(parents=True, exist_ok=True)
             environment = {**os.environ, "GOBIN": str(draft), "CGO_ENABLED": "0"}
-            done = subprocess.run(
-                ["go", "install", module], capture_output=True, text=True, timeout=GO_S, env=environment, check=False
-            )
+            done = ask(["go", "install", module], GO_S, env=environment)
             if done.returncode:
                 raise FetchError(
                     f"`go install {module}` failed: {(done.stderr.strip() or 'no reason given').splitlines()[-1]}"

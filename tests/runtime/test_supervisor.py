@@ -1,7 +1,9 @@
 import asyncio
+import errno
 import os
 import signal
 import sys
+from functools import partial
 
 import pytest
 from run_ids import fresh
@@ -9,6 +11,7 @@ from waits import gone, printed, until
 
 from lab.errors import StartError
 from lab.runtime import journal, leash, processes
+from lab.runtime import supervisor as supervisor_room
 from lab.runtime.supervisor import Supervisor, base_environment, ending, last_lines
 
 pytestmark = pytest.mark.e2e
@@ -77,6 +80,56 @@ async def test_cancellation_ends_everything_too(tmp_path):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert processes.look(pids[0]) is None
+
+
+async def test_a_cancellation_while_it_closes_does_not_break_the_closing_off(tmp_path):
+    """A first Ctrl-C that comes while everything is stopped lets it be stopped, and is passed on after."""
+    run, pids = fresh("closing"), []
+
+    async def life() -> None:
+        async with Supervisor.open(tmp_path / run, run) as supervisor:
+            child = supervisor.spawn("stubborn", STUBBORN, log=tmp_path / "log")
+            await printed(child.log)
+            pids.append(child.pid)
+            real = child.kill
+
+            async def killed() -> int:
+                task.cancel()  # its grace is over, and somebody presses Ctrl-C
+                await asyncio.sleep(0)
+                return await real()
+
+            child.kill = killed
+            child.stop = partial(child.stop, grace_s=0.01)
+
+    task = asyncio.create_task(life())
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert processes.look(pids[0]) is None
+    assert not (tmp_path / run).exists()
+
+
+async def test_a_process_that_does_not_end_is_named(tmp_path, monkeypatch):
+    """One that hangs in the kernel is waited for no longer than agreed, and told of; the rest is stopped."""
+    monkeypatch.setattr(supervisor_room, "KILLED_S", 0.1)
+    run, left = fresh("hangs"), []
+    async with Supervisor.open(tmp_path / run, run, left) as supervisor:
+        child = supervisor.spawn("payments", SLEEP, log=tmp_path / "log")
+        monkeypatch.setattr(child, "wait", asyncio.Event().wait)
+        monkeypatch.setattr(child, "stop", partial(child.stop, grace_s=0.01))
+    assert [sentence.partition(";")[0] for sentence in left] == [
+        f"payments (process {child.pid}) did not end within 0.1 s of SIGKILL"
+    ]
+    assert not (tmp_path / run).exists()
+
+
+async def test_a_leash_that_hangs_is_not_waited_for_without_end(tmp_path, monkeypatch):
+    """A leash that is stopped does not hold up the end of its run."""
+    monkeypatch.setattr(supervisor_room, "LEASH_S", 0.1)
+    run = fresh("hangs")
+    async with Supervisor.open(tmp_path / run, run) as supervisor:
+        (leash_pid,) = leash.survivors(run, supervisor.state_dir)
+        os.kill(leash_pid, signal.SIGSTOP)
+    assert await gone(leash_pid)
 
 
 async def test_one_that_ignores_sigterm_is_killed_after_its_grace(tmp_path):
@@ -153,10 +206,19 @@ async def test_output_and_environment(tmp_path):
     assert "BREAKER" not in base_environment()
 
 
+def refused(pid):
+    """What a sandbox, an older kernel, or too many open files make of it."""
+    raise OSError(errno.EMFILE, "Too many open files")
+
+
 @pytest.mark.skipif(not hasattr(os, "pidfd_open"), reason="the way of systems without pidfd is the only one here")
-async def test_ends_are_noticed_without_pidfd_too(tmp_path, monkeypatch):
-    """Where the kernel has no pidfd (macOS) a thread notices the end of a child."""
-    monkeypatch.delattr(os, "pidfd_open")
+@pytest.mark.parametrize("instead", [None, refused])
+async def test_ends_are_noticed_without_pidfd_too(tmp_path, monkeypatch, instead):
+    """Where the kernel has no pidfd (macOS), or gives none, a thread notices the end of a child."""
+    if instead:
+        monkeypatch.setattr(os, "pidfd_open", instead)
+    else:
+        monkeypatch.delattr(os, "pidfd_open")
     async with Supervisor.open(tmp_path / "r", fresh("thread")) as supervisor:
         short = supervisor.spawn("short", [PYTHON, "-c", "raise SystemExit(4)"], log=tmp_path / "log")
         long = supervisor.spawn("long", SLEEP, log=tmp_path / "log")

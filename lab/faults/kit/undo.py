@@ -5,27 +5,9 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
-from typing import TypeVar
 
 from lab.errors import LabError
-
-T = TypeVar("T")
-
-
-async def surely(work: Awaitable[T]) -> T:
-    """Await `work` to its end even if cancelled meanwhile; the cancellation is passed on after."""
-    task = asyncio.ensure_future(work)
-    cancelled = False
-    while not task.done():
-        try:
-            await asyncio.wait([task])
-        except asyncio.CancelledError:
-            cancelled = True
-    if cancelled:
-        if not task.cancelled():
-            task.exception()  # looked at, so that asyncio does not report it as lost
-        raise asyncio.CancelledError
-    return task.result()
+from lab.tasks import surely as surely
 
 
 async def together(works: Iterable[Awaitable[object]]) -> None:

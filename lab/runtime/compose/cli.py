@@ -13,6 +13,8 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.runtime.compose import dotenv, sources
+from lab.runtime.programs import kill_group
+from lab.tasks import awaiting
 
 OLDEST = (2, 20)
 PATIENCE_S = 60.0
@@ -47,7 +49,7 @@ async def run(root: Path, *words: str, within_s: float = PATIENCE_S, env: Mappin
     Raises ComposeError with its last words.
     """
     dotenv.ensure(root)
-    process = None
+    process, out = None, None
     try:
         process = await asyncio.create_subprocess_exec(
             *argv(*words),
@@ -58,16 +60,16 @@ async def run(root: Path, *words: str, within_s: float = PATIENCE_S, env: Mappin
             stderr=subprocess.PIPE,
             start_new_session=True,  # Ctrl-C is the lab's
         )
-        async with asyncio.timeout(within_s):
-            out, err = await process.communicate()
+        with awaiting(f"`docker compose {_verb(words)}`"):
+            async with asyncio.timeout(within_s):
+                out, err = await process.communicate()
     except FileNotFoundError as error:
         raise ComposeError("there is no `docker` on PATH: https://docs.docker.com/engine/install/") from error
     except TimeoutError as error:
         raise ComposeError(f"`docker compose {' '.join(words)}` took longer than {within_s:g} s") from error
     finally:
-        if process and process.returncode is None:
-            process.kill()
-            await process.wait()
+        if process and out is None:
+            kill_group(process.pid)  # `docker` has its plugin do the work, which would outlive it and holds its outputs
     if process.returncode:
         raise ComposeError(last_words(words, err.decode(errors="replace")))
     return out.decode(errors="replace")
@@ -89,5 +91,8 @@ def last_words(words: Sequence[str], said: str) -> str:
     complaint = lines[-1] if lines else "it said nothing"
     if "'compose' is not a docker command" in said or "unknown shorthand flag" in said:
         return f"there is no `docker compose`: {INSTALL}"
-    verb = next((word for word in words if not word.startswith("-") and word != "*"), "")
-    return f"`docker compose {verb}` failed: {complaint}"
+    return f"`docker compose {_verb(words)}` failed: {complaint}"
+
+
+def _verb(words: Sequence[str]) -> str:
+    return next((word for word in words if not word.startswith("-") and word != "*"), "")

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from lab.errors import LabError
+from lab.runtime.programs import ask
 
 USUAL = "unix:///var/run/docker.sock"
 ASK_S = 5.0
@@ -92,7 +93,8 @@ def _of_context() -> str:
         return ""
     command = ["docker", "context", "inspect", chosen, "--format", "{{.Endpoints.docker.Host}}"]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=ASK_S, check=True)
+        done = ask(command, ASK_S)
+        done.check_returncode()
     except (OSError, subprocess.SubprocessError):
         return ""
     return done.stdout.strip()

@@ -105,10 +105,10 @@ class Engine:
                 await self.call("DELETE", f"/services/{each['ID']}")
         return [str(each["Spec"]["Name"]) for each in found]
 
-    async def order(self, container: str, verb: str, **parameters: str) -> None:
+    async def order(self, container: str, verb: str, within_s: float = CALL_S, **parameters: str) -> None:
         """`start`, `stop`, `kill`, `pause`, `unpause`; what is so already is no error."""
         try:
-            await self.call("POST", f"/containers/{container}/{verb}", parameters)
+            await self.call("POST", f"/containers/{container}/{verb}", parameters, within_s)
         except EngineError as error:
             if error.status != ALREADY:
                 raise

@@ -9,7 +9,9 @@ from typing import Any
 
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.supervisor import last_lines
+from lab.tasks import awaiting
 
+ANSWER_S = 10.0  # within which the engine does what it is told
 SIGNALLED = 128  # an exit code above it: killed by the signal of that number
 FLUSH_S = 1.0  # how long the last words may take after the end
 
@@ -42,17 +44,17 @@ class Life:
         """SIGTERM (or what its image asks for), then SIGKILL after `grace_s`; returns when it is gone."""
         self.asked_to_end = True
         if self._returncode is None:
-            with contextlib.suppress(EngineError):
-                await self._engine.order(self._container, "stop", t=f"{grace_s:.0f}")
-        return await self.wait()
+            with contextlib.suppress(EngineError), awaiting(f"container {self._container}"):
+                await self._engine.order(self._container, "stop", grace_s + ANSWER_S, t=f"{grace_s:.0f}")
+        return await self._gone()
 
     async def kill(self) -> int:
         """SIGKILL; returns when it is gone."""
         self.asked_to_end = True
         if self._returncode is None:
             with contextlib.suppress(EngineError):  # it may have ended meanwhile
-                await self._engine.order(self._container, "kill")
-        return await self.wait()
+                await self._engine.order(self._container, "kill", ANSWER_S)
+        return await self._gone()
 
     def tail(self, lines: int = 20) -> str:
         """The end of its log."""
@@ -70,6 +72,17 @@ class Life:
         for task in (self._end, self._written):
             task.cancel()
         await asyncio.gather(self._end, self._written, return_exceptions=True)
+
+    async def _gone(self) -> int:
+        """Wait until the engine says that it has ended. Raises EngineError where it says nothing."""
+        try:
+            with awaiting(f"the Docker engine at {self._engine.where.url}"):
+                return await asyncio.wait_for(self.wait(), ANSWER_S)
+        except TimeoutError:
+            raise EngineError(
+                f"the Docker engine at {self._engine.where.url} does not say within {ANSWER_S:g} s that {self.name} "
+                f"(container {self._container}) has ended: `docker ps` shows whether it answers at all"
+            ) from None
 
     async def _wait(self) -> int:
         try:

@@ -18,7 +18,7 @@ from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.compose import cli, names, shared
 from lab.runtime.compose.endpoint import endpoint, environment
-from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.compose.found import Found
 from lab.runtime.compose.heal import owner
 from lab.runtime.compose.seat import ContainerSeat
@@ -31,9 +31,11 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink
+from lab.tasks import awaiting, surely
 
 TRIES = 3
 GRACE_S = 6.0  # a target finishes what is in flight within 5 s
+STOP_S = 60.0  # for all containers of a stack, with an engine that is busy
 
 
 class ComposeRuntime:
@@ -81,7 +83,7 @@ class ComposeRuntime:
             try:
                 await running.start()
             except BaseException as error:
-                await asyncio.shield(running.stop())
+                await surely(running.stop())
                 if isinstance(error, PortTaken) and tries_left:
                     continue
                 raise
@@ -185,17 +187,36 @@ class ComposeRunning:
         return [death for seat in self._seats.values() for death in seat.deaths()]
 
     async def stop(self) -> None:
-        """Remove the proxies, stop the services, then what they stand on; remove every container of the stack."""
-        if self._stopped:
-            return
-        self._stopped = True
-        await self._close_links()
+        """Remove the proxies, stop the services, then what they stand on; remove every container of the stack.
+
+        To its end, also when cancelled. What a mute engine keeps is a sentence in the runtime's `left`.
+        """
+        if not self._stopped:
+            self._stopped = True
+            await surely(self._stop())
+
+    async def _stop(self) -> None:
+        with awaiting(f"Toxiproxy at {self._shared.proxy}"):
+            await self._close_links()
+        try:
+            async with asyncio.timeout(STOP_S):
+                with awaiting(f"the Docker engine at {self._engine.where.url}"):
+                    await self._stop_containers()
+        except (TimeoutError, EngineError) as error:
+            why = str(error) or f"not stopped within {STOP_S:g} s"
+            self._left.append(
+                f"containers of project {self._project} may still be there ({why}): "
+                "`make heal` removes them once the engine answers"
+            )
+        finally:
+            await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
+
+    async def _stop_containers(self) -> None:
         services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
         servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
         for group in (services, servers):
             await asyncio.gather(*(seat.stop(GRACE_S) for seat in group), return_exceptions=True)
         await self._remove()
-        await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
 
     async def _close_links(self) -> None:
         """Remove the links' proxies; whatever Toxiproxy does, everything else is stopped as well."""

@@ -1,0 +1,66 @@
+import asyncio
+from types import SimpleNamespace
+
+import pytest
+
+from lab.model import Service
+from lab.runtime.base import Address, Stack
+from lab.runtime.compose import life
+from lab.runtime.compose import runtime as compose
+from lab.runtime.compose.endpoint import Endpoint
+from lab.runtime.compose.engine import Engine, EngineError
+from lab.runtime.compose.shared import Shared
+from lab.tasks import awaited
+
+pytestmark = pytest.mark.e2e
+
+FOUND = {"Id": "1" * 64, "State": {"Pid": 0, "StartedAt": "2026-01-01T00:00:00Z"}}
+
+
+@pytest.fixture
+async def engine():
+    """A Docker engine that takes every question and answers none."""
+    asked = []
+
+    async def hold(reader, writer):
+        asked.append(await reader.readline())
+        await reader.read()  # until the lab gives up
+        writer.close()
+
+    server = await asyncio.start_server(hold, "127.0.0.1", 0)
+    mute = Engine(Endpoint(f"tcp://127.0.0.1:{server.sockets[0].getsockname()[1]}"))
+    yield mute
+    await mute.close()
+    server.close()
+
+
+@pytest.mark.parametrize("end", ["stop", "kill"])
+async def test_a_mute_engine_is_not_waited_for_without_end(engine, tmp_path, monkeypatch, end):
+    """A container whose end the engine does not tell is given up after a limit, with the way to look."""
+    monkeypatch.setattr(life, "ANSWER_S", 0.1)
+    alive = life.Life("payments", "lab-payments", tmp_path / "log", engine, FOUND)
+    with pytest.raises(EngineError, match=r"within 0.1 s that payments \(container lab-payments\) has ended"):
+        await (alive.stop(0.0) if end == "stop" else alive.kill())
+    await alive.forget()
+    assert awaited() == []
+
+
+async def test_a_stack_is_stopped_as_far_as_a_mute_engine_lets_it(engine, tmp_path, monkeypatch):
+    """What a mute engine may have kept is a sentence in `left`, and the run goes on to its end."""
+    monkeypatch.setattr(compose, "STOP_S", 0.1)
+    payments, left = Service("payments"), []
+    running = compose.ComposeRunning(
+        Stack([payments], []),
+        tmp_path,
+        SimpleNamespace(run_id="mute"),
+        SimpleNamespace(),
+        engine,
+        Shared(Address("127.0.0.1", 9), None, "127.0.0.1", [], None),
+        left,
+    )
+    monkeypatch.setattr(running, "_close_links", lambda: asyncio.sleep(0))
+    await running.stop()
+    await running.stop()  # once is enough
+    assert [sentence.partition(":")[0] for sentence in left] == [
+        "containers of project chaos-lab-mute-stack may still be there (not stopped within 0.1 s)"
+    ]

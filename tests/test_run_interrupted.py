@@ -1,0 +1,107 @@
+"""A run that is asked to stop, at each of its steps; what it runs is not there."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lab import catalogue, run
+from lab.errors import Interrupted
+from lab.ground import Choice
+from lab.run import Options
+
+
+def ask_to_stop() -> None:
+    """As Ctrl-C does."""
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+class Steps:
+    """The steps of a run, each of which only notes that it was taken."""
+
+    def __init__(self, at: str, act: Callable[[], None]) -> None:
+        self.taken: list[str] = []
+        self._at, self._act = at, act
+
+    def take(self, step: str) -> None:
+        """Take one; at the chosen one, something happens first."""
+        if step == self._at:
+            self._act()
+        self.taken.append(step)
+
+    async def check(self, entry: Any, options: Any) -> Choice:
+        """As the run does it first."""
+        self.take("check")
+        return Choice("local", "it is asked for", entry.scenario)
+
+    async def prepare(self, work: Any, progress: Any, stack: Any) -> None:
+        """Starts nothing."""
+
+    async def play(self, work: Any, setting: Any) -> None:
+        """One episode."""
+        work.passes.append(object())
+        self.take("play")
+        await asyncio.sleep(0)
+
+    def keep(self, work: Any) -> None:
+        """Writes nothing."""
+        self.take("keep")
+
+    def finish(self, work: Any, began: float) -> Any:
+        """Judges nothing."""
+        self.take("finish")
+        return "a run"
+
+
+def broken_off(monkeypatch: pytest.MonkeyPatch, reports: Path, at: str, times: int = 1) -> tuple[int, list[str]]:
+    """A run that gets Ctrl-C at a step: the signal that ended it, and the steps that were taken."""
+
+    def act() -> None:
+        for _ in range(times):
+            ask_to_stop()
+
+    steps = Steps(at, act)
+    for name, step in (("check", "check"), ("prepare", "prepare"), ("play_all", "play"), ("keep", "keep")):
+        monkeypatch.setattr(run, f"_{name}", getattr(steps, step))
+    monkeypatch.setattr(run, "_finish", steps.finish)
+    with pytest.raises(Interrupted) as interrupted:
+        run.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, reports, quiet=True))
+    return interrupted.value.number, steps.taken
+
+
+@pytest.mark.parametrize(
+    ("at", "times", "taken"),
+    [
+        ("check", 1, []),
+        ("play", 1, ["check", "play", "keep", "finish"]),
+        ("keep", 1, ["check", "play", "keep", "finish"]),
+        ("finish", 1, ["check", "play", "keep", "finish"]),
+        ("finish", 2, ["check", "play", "keep"]),
+    ],
+)
+def test_ctrl_c_ends_a_run_at_any_step(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, at: str, times: int, taken: list[str]
+) -> None:
+    """Wherever it comes, Ctrl-C is not lost: what was finished is kept, and the command ends as interrupted."""
+    assert broken_off(monkeypatch, tmp_path, at, times) == (signal.SIGINT, taken)
+
+
+def test_a_run_that_keeps_nothing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A run that ends before its first variant did leaves neither its folder nor an empty one of its experiment."""
+    steps = Steps("", ask_to_stop)
+
+    async def prepare(work: Any, progress: Any, stack: Any) -> None:
+        ask_to_stop()
+        await asyncio.sleep(1)
+
+    monkeypatch.setattr(run, "_check", steps.check)
+    monkeypatch.setattr(run, "_prepare", prepare)
+    with pytest.raises(Interrupted):
+        run.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, tmp_path, quiet=True))
+    assert list(tmp_path.iterdir()) == []
