@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import secrets
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,8 @@ async def start(spawn: Spawn, program: Path, workdir: Path, log: Path, dashboard
     }
     child = spawn("grafana", [*_command(program), "--config", workdir / "grafana.ini"], env=env, log=log, cwd=workdir)
     try:
-        await wait_ready(child, lambda: http_ok(address, "/api/health"), address.url, READY_WITHIN_S)
+        ready = partial(http_ok, address, "/api/health")
+        await wait_ready(child, ready, address.url, READY_WITHIN_S, listens_at=address.port)
     except BaseException:
         await child.stop(grace_s=0)
         raise

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -157,7 +158,8 @@ class Prometheus:
         file.write_text(json.dumps(config))  # JSON is YAML
         self.address = Address("127.0.0.1", free_port())
         child = self._child = self._spawn("prometheus", self._argv(file), env=self._program.env, log=self._log)
-        await wait_ready(child, lambda: http_ok(self.address, "/-/ready"), self.address.url, READY_WITHIN_S)
+        ready = partial(http_ok, self.address, "/-/ready")
+        await wait_ready(child, ready, self.address.url, READY_WITHIN_S, listens_at=self.address.port)
         self._ended_epoch_s = None
         self._watcher = asyncio.create_task(self._watch_end(child))
 

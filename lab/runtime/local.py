@@ -16,7 +16,7 @@ from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.ports import free_port
-from lab.runtime.ready import PortTaken, Ready, http_ok, wait_ready
+from lab.runtime.ready import PortTaken, Ready, http_ok, service_ok, wait_ready
 from lab.runtime.seat import Command, Seat
 from lab.runtime.spy import beside
 from lab.runtime.supervisor import Managed, Supervisor
@@ -187,9 +187,11 @@ class LocalRunning:
             "PORT": str(address.port),
             "DATA_DIR": str(data),
             "SERVICE_NAME": service.name,
+            "RUN_ID": self._supervisor.run_id,
         }
         command = Command([sys.executable, "-m", f"targets.{service.target}"], env, cwd=ROOT)
-        await self._seat(service, command, partial(http_ok, address)).start()
+        ready = partial(service_ok, address, service.name, self._supervisor.run_id)
+        await self._seat(service, command, ready).start()
 
     async def _start_backing(self, server: Backing) -> None:
         kind = backing.kind_of(server.kind)
@@ -215,7 +217,8 @@ class LocalRunning:
         argv = [*self._proxy_program.argv, "-host", address.host, "-port", str(address.port), "-proxy-metrics"]
         log = self._logs / "fault-proxy.log"
         self._proxy_child = self._supervisor.spawn("fault proxy", argv, log=log, cwd=ROOT)
-        await wait_ready(self._proxy_child, partial(http_ok, address, "/version"), address.url)
+        ready = partial(http_ok, address, "/version")
+        await wait_ready(self._proxy_child, ready, address.url, listens_at=address.port)
         self._proxy = FaultProxy(address)
         for link in self._stack.links:
             ports = self._peer_addresses if of_peers(link) else self._addresses

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import random
 import socket
 from pathlib import Path
+from random import SystemRandom
 
 from lab.errors import StartError
 
 LOWEST = 20_000
 _given: set[int] = set()
+_random = SystemRandom()  # a scenario that seeds `random` draws no other ports by that, nor every lab the same
 
 
 def free_port() -> int:
@@ -20,7 +21,7 @@ def free_port() -> int:
     cannot start again. So the lab draws from the ports below that range.
     """
     for _ in range(1_000):
-        port = random.randrange(LOWEST, _highest())
+        port = _random.randrange(LOWEST, _highest())
         if port not in _given and is_free(port):
             _given.add(port)
             return port

@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
+import psutil
+
 PROC = Path("/proc")
+LISTEN = psutil.CONN_LISTEN
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,22 @@ def family(pid: int) -> list[int]:
         kin |= more
     alive = sorted(p.pid for p in processes if p.pid in kin)
     return sorted(alive, key=lambda member: member != pid)
+
+
+def listens(pid: int, port: int) -> bool:
+    """Whether a process that leads its group, or one of its family, listens at a TCP port of this machine.
+
+    True also where the system does not let us look.
+    """
+    for member in family(pid):
+        try:
+            if any(c.laddr.port == port for c in psutil.Process(member).net_connections("tcp") if c.status == LISTEN):
+                return True
+        except psutil.NoSuchProcess:
+            continue
+        except psutil.AccessDenied:
+            return True
+    return False
 
 
 @cache

@@ -58,7 +58,7 @@ class Seat:
             cwd=command.cwd,
             polite=command.polite,
         )
-        await wait_ready(self._child, self._ready, str(self.address))
+        await wait_ready(self._child, self._ready, str(self.address), listens_at=self.address.port)
 
     async def stop(self, grace_s: float) -> None:
         """Stop it politely, then surely."""

@@ -26,11 +26,11 @@ class Readiness:
         self.reasons.pop(reason, None)
 
 
-def routes(readiness: Readiness, registry: CollectorRegistry) -> list[web.RouteDef]:
-    """GET /healthz, /readyz and /metrics."""
+def routes(readiness: Readiness, registry: CollectorRegistry, service: str, run: str) -> list[web.RouteDef]:
+    """GET /healthz, /readyz and /metrics. /healthz says whose service it is: a port may have come to another's."""
 
     async def healthz(request: web.Request) -> web.Response:
-        return answer({"status": "ok"})
+        return answer({"status": "ok", "service": service, "run": run})
 
     async def readyz(request: web.Request) -> web.Response:
         if readiness.reasons:

@@ -72,7 +72,8 @@ async def running(settings: S, build: Build[S], log: Log | None = None) -> Async
         app = build(settings, service)
         app.middlewares.insert(0, observer(own_log, service.metrics, service.flights))
         app.middlewares.insert(0, pages.refuse)  # before anything is counted
-        app.add_routes(health.routes(service.readiness, service.metrics.registry))
+        watched = service.readiness, service.metrics.registry
+        app.add_routes(health.routes(*watched, settings.service_name, settings.run_id))
         if settings.barriers:
             app.add_routes(service.barriers.routes())
         app.cleanup_ctx.append(_watched_loop(service))

@@ -50,6 +50,7 @@ class Settings:
     service_name: str
     host: str = "127.0.0.1"
     port: Port = 0  # 0: a free one, told by the log's first line
+    run_id: str = ""  # the run that it belongs to, which /healthz tells; empty: it was started by hand
     data_dir: str = ""  # a folder of its own, which outlives the process; empty: it has none
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     shutdown_grace_s: Annotated[float, Between(0, 600, "seconds")] = 5.0

@@ -1,3 +1,4 @@
+import random
 import socket
 from pathlib import Path
 
@@ -27,6 +28,16 @@ def test_a_port_somebody_listens_on_is_not_free():
         port = server.getsockname()[1]
         assert not ports.is_free(port)
     assert ports.is_free(port)
+
+
+def test_what_seeds_random_does_not_choose_the_ports(monkeypatch):
+    """A scenario that seeds `random`, as each lab that runs it does, draws other ports each time."""
+    drawn = []
+    for _ in range(2):
+        monkeypatch.setattr(ports, "_given", set())
+        random.seed(7)
+        drawn.append([ports.free_port() for _ in range(10)])
+    assert drawn[0] != drawn[1]
 
 
 def test_no_port_left_is_an_error_with_a_way_out(monkeypatch):

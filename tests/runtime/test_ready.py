@@ -1,13 +1,15 @@
 import asyncio
 import sys
 from contextlib import asynccontextmanager
+from functools import partial
 
 import pytest
 from run_ids import fresh
+from waits import printed
 
 from lab.errors import StartError
 from lab.runtime.base import Address
-from lab.runtime.ready import PortTaken, http_ok, says, wait_ready
+from lab.runtime.ready import AnothersAnswer, PortTaken, http_ok, says, service_ok, wait_ready
 from lab.runtime.supervisor import Supervisor
 
 pytestmark = pytest.mark.e2e
@@ -85,11 +87,69 @@ async def test_a_taken_port_is_told_apart(tmp_path):
             await wait_ready(process, refused, "here")
 
 
+async def test_an_answer_of_another_program_is_none(tmp_path):
+    """A child whose port another program holds is not ready, however well that one answers."""
+    async with (
+        server(b"HTTP/1.1 200 OK\r\n\r\n", ask=b"GET /up HTTP/1.1\r\n") as address,
+        child(tmp_path, "import time; time.sleep(30)") as process,
+    ):
+        ready = partial(http_ok, address, "/up")
+        await wait_ready(process, ready, str(address))
+        with pytest.raises(StartError, match=r"within 0.2 s \(another program answers there\)"):
+            await wait_ready(process, ready, str(address), patience_s=0.2, listens_at=address.port)
+
+
+async def test_a_child_that_holds_its_port_is_ready(tmp_path):
+    """A port that the child, or a child of its, listens at is its own."""
+    script = """
+import socket, subprocess, sys, time
+if sys.argv[1:]:
+    time.sleep(30)
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+subprocess.Popen([sys.executable, "-c", "import time; time.sleep(30)"], pass_fds=[server.fileno()])
+server.close()
+time.sleep(30)
+"""
+    async with child(tmp_path, script) as process:
+        port = int(await printed(process.log))
+        await wait_ready(process, partial(asyncio.sleep, 0, True), "here", listens_at=port)
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        (b'{"status":"ok","service":"payments","run":"r-1"}', True),
+        (b'{"status":"ok","service":"payments","run":"r-2"}', "service payments of run r-2 answers there"),
+        (b'{"status":"ok","service":"exchange","run":"r-1"}', "service exchange of run r-1 answers there"),
+        (b'{"status":"ok","service":"payments","run":""}', "service payments of run none answers there"),
+        (b'{"status":"ok"}', "does not say of which run it is"),
+        (b"ok", "does not say of which run it is"),
+    ],
+)
+async def test_a_service_of_another_run_is_not_taken_for_ours(body, said):
+    """/healthz names service and run, and both are compared: another lab may have taken the port."""
+    async with server(
+        b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n" + body, ask=b"GET /healthz HTTP/1.1\r\n"
+    ) as address:
+        if said is True:
+            assert await service_ok(address, "payments", "r-1")
+        else:
+            with pytest.raises(AnothersAnswer, match=said):
+                await service_ok(address, "payments", "r-1")
+
+
+async def test_a_service_that_is_not_healthy_is_not_ready():
+    """Whatever it says of itself, a service that answers 503 is not ready."""
+    async with server(b"HTTP/1.1 503 no\r\n\r\n", ask=b"GET /healthz HTTP/1.1\r\n") as address:
+        assert not await service_ok(address, "payments", "r-1")
+
+
 @pytest.mark.parametrize(("status", "good"), [(b"200 OK", True), (b"503 Service Unavailable", False), (b"", False)])
 async def test_only_200_is_healthy(status, good):
     """A health check counts only when answered with 200."""
-    async with server(b"HTTP/1.1 " + status + b"\r\n\r\n", ask=b"GET /healthz HTTP/1.1\r\n") as address:
-        assert await http_ok(address) is good
+    async with server(b"HTTP/1.1 " + status + b"\r\n\r\n", ask=b"GET /up HTTP/1.1\r\n") as address:
+        assert await http_ok(address, "/up") is good
 
 
 async def test_a_greeting_is_compared_from_its_beginning():

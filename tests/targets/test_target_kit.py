@@ -59,7 +59,7 @@ def build(settings: Settings, service: Service) -> web.Application:
 @pytest.fixture
 async def target(start: Start) -> Running:
     """The target above, running."""
-    return await start(Settings(service_name="sample"), build)
+    return await start(Settings(service_name="sample", run_id="r"), build)
 
 
 async def get(http: ClientSession, target: Running, path: str, **headers: str) -> tuple[int, str, Any]:
@@ -99,7 +99,7 @@ async def test_callers_name_a_target_as_they_reach_it(http: ClientSession, targe
 
 async def test_health_is_told_and_never_measured(http: ClientSession, target: Running, lines: Lines) -> None:
     """The three routes answer; none shows in the metrics or the spans, so that watching changes nothing."""
-    assert (await get(http, target, "/healthz"))[:2] == (200, '{"status":"ok"}')
+    assert (await get(http, target, "/healthz"))[:2] == (200, '{"status":"ok","service":"sample","run":"r"}')
     assert (await get(http, target, "/readyz"))[:2] == (200, '{"status":"ready"}')
     target.service.readiness.hold("warming up")
     target.service.readiness.hold("no leader")

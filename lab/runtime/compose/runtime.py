@@ -26,7 +26,7 @@ from lab.runtime.compose.shared import Shared
 from lab.runtime.compose.spy import beside
 from lab.runtime.compose.stackfile import Placed, stack_file
 from lab.runtime.ports import free_port
-from lab.runtime.ready import PortTaken, http_ok
+from lab.runtime.ready import PortTaken, service_ok
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Tools
@@ -261,7 +261,11 @@ class ComposeRunning:
 
     async def _attend(self, member: Member) -> None:
         address = self._addresses[member]
-        ready = partial(backing.kind_of(member.kind).ready if isinstance(member, Backing) else http_ok, address)
+        ready = (
+            partial(backing.kind_of(member.kind).ready, address)
+            if isinstance(member, Backing)
+            else partial(service_ok, address, member.name, self._supervisor.run_id)
+        )
         log = self._logs / f"{member.name}.log"
         seat = ContainerSeat(member, address, self._containers[member], ready, log, self._engine)
         self._seats[member] = seat
@@ -294,7 +298,7 @@ class ComposeRunning:
         own = self._stack.env.get(service, service.env)
         urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
         told = {name: text(value) for name, value in own.items()}
-        return {**told, **urls, "SERVICE_NAME": service.name}
+        return {**told, **urls, "SERVICE_NAME": service.name, "RUN_ID": self._supervisor.run_id}
 
     def _url(self, link: Link) -> str:
         """What the caller is told: the proxy's address in the network, in the form that the callee's kind has."""

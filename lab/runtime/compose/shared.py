@@ -8,12 +8,12 @@ its own, here.
 from __future__ import annotations
 
 import asyncio
-import random
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 from typing import Any
 
 from lab.errors import LabError, ProxyError, StartError
@@ -104,7 +104,7 @@ async def open_links(
 ) -> dict[Link, tuple[ProxiedLink, int]]:
     """A proxy for each link, at a port of its own among those that there are. Raises StartError."""
     opened: dict[Link, tuple[ProxiedLink, int]] = {}
-    free = random.sample(ports, len(ports))  # at random: two runs seldom reach for the same
+    free = SystemRandom().sample(ports, len(ports))  # two runs seldom reach for the same, whatever seeded `random`
     for link, upstream in upstreams.items():
         while free and link not in opened:
             port = free.pop()
