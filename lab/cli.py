@@ -292,14 +292,15 @@ def doctor(as_json: bool) -> int:
 
 
 @main.command(short_help="Remove whatever crashed runs left.")
+@reports_option
 @as_json
-def heal(as_json: bool) -> None:
-    """Remove whatever crashed runs left: processes, containers, faults, scratch data."""
+def heal(reports: Path, as_json: bool) -> None:
+    """Remove whatever crashed runs left: processes, containers, faults, scratch data, reports that have no record."""
     import asyncio
 
     from lab.ground import heal_everything
 
-    done = asyncio.run(heal_everything())
+    done = asyncio.run(heal_everything(reports))
     if as_json:
         click.echo(json.dumps(done))
     else:

@@ -23,6 +23,7 @@ from lab.observe.prometheus import Prometheus, Watch
 from lab.observe.shared_prometheus import SharedPrometheus
 from lab.optional import optional, without
 from lab.places import DASHBOARDS, HOME, ROOT, STATE
+from lab.record.unfinished import sweep
 from lab.runtime.base import Runtime
 from lab.runtime.compose import names
 from lab.runtime.compose.endpoint import endpoint
@@ -197,10 +198,13 @@ async def _grafana(prometheus: Watched, supervisor: Supervisor, logs: Path) -> P
     return None
 
 
-async def heal_everything() -> list[str]:
-    """Clean up after runs whose lab is gone, wherever their services were; a sentence for each thing done."""
+async def heal_everything(reports: Path) -> list[str]:
+    """Clean up after runs whose lab is gone, wherever their services were; a sentence for each thing done.
+
+    `reports` is where folders of runs may lie that will never have a record.
+    """
     dead = dead_runs(STATE)
-    return [*await _end_annotations(dead), *heal(STATE), *await heal_containers(dead)]
+    return [*await _end_annotations(dead), *heal(STATE), *sweep(reports), *await heal_containers(dead)]
 
 
 async def _end_annotations(dead: Sequence[str]) -> list[str]:

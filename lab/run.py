@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import shlex
-import shutil
 import signal
 import sys
 import time
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from threading import Thread
@@ -42,6 +41,7 @@ from lab.record import (
     write_record,
     write_table,
 )
+from lab.record.unfinished import Unfinished
 from lab.runtime import backing
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
@@ -80,6 +80,7 @@ class Work:
     choice: Choice
     run_id: str
     folder: Path
+    unfinished: Unfinished
     started_epoch_s: float
     passes: list[EpisodeCapture] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
@@ -124,7 +125,7 @@ async def _run(entry: Entry, options: Options, signals: Signals) -> Run:
                 signals.stage = "writing"
                 run = _finish(work, began)
             else:
-                _drop(work.folder)
+                work.unfinished.drop()
             for sentence in work.left:  # said too: a run that was broken off shows no notes
                 print(f"lab: {sentence}", file=sys.stderr)
         if signals.caught is not None or run is None:
@@ -138,7 +139,7 @@ async def _run(entry: Entry, options: Options, signals: Signals) -> Run:
 async def _check(entry: Entry, options: Options) -> Choice:
     """Name everything that is missing, before anything starts; clean up after labs that died."""
     _crew(entry, options)
-    for sentence in await heal_everything():
+    for sentence in await heal_everything(options.reports):
         print(sentence, file=sys.stderr)
     return await choose(options.runtime, entry.scenario)
 
@@ -152,10 +153,10 @@ def _open(entry: Entry, options: Options, choice: Choice) -> Work:
     run_id = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now)) + f"-{secrets.token_hex(2)}"
     folder = options.reports / entry.name / run_id
     try:
-        folder.mkdir(parents=True)
+        unfinished = Unfinished(folder)
     except OSError as error:
         raise LabError(f"{folder}: cannot be made ({error.strerror}); name another folder with --reports") from error
-    return Work(entry, options, choice, run_id, folder, now)
+    return Work(entry, options, choice, run_id, folder, unfinished, now)
 
 
 async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> RunContext:
@@ -238,13 +239,6 @@ async def _play_all(work: Work, context: RunContext) -> None:
         work.left += context.runtime.left
 
 
-def _drop(folder: Path) -> None:
-    """Remove the folder of a run that has nothing to keep, and the experiment's where it is the only one."""
-    shutil.rmtree(folder, ignore_errors=True)
-    with suppress(OSError):
-        folder.parent.rmdir()
-
-
 def _keep(work: Work) -> None:
     """Write the record down, not judged yet."""
     tables: dict[str, list[dict[str, Any]]] = {name: [] for name in TABLES}
@@ -254,6 +248,7 @@ def _keep(work: Work) -> None:
     for name, rows in tables.items():
         write_table(work.folder, name, rows)
     write_record(work.folder, _record(work))
+    work.unfinished.finish()
 
 
 def _finish(work: Work, began: float) -> Run:

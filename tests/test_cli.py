@@ -340,7 +340,7 @@ def test_heal(lab_: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     """What was done, or that there was nothing to do."""
     said: list[str] = []
 
-    async def heal() -> list[str]:
+    async def heal(reports: Path) -> list[str]:
         return said
 
     monkeypatch.setattr("lab.ground.heal_everything", heal)

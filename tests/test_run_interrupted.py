@@ -51,6 +51,7 @@ class Steps:
 
     def keep(self, work: Any) -> None:
         """Writes nothing."""
+        work.unfinished.finish()
         self.take("keep")
 
     def finish(self, work: Any, began: float) -> Any:

@@ -11,6 +11,7 @@ lab could not. It imports nothing but the standard library, so that it is up in 
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -40,9 +41,11 @@ def end(run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = 
     """
     Kill process groups and every survivor of a run until none is left; gives the ids of those still there.
 
-    Whoever was seen to belong to the run is waited for until its ports are closed too.
+    Whoever was seen to belong to the run is waited for until its ports are closed too. Shared memory that outlives its
+    process is removed with it.
     """
     seen = set(survivors(run, folder))  # before anything is killed: who is dying shows no environment any more
+    segments = {segment for pid in seen for segment in _segments(pid)}
     for group in groups:
         if group > 1:  # kill(2): 0 is our own group, -1 is everybody
             _kill(-group)
@@ -54,8 +57,12 @@ def end(run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = 
         seen.update(alive)
         left = sorted({*alive, *(pid for pid in seen if _dying(pid))})
         if not left or time.monotonic() > deadline:
-            return left
+            break
         time.sleep(0.02)
+    for segment in segments:
+        segment.unlink(missing_ok=True)
+    _forget_interlocks(folder)
+    return left
 
 
 def hold(run: str, folder: Path, descriptor: int) -> None:
@@ -104,6 +111,36 @@ def _dying(pid: int) -> bool:
     fields = stat.rpartition(")")[2].split()
     state, flags, threads = fields[0], int(fields[6]), int(fields[17])
     return bool(flags & PF_EXITING) and (state != "Z" or threads > 1)
+
+
+def _segments(pid: int) -> list[Path]:
+    """
+    The files in /dev/shm that a PostgreSQL has; one that is killed leaves them there (Linux).
+
+    A server's own are in its folder, see lab.runtime.backing.postgres; initdb cannot be told so.
+    """
+    proc = Path(f"/proc/{pid}")
+    try:
+        if (proc / "comm").read_text().strip() != "postgres":
+            return []
+        words = [line.split(maxsplit=5) for line in (proc / "maps").read_text().splitlines()]
+    except OSError:  # gone meanwhile
+        return []
+    return [Path(w[5]) for w in words if len(w) > 5 and w[5].startswith("/dev/shm/PostgreSQL.") and " " not in w[5]]
+
+
+def _forget_interlocks(folder: Path) -> None:
+    """
+    Remove the System V segments by which a PostgreSQL keeps a second one off its data: a kill leaves 56 bytes each.
+
+    macOS has room for 32. Its number is in `postmaster.pid`, which a server that ends by itself removes.
+    """
+    libc = ctypes.CDLL(None, use_errno=True)
+    for file in folder.rglob("postmaster.pid"):
+        with contextlib.suppress(OSError, ValueError, IndexError):
+            key, number = map(int, file.read_text().splitlines()[6].split())
+            if libc.shmget(ctypes.c_int(key), 0, 0) == number:
+                libc.shmctl(number, 0, None)  # IPC_RMID
 
 
 def _from_ps(run: str) -> list[int]:

@@ -1,4 +1,5 @@
 import asyncio
+import ctypes
 import os
 import signal
 import socket
@@ -96,6 +97,21 @@ async def test_kill_9_of_the_lab_leaves_nothing(driven, runs):
     assert heal(runs) == []
 
 
+@pytest.mark.parametrize("driven", [["postgres"]], indirect=True)
+async def test_kill_9_leaves_no_shared_memory_of_postgres(driven, runs):
+    """Its segments are in the run's folder, and the one by which it keeps others off its data is removed."""
+    process, run, ports = driven
+    (file,) = (runs / run).rglob("postmaster.pid")
+    pid, *_, interlock, _ = file.read_text().splitlines()
+    assert not segments_of(pid)
+    key, number = map(int, interlock.split())
+    libc = ctypes.CDLL(None)
+    assert libc.shmget(key, 0, 0) == number
+    process.kill()
+    await nothing_left(run, runs, ports)
+    await until(lambda: libc.shmget(key, 0, 0) == -1, within_s=NOTHING_LEFT_S)
+
+
 async def test_without_the_leash_the_kernel_ends_them(driven, runs):
     """On Linux the children end with the lab even where the leash was killed first."""
     if sys.platform != "linux":
@@ -167,6 +183,11 @@ def leash_of(run, folder):
         if b"leash.py" in Path(f"/proc/{pid}/cmdline").read_bytes():
             return pid
     raise AssertionError("no leash")
+
+
+def segments_of(pid):
+    """What a process has in /dev/shm."""
+    return [line for line in Path(f"/proc/{pid}/maps").read_text().splitlines() if " /dev/shm/" in line]
 
 
 def sleeper(env):

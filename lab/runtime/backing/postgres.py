@@ -30,7 +30,13 @@ async def prepare(ground: Ground) -> Command:
     await fresh_copy(ground, cluster, "initdb", partial(_initdb, ground))
     program = ground.programs["postgres"]
     settings = {**(COUNTED if _can_count(program.path) else {}), **ground.settings}
-    words = _words(settings, {"listen_addresses": ground.address.host, "port": ground.address.port})
+    # Its shared memory is in files of its own folder, not in /dev/shm: what a kill leaves goes with the folder.
+    place: Env = {
+        "listen_addresses": ground.address.host,
+        "port": ground.address.port,
+        "dynamic_shared_memory_type": "mmap",
+    }
+    words = _words(settings, place)
     argv: list[str | Path] = [*as_nobody(), program.path, "-D", cluster, *words]
     # SIGINT: end now and cleanly; at SIGTERM it would wait for its clients to leave.
     return Command(argv, program.env, cwd=cluster, polite=signal.SIGINT)
