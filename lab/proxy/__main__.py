@@ -37,10 +37,22 @@ def arguments(argv: list[str]) -> argparse.Namespace:
     parser.add_argument("-port", "--port", type=int, default=8474, help="port for the API; 0 takes a free one")
     parser.add_argument("-config", "--config", type=Path, help="JSON file of proxies to create, as for POST /populate")
     parser.add_argument("-seed", "--seed", type=int, default=time.time_ns(), help="seed of all jitter and toxicity")
-    parser.add_argument("-proxy-metrics", "--proxy-metrics", action="store_true", help="bytes per proxy at /metrics")
-    parser.add_argument("-runtime-metrics", "--runtime-metrics", action="store_true", help="this process at /metrics")
+    for name, text in (
+        ("proxy-metrics", "bytes per proxy at /metrics"),
+        ("runtime-metrics", "this process at /metrics"),
+    ):
+        parser.add_argument(f"-{name}", f"--{name}", type=_truth, nargs="?", const=True, default=False, help=text)
     parser.add_argument("-version", "--version", action="version", version=f"lab.proxy version {VERSION}")
     return parser.parse_args(argv)
+
+
+def _truth(text: str) -> bool:
+    """A boolean as Go's flags take it: `-proxy-metrics=true`."""
+    if text in ("1", "t", "T", "true", "TRUE", "True"):
+        return True
+    if text in ("0", "f", "F", "false", "FALSE", "False"):
+        return False
+    raise argparse.ArgumentTypeError(f"{text!r} is neither true nor false")
 
 
 async def serve(options: argparse.Namespace) -> None:

@@ -65,20 +65,22 @@ async def resolve(address: str) -> Address:
 async def listen(address: str) -> tuple[socket.socket, str]:
     """A listening socket and the address it really has; without a host it takes IPv4 and IPv6 alike.
 
+    So it does with either family's unspecified address, as Go's net.Listen("tcp", ...): `0.0.0.0:0` is `[::]:port`.
     Raises AddressError: `listen tcp 127.0.0.1:80: bind: address already in use`.
     """
     try:
         place = await resolve(address)
     except AddressError as error:
         raise AddressError(f"listen tcp: {error}") from None
-    both = place.host in ("", "::") and socket.has_dualstack_ipv6()
+    both = place.host in ("", "::", "0.0.0.0") and socket.has_dualstack_ipv6()
+    host = "::" if both else place.host
     family = socket.AF_INET6 if both or ":" in place.host else socket.AF_INET
     sock = socket.socket(family, socket.SOCK_STREAM)
     try:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, not both)
-        sock.bind((place.host, place.port))
+        sock.bind((host, place.port))
         sock.listen(socket.SOMAXCONN)
         sock.setblocking(False)
         host, port = sock.getsockname()[:2]

@@ -167,7 +167,7 @@ def application(proxies: Proxies, metrics: Metrics, host: str = "localhost") -> 
 
     app = web.Application(client_max_size=_BODY_LIMIT_BYTES)
     app.on_response_prepare.append(keep_quiet)
-    app.router.add_route("*", "/{path:.*}", answer)
+    app.router.add_route("*", r"/{path:[\s\S]*}", answer)  # a name may have a line break
     return app
 
 

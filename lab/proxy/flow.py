@@ -1,6 +1,9 @@
 """One direction of one connection: what its socket receives goes through a chain of stages to the peer's socket."""
 
 import asyncio
+import contextlib
+import socket
+import struct
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -8,6 +11,8 @@ from typing import Final, cast
 from lab.proxy.chain import Chain
 from lab.proxy.stage import Chunk, Close, Stage, Toxic
 from lab.proxy.timers import Timers
+
+_RST_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass
@@ -42,7 +47,7 @@ class Flow(asyncio.Protocol):
 
     __slots__ = (
         "_chain", "_direct", "_ended", "_open", "_paused", "_timers", "_write", "counter", "finished", "full", "head",
-        "lost", "on_lost", "on_made", "peer", "transport", "wired",
+        "lost", "may_reset", "on_lost", "on_made", "peer", "transport", "wired",
     )  # fmt: skip
 
     def __init__(
@@ -60,6 +65,7 @@ class Flow(asyncio.Protocol):
         self.lost = False  # the sender's socket is gone, so it cannot receive either
         self.finished = False  # the end has reached the receiver
         self.full = False  # the receiver's socket wants nothing more for now
+        self.may_reset = False  # it was opened under a toxic that resets; older connections are closed by FIN
         self.transport: asyncio.Transport
         self.peer: Flow
         self._write: Callable[[bytes | memoryview], None]
@@ -162,10 +168,15 @@ class Flow(asyncio.Protocol):
         self.finished = True
         self._write = _discard
         receiver = self.peer.transport
-        if chunk is Close.CUT:
+        cut = chunk is not Close.END
+        if cut:
             self._open = False
             self._pause()
-        if chunk is Close.CUT or self.lost or self.peer.finished:
+        if chunk is Close.RESET and self.may_reset:
+            for transport in (self.transport, receiver):
+                with contextlib.suppress(OSError, AttributeError):  # its socket is gone
+                    transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+        if cut or self.lost or self.peer.finished:
             receiver.close()
         elif not receiver.is_closing():
             receiver.write_eof()

@@ -5,14 +5,13 @@ import contextlib
 import ipaddress
 import logging
 import socket
-import struct
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
 from lab.proxy.addresses import AddressError, split
 from lab.proxy.flow import Counter, Flow
-from lab.proxy.stage import Toxic
+from lab.proxy.stage import Close, Toxic
 from lab.proxy.timers import Timers
 from lab.proxy.toxics import behaviours
 
@@ -20,7 +19,6 @@ log = logging.getLogger("lab.proxy")
 
 STREAMS: Final = ("upstream", "downstream")  # the order in which the API lists toxics
 CONNECT_TIMEOUT_S: Final = 10.0
-_RST_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 
 
 @dataclass(frozen=True)
@@ -142,13 +140,13 @@ class Relay:
         if upstream.lost:
             client.transport.close()
             return
-        resets = any(behaviours()[toxic.type].resets for toxics in self.toxics.values() for toxic in toxics)
+        toxics = (toxic for toxics in self.toxics.values() for toxic in toxics)
+        may_reset = any(behaviours()[toxic.type].cut_is is Close.RESET for toxic in toxics)
         for flow in (client, upstream):
             sock: socket.socket = flow.transport.get_extra_info("socket")
             with contextlib.suppress(OSError, AttributeError):  # gone already, or a system that has no choice
                 _control_simply(sock)
-            if resets:
-                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
+            flow.may_reset = may_reset
         self._flows[client] = upstream
         seed = f"{self._wiring.seed}/{self._name}/{number}"
         upstream.peer = client

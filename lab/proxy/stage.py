@@ -13,10 +13,14 @@ INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
 
 
 class Close(Enum):
-    """The last thing a chain carries: END when the sender has finished, CUT when a toxic closes the connection."""
+    """The last thing a chain carries.
+
+    END when the sender has finished, CUT when a toxic closes the connection, RESET when it does so by RST.
+    """
 
     END = "end"
     CUT = "cut"
+    RESET = "reset"
 
 
 Data = tuple[float, bytes | memoryview]  # when the proxy received it (monotonic s), and the bytes
@@ -76,7 +80,7 @@ class Stage:
     attributes: ClassVar[tuple[Attribute, ...]] = ()
     depth_chunks: ClassVar[int] = 1
     depth_bytes: ClassVar[int] = 32 * 1024 * 1024
-    resets: ClassVar[bool] = False  # connections opened under this toxic are closed by RST
+    cut_is: ClassVar[Close] = Close.CUT  # how it closes a connection
     cuts_on_removal: ClassVar[bool] = False
 
     __slots__ = (
@@ -181,7 +185,7 @@ class Stage:
         """Close the connection once what went on before has left; nothing passes here any more."""
         self.drop()
         self.spent = True
-        self.after.take(Close.CUT)
+        self.after.take(self.cut_is)
 
     def drop(self) -> None:
         """Forget everything held and every wake-up."""

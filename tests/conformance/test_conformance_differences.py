@@ -7,6 +7,7 @@ from contextlib import ExitStack
 
 import pytest
 from proxy_harness import (
+    BUILTIN,
     PATIENCE_S,
     Edge,
     Toxiproxy,
@@ -225,4 +226,32 @@ def test_removing_a_toxic_never_hangs(kind):
             else:
                 with pytest.raises(TimeoutError):
                     server.call("DELETE", "/proxies/edge/toxics/reset_peer_downstream", timeout_s=1)
+    upstream.close()
+
+
+def test_a_reset_that_strikes_nobody_changes_nothing():
+    """Under reset_peer with toxicity 0 a slow reader gets all of an answer whose server closes at its end.
+
+    The built-in server resets only what the toxic struck; Toxiproxy makes every connection opened under it close by
+    RST, which throws away what is still on its way.
+    """
+    size_bytes = 3_000_000
+
+    def answer(sock: socket.socket) -> None:
+        rest(sock)
+        sock.sendall(bytes(size_bytes))
+
+    upstream = Upstream(answer)
+    with running(BUILTIN) as server:
+        edge = server.proxy(upstream.address)
+        edge.add("reset_peer", toxicity=0)
+        host, _, port = edge.listen.rpartition(":")
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16 * 1024)
+            sock.settimeout(PATIENCE_S)
+            sock.connect((host, int(port)))
+            sock.sendall(b"ping")
+            sock.shutdown(socket.SHUT_WR)
+            time.sleep(0.3)  # the answer is on its way, its server gone
+            assert len(rest(sock)) == size_bytes
     upstream.close()

@@ -50,6 +50,35 @@ def test_listen_may_be_empty(server: Toxiproxy):
     assert not refuses(f"127.0.0.1:{port}")
 
 
+@pytest.mark.parametrize("listen", ["0.0.0.0:0", "[::]:0", ":0"])
+def test_a_wildcard_is_both_families(server: Toxiproxy, listen):
+    """Every way to write all addresses listens on IPv4 and IPv6, and is echoed as `[::]`."""
+    made = server.ok("POST", "/proxies", {"name": "a", "listen": listen, "upstream": UP})
+    host, _, port = made["listen"].rpartition(":")
+    assert host == "[::]"
+    assert not refuses(f"127.0.0.1:{port}")
+    socket.create_connection(("::1", int(port))).close()
+
+
+@pytest.mark.parametrize(("written", "stays"), [("0.0.0.0:{}", False), ("[::]:{}", True), (":{}", False)])
+def test_populating_a_wildcard_twice(server: Toxiproxy, written, stays):
+    """A proxy is left alone, with its toxics, only where `listen` is written as the server echoes it."""
+    body = [{"name": "a", "listen": written.format(free_port()), "upstream": UP}]
+    server.ok("POST", "/populate", body)
+    server.ok("POST", "/proxies/a/toxics", {"type": "noop"})
+    server.ok("POST", "/populate", body)
+    assert bool(server.ok("GET", "/proxies/a")["toxics"]) is stays
+
+
+def test_a_name_with_a_line_break(server: Toxiproxy):
+    """It is created, and can be read and deleted like any other, as can a toxic's."""
+    server.ok("POST", "/proxies", {"name": "a\nb", "upstream": UP})
+    server.ok("POST", "/proxies/a%0Ab/toxics", {"type": "noop", "name": "c\nd"})
+    assert server.ok("GET", "/proxies/a%0Ab")["name"] == "a\nb"
+    assert server.call("DELETE", "/proxies/a%0Ab/toxics/c%0Ad").status == 204
+    assert server.call("DELETE", "/proxies/a%0Ab").status == 204
+
+
 def test_created_disabled(server: Toxiproxy):
     """A proxy created disabled does not listen, and keeps its address as given."""
     port = free_port()

@@ -96,3 +96,17 @@ def test_flags_are_gos(capsys):
             main(argv)
         assert caught.value.code == code
     assert "+lab" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("text", "on"), [("", True), ("=true", True), ("=1", True), ("=F", False), ("=false", False)])
+def test_a_boolean_flag_is_written_as_in_go(text, on):
+    """`-proxy-metrics` and `-proxy-metrics=true` say the same."""
+    assert arguments([f"-proxy-metrics{text}"]).proxy_metrics is on
+    assert arguments([f"--runtime-metrics{text}", "-port", "1"]).runtime_metrics is on
+
+
+def test_a_boolean_flag_that_is_none_is_refused(capsys):
+    """In a sentence that names the value."""
+    with pytest.raises(SystemExit):
+        arguments(["-proxy-metrics=maybe"])
+    assert "'maybe' is neither true nor false" in capsys.readouterr().err

@@ -5,7 +5,7 @@ from lab.proxy import toxics
 from lab.proxy.stage import Close
 from lab.proxy.toxics import behaviours
 
-END, CUT = Close.END, Close.CUT
+END, CUT, RESET = Close.END, Close.CUT, Close.RESET
 
 
 @pytest.fixture
@@ -222,7 +222,7 @@ def test_reset_peer_waits_from_the_first_data(clock):
     made.configure({"timeout": 80})
     made.pump()
     clock.run(1)
-    assert sink.out == [(5.08, CUT)]
+    assert sink.out == [(5.08, RESET)]
 
 
 def test_reset_peer_removed(clock):
@@ -232,7 +232,7 @@ def test_reset_peer_removed(clock):
     assert sink.out == []
     feed(made, clock, b"x")
     made.release()
-    assert sink.out == [(0, CUT)]
+    assert sink.out == [(0, RESET)]
 
 
 def test_limit_data_passes_exactly_so_many(clock):

@@ -2,14 +2,14 @@
 
 from collections.abc import Mapping
 
-from lab.proxy.stage import Attribute, Stage
+from lab.proxy.stage import Attribute, Close, Stage
 
 
 class ResetPeer(Stage):
     """An idle connection is left alone; the sender's own close counts as data."""
 
     attributes = (Attribute("timeout"),)
-    resets = True
+    cut_is = Close.RESET
 
     __slots__ = ("struck_at_s", "timeout_s")
 
