@@ -32,7 +32,7 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": {"record", "fold"},
     "workloads": set(),
     "checkers": {"record"},
-    "verdict": {"record", "metrics", "checkers", "load"},
+    "verdict": {"record", "metrics", "checkers", "load", "faults"},  # doses are judged again
     "faults": {"bench", "record", "observe", "tasks"},  # a dose is judged by what the canary sends
     "load": {"record"},
     "progress": {"load"},

@@ -15,6 +15,7 @@ from lab.load.driver import Result
 from lab.model import Fault, Link, Scalar, Variant
 from lab.observe.canary import Canary
 from lab.observe.hiccups import Meter
+from lab.observe.snapshots import Answers
 from lab.observe.statistics import Statistics
 from lab.record import ClockFacts, Episode, FiredAlert, PhaseWindow, Receipt
 
@@ -40,6 +41,16 @@ class Injection:
     removed_s: float | None = None
 
 
+@dataclass(frozen=True)
+class Counted:
+    """What the services answered, and the servers' statistics, at a moment that is these edges of phases."""
+
+    at_s: float
+    answers: Answers
+    statistics: tuple[Rows, list[str]]
+    edges: Sequence[tuple[str, str]]
+
+
 @dataclass
 class EpisodeCapture:
     """What one episode brings home, filled as it goes, so that an episode cut short still has what it had."""
@@ -50,6 +61,7 @@ class EpisodeCapture:
     clock: EpisodeClock = field(default_factory=lambda: EpisodeClock(0.0))  # until the load is told when to begin
     windows: list[PhaseWindow] = field(default_factory=list)
     injections: list[Injection] = field(default_factory=list)
+    counted: list[Counted] = field(default_factory=list)
     snapshots: Rows = field(default_factory=list)
     series: Rows = field(default_factory=list)
     notes: list[str] = field(default_factory=list)

@@ -12,6 +12,7 @@ import msgspec
 
 from lab.episode.capture import EpisodeCapture
 from lab.episode.context import RunContext
+from lab.episode.edges import read_counts
 from lab.load.driver import LoadDriver
 from lab.observe import alerts
 from lab.observe.hiccups import between
@@ -25,6 +26,7 @@ async def finish(context: RunContext, capture: EpisodeCapture, running: Running,
     capture.load = await driver.finish()
     capture.clock_facts = capture.clock.facts
     _add_hiccups(capture)
+    read_counts(capture)
     for log in (context.supervisor.scratch / f"load-{capture.label}").glob("*.log"):
         shutil.copyfile(log, context.folder / "logs" / capture.label / log.name)
     capture.notes.extend(capture.load.notes)

@@ -4,27 +4,16 @@ from __future__ import annotations
 
 import asyncio
 
-from lab.episode.capture import EpisodeCapture, Rows
+from lab.episode.capture import Counted, EpisodeCapture
 from lab.model import Link, Phase
-from lab.observe.snapshots import snapshot
+from lab.observe.snapshots import ask, read
 from lab.runtime import backing
 from lab.runtime.base import Running
-
-Scraped = tuple[Rows, list[str]]
 
 
 def urls(running: Running) -> dict[str, str]:
     """Where each member that counts is, with no proxy between."""
     return {member.name: running.address(member).url for member in running.members() if backing.counts(member)}
-
-
-async def scrape(capture: EpisodeCapture, running: Running, down: set[str]) -> Scraped:
-    """Ask every member that counts and is not `down`: exact counts for the phase, whatever Prometheus caught."""
-    at_s, scraped = capture.now_s(), {name: url for name, url in urls(running).items() if name not in down}
-    (rows, notes), (more, lacking) = await asyncio.gather(
-        snapshot(scraped, at_s), capture.statistics.snapshot(at_s, leave_out=down)
-    )
-    return rows + more, notes + lacking
 
 
 async def kept_down(capture: EpisodeCapture, running: Running) -> set[str]:
@@ -37,9 +26,22 @@ async def kept_down(capture: EpisodeCapture, running: Running) -> set[str]:
 async def count(
     capture: EpisodeCapture, running: Running, down: set[str], before: Phase | None = None, after: Phase | None = None
 ) -> None:
-    """Scrape, and keep that as the end of one phase and the start of the next: what happens between takes no time."""
-    rows, notes = await scrape(capture, running, down)
-    for phase, edge in ((before, "end"), (after, "start")):
-        if phase is not None:
-            capture.snapshots.extend({**row, "phase": phase.name, "edge": edge} for row in rows)
-            capture.notes.extend(f"{phase.name}, {edge}: {note}" for note in notes)
+    """Ask every member that counts and is not `down`: exact counts for the phase, whatever Prometheus caught.
+
+    It is the end of one phase and the start of the next: what happens between takes no time. Read in is it only after
+    the load (`read_counts`), since that would hold up the faults that go in and out now.
+    """
+    at_s, asked = capture.now_s(), {name: url for name, url in urls(running).items() if name not in down}
+    answers, statistics = await asyncio.gather(ask(asked), capture.statistics.snapshot(at_s, leave_out=down))
+    edges = [(phase.name, edge) for phase, edge in ((before, "end"), (after, "start")) if phase is not None]
+    capture.counted.append(Counted(at_s, answers, statistics, edges))
+
+
+def read_counts(capture: EpisodeCapture) -> None:
+    """Put what was counted at all edges into the capture's snapshots, and into its notes what was not."""
+    for counted in sorted(capture.counted, key=lambda counted: counted.at_s):
+        rows, notes = read(counted.answers, counted.at_s)
+        more, lacking = counted.statistics
+        for phase, edge in counted.edges:
+            capture.snapshots.extend({**row, "phase": phase, "edge": edge} for row in rows + more)
+            capture.notes.extend(f"{phase}, {edge}: {note}" for note in notes + lacking)

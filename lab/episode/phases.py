@@ -15,7 +15,7 @@ from lab.episode.context import RunContext
 from lab.episode.edges import count, kept_down
 from lab.episode.inforce import InForce
 from lab.load.driver import LoadDriver
-from lab.model import Panel, Phase, Service
+from lab.model import Link, Panel, Phase, Service
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
 from lab.progress import Progress
@@ -23,8 +23,8 @@ from lab.record import PhaseWindow
 from lab.runtime.base import Running
 
 TICK_S = 0.25  # how often the terminal is told
-# How long the faults of a phase wait for what the services count at its edge, so that a process that is to be killed is
-# asked before. They answer within 20 to 50 ms; one that does not must not make the faults late.
+# How long faults at processes wait for what the services count at the edge, so that one that is to be killed is asked
+# before. They answer within 10 to 30 ms; one that does not must not make the faults late.
 COUNTED_WITHIN_S = 0.1
 
 
@@ -40,7 +40,7 @@ async def pass_phases(context: RunContext, capture: EpisodeCapture, running: Run
                 assert phase is not None
                 end_s = start_s + phase.lasts_s
                 context.progress.phase(phase.name, phase.lasts_s, _broken(context, phase))
-                if phase.faults:
+                if _hits_members(phase):
                     await asyncio.wait(counting[-1:], timeout=COUNTED_WITHIN_S)
                 async with InForce(context, capture, running, phase) as in_force:
                     await in_force.inject()  # before all else: the phase has begun
@@ -59,6 +59,11 @@ async def pass_phases(context: RunContext, capture: EpisodeCapture, running: Run
         for task in counting:
             task.cancel()
         await asyncio.gather(*counting, return_exceptions=True)
+
+
+def _hits_members(phase: Phase) -> bool:
+    candidates = [candidate for fault in phase.faults for candidate in fault.candidates]
+    return any(not isinstance(target, Link) for candidate in candidates for target in candidate.targets)
 
 
 def _broken(context: RunContext, phase: Phase) -> list[str]:

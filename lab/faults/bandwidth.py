@@ -11,7 +11,7 @@ from lab.faults.kit.bounds import whole
 from lab.faults.kit.dose import NOISE_MS, about, blind_dose, later_dose, link_dose, stays_silent
 from lab.faults.kit.inject import both_ways, toxics
 from lab.faults.kit.window import window
-from lab.model import Fault, Link, ProbeShape, Scalar
+from lab.model import Fault, Link, ProbeShape, Scalar, Sign
 from lab.observe.ping import can_pad
 from lab.record import Dose, Probe
 
@@ -50,6 +50,11 @@ class Bandwidth(Fault):
             return ProbeShape()
         sends_bytes = min(MOST_BYTES, self.kilobytes_per_s * PROBE_TAKES_MS)
         return ProbeShape(1 + 2 * self._takes_ms(sends_bytes + REST_BYTES) / 1000, sends_bytes)
+
+    @property
+    def sign(self) -> Sign:
+        """No answer from a line that carries nothing; else one as late as the line makes it."""
+        return Sign(self._takes_ms(self.probe.sends_bytes)) if self.kilobytes_per_s else Sign()
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Add the toxic to both streams, remove both on exit."""

@@ -11,8 +11,9 @@ from lab.faults.kit.bounds import share
 from lab.faults.kit.chance import seems
 from lab.faults.kit.dose import judge, too_few
 from lab.faults.kit.inject import toxic, toxics
+from lab.faults.kit.throughout import STRAY, broken_off
 from lab.faults.kit.window import window
-from lab.model import Fault, Link, Scalar
+from lab.model import Fault, Link, Scalar, Sign
 from lab.record import Dose, Probe
 
 
@@ -41,6 +42,11 @@ class Flaky(Fault):
         """`payments resets 5 % of connections`."""
         return f"{self.link.callee.name} resets {self.share * 100:g} % of connections"
 
+    @property
+    def sign(self) -> Sign:
+        """No answer, on as many connections as were asked."""
+        return Sign(share=self.share)
+
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Add the toxic to what the callee sends, remove it on exit."""
         return toxics(bench, self.text, {self.link: [toxic("reset_peer", share=self.share, timeout=0)]})
@@ -48,11 +54,13 @@ class Flaky(Fault):
     def dose(self, probes: Sequence[Probe]) -> Dose:
         """In force where as many probes, each a new connection, were reset as the asked share makes likely."""
         seen = window(probes, self.link)
-        few = too_few(seen)
+        probes, hits = seen.through.probes, seen.through.count("reset")
+        spared = [probe.outcome != "reset" for probe in probes]
         return judge(
             self.text,
-            f"{seen.through.count('reset')} of {len(seen.through)} new connections through the link were reset",
-            few or seems(seen.through.count("reset"), len(seen.through), self.share, "connections reset"),
+            f"{hits} of {len(probes)} new connections through the link were reset",
+            too_few(seen) or seems(hits, len(probes), self.share, "connections reset"),
+            broken_off(probes, spared, max(STRAY, 1 - self.share), "were not reset"),
         )
 
 

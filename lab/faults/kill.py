@@ -11,10 +11,10 @@ from lab.bench import Bench, ProcessControl
 from lab.faults.kit import barrier
 from lab.faults.kit.bounds import at_least
 from lab.faults.kit.dose import gone_dose
-from lab.faults.kit.process import expect
+from lab.faults.kit.process import STARTS_WITHIN, expect, trouble
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
-from lab.model import Fault, Member, Scalar, Service
+from lab.model import Fault, Member, Scalar, Service, Takes
 from lab.record import Dose, Probe
 
 SHORTEST_S = 0.5  # the canary needs three probes of a dead process; `restart` is for shorter gaps
@@ -59,6 +59,11 @@ class Kill(Fault):
         back = "" if self.restart_after_s is None else f", back after {self.restart_after_s:g} s"
         return f"{self.member.name} killed{where}{back}"
 
+    @property
+    def takes(self) -> Takes:
+        """It is in when an operation stood at the barrier, if it waits for one, and out when the process is back."""
+        return barrier.takes(self.within_s, STARTS_WITHIN)
+
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Kill it; start it again when it is time, or on exit."""
         return self._dead(bench)
@@ -66,12 +71,13 @@ class Kill(Fault):
     @asynccontextmanager
     async def _dead(self, bench: Bench) -> AsyncIterator[Mapping[str, Scalar]]:
         control = bench.process(self.member)
+        facts: dict[str, Scalar] = {}
         comeback: asyncio.Task[None] | None = None
 
         async def undo() -> None:
             if comeback is not None:
                 comeback.cancel()
-                await asyncio.gather(comeback, return_exceptions=True)
+                facts.update(await trouble(comeback))
             if await control.state() == "gone":
                 await control.restart()
 

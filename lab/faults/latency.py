@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from lab.bench import Bench
 from lab.faults.kit.bounds import share, whole
 from lab.faults.kit.chance import seems
-from lab.faults.kit.dose import about, judge, later_dose, too_few
+from lab.faults.kit.dose import about, blind_dose, judge, later_dose, too_few
 from lab.faults.kit.inject import toxic, toxics
+from lab.faults.kit.throughout import broken_off
 from lab.faults.kit.window import Window, window
-from lab.model import Fault, Link, ProbeShape, Scalar
+from lab.model import Fault, Link, ProbeShape, Scalar, Sign
 from lab.record import Dose, Probe
 
 
@@ -55,6 +56,11 @@ class Latency(Fault):
         """Probes that wait for the slowest answer, and then some."""
         return ProbeShape(timeout_s=1 + (self.ms + self.jitter_ms) / 1000)
 
+    @property
+    def sign(self) -> Sign:
+        """Answers that are late, of as many connections as were asked."""
+        return Sign(self.ms, self.share)
+
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Add the toxic to what the callee sends, remove it on exit."""
         held = toxic("latency", share=self.share, latency=self.ms, jitter=self.jitter_ms)
@@ -66,15 +72,22 @@ class Latency(Fault):
         asked = f"{self.text}: answers through the link later by that"
         if self.share < 1:
             return self._of_some(asked, seen)
-        return later_dose(asked, seen, *about(self.ms))
+        if about(self.ms)[0] <= 0:
+            return blind_dose(asked, seen, "so short a delay is what a busy machine adds by itself")
+        return later_dose(asked, seen, *about(self.ms), quickest_ms=about(self.ms - self.jitter_ms)[0])
 
     def _of_some(self, asked: str, seen: Window) -> Dose:
         """Slow probes counted, each on a connection of its own."""
         line_ms = seen.beside.median_ms + max(0.2 * self.ms, 0.8 * (self.ms - self.jitter_ms))
-        slow = sum(p.latency_ms is None or p.latency_ms > line_ms for p in seen.through.probes)
-        observed = f"{slow} of {len(seen.through)} probes through the link took {line_ms:.1f} ms or longer"
-        few = too_few(seen)
-        return judge(asked, observed, few or seems(slow, len(seen.through), self.share, "connections slow"))
+        probes = seen.through.probes
+        quick = [p.latency_ms is not None and p.latency_ms <= line_ms for p in probes]
+        slow = len(probes) - sum(quick)
+        return judge(
+            asked,
+            f"{slow} of {len(probes)} probes through the link took {line_ms:.1f} ms or longer",
+            too_few(seen) or seems(slow, len(probes), self.share, "connections slow"),
+            broken_off(probes, quick, 1 - self.share, f"took less than {line_ms:.0f} ms"),
+        )
 
 
 latency = Latency

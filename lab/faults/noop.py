@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lab.bench import Bench
 from lab.faults.kit.dose import link_dose, passes
 from lab.faults.kit.inject import toxic, toxics
-from lab.model import Fault, Link, Scalar
+from lab.model import Fault, Link, Scalar, Sign
 from lab.record import Dose, Probe
 
 
@@ -28,6 +28,11 @@ class Noop(Fault):
     def text(self) -> str:
         """`payments untouched`."""
         return f"{self.link.callee.name} untouched"
+
+    @property
+    def sign(self) -> Sign:
+        """None: a probe is as late as it would be without."""
+        return Sign(0.0)
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Add the toxic, remove it on exit."""

@@ -12,7 +12,7 @@ from lab.faults.kit.dose import gone_dose
 from lab.faults.kit.process import expect
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
-from lab.model import Fault, Member, Scalar, Service
+from lab.model import Fault, Member, Scalar, Service, Takes
 from lab.record import Dose, Probe
 
 
@@ -47,6 +47,11 @@ class Pause(Fault):
     def text(self) -> str:
         """`payments paused`, `payments paused at between-charge-and-answer`."""
         return f"{self.member.name} paused" + ("" if self.at is None else f" at {self.at}")
+
+    @property
+    def takes(self) -> Takes:
+        """It is in when an operation stood at the barrier, if it waits for one."""
+        return barrier.takes(self.within_s, Takes())
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Stop it, let it go on on exit."""

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 
 from lab.bench import Bench, ProcessControl
 from lab.faults.kit.dose import MIN_PROBES, judge
+from lab.faults.kit.process import STARTS_WITHIN, trouble
+from lab.faults.kit.throughout import PART_S
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
-from lab.model import Fault, Member, Scalar
+from lab.model import Fault, Member, Scalar, Takes
 from lab.record import Dose, Probe
 
 
@@ -35,6 +37,11 @@ class Restart(Fault):
         """`payments restarted`."""
         return f"{self.member.name} restarted"
 
+    @property
+    def takes(self) -> Takes:
+        """The restart goes on in the phase; where that is too short for it, until it is complete."""
+        return STARTS_WITHIN
+
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Begin the restart and let the phase go on meanwhile; on exit it is complete."""
         return self._again(bench)
@@ -47,7 +54,7 @@ class Restart(Fault):
             under_way = asyncio.create_task(_restart(control, facts))
 
             async def undo() -> None:
-                await asyncio.gather(under_way, return_exceptions=True)
+                facts.update(await trouble(under_way))
                 if await control.state() == "gone":
                     await control.restart()
 
@@ -59,12 +66,14 @@ class Restart(Fault):
         seen = window(probes, self.member, edge_s=0.0).beside.probes
         gap = [number for number, probe in enumerate(seen) if probe.outcome != "answered"]
         after = seen[gap[-1] + 1 :] if gap else []
+        away_s = seen[gap[0]].at_s - seen[0].at_s if gap else 0.0
         return judge(
             f"{self.text}: a gap in its answers",
             f"{len(gap)} of {len(seen)} probes unanswered, then {len(after)} answered",
             f"too few probes: {len(seen)}; {MIN_PROBES} are needed" if len(seen) < MIN_PROBES else None,
             f"{self.member.name} answered every probe, so it was never away for 0.1 s" if not gap else None,
             f"{self.member.name} did not answer again" if not after else None,
+            f"{self.member.name} went away only after {away_s:.1f} s" if away_s > PART_S else None,
         )
 
 

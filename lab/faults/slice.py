@@ -11,7 +11,7 @@ from lab.faults.kit.bounds import whole
 from lab.faults.kit.dose import NOISE_MS, about, blind_dose, later_dose
 from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.window import window
-from lab.model import Fault, Link, ProbeShape, Scalar, Service
+from lab.model import Fault, Link, ProbeShape, Scalar, Service, Sign
 from lab.observe.ping import ANSWER_BYTES
 from lab.record import Dose, Probe
 
@@ -49,6 +49,11 @@ class Slice(Fault):
     def probe(self) -> ProbeShape:
         """Probes that wait for the whole answer, down to its last piece."""
         return ProbeShape(timeout_s=1 + self._least_ms / 100, until="whole")
+
+    @property
+    def sign(self) -> Sign:
+        """A whole answer that is as late as its pauses make it."""
+        return Sign(self._least_ms)
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Add the toxic to what the callee sends, remove it on exit."""

@@ -13,9 +13,10 @@ from lab.faults.kit.bounds import share
 from lab.faults.kit.chance import TAIL, at_most
 from lab.faults.kit.dose import MIN_PROBES, judge
 from lab.faults.kit.process import expect
+from lab.faults.kit.throughout import broken_off
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
-from lab.model import Fault, Member, Scalar
+from lab.model import Fault, Member, Scalar, Sign
 from lab.record import Dose, Probe
 
 # Long enough that stopping and looking cost little of it; no multiple of the canary's 0.1 s, which would meet the same
@@ -43,6 +44,11 @@ class Slow(Fault):
     def text(self) -> str:
         """`payments held back 50 %`."""
         return f"{self.member.name} held back {self.share * 100:g} %"
+
+    @property
+    def sign(self) -> Sign:
+        """Three quarters of the probes that meet a stop wait for a quarter of it or longer."""
+        return Sign(1000 * self.share * TURN_S / 4, 0.75 * self.share)
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Stop it and let it go on by turns; on exit it goes on."""
@@ -90,9 +96,9 @@ class Slow(Fault):
         Three quarters of those that meet a stop do. There may be more: a process held back has queues.
         """
         side = window(probes, self.member).beside
-        line_ms = 1000 * self.share * TURN_S / 4
-        waited = sum(probe.latency_ms is None or probe.latency_ms > line_ms for probe in side.probes)
-        due = 0.75 * self.share
+        line_ms, due = self.sign.late_ms or 0.0, self.sign.share
+        spared = [probe.latency_ms is not None and probe.latency_ms <= line_ms for probe in side.probes]
+        waited = len(spared) - sum(spared)
         few = len(side) < MIN_PROBES
         rare = not few and at_most(waited, len(side), due) < TAIL
         return judge(
@@ -100,6 +106,8 @@ class Slow(Fault):
             f"{waited} of {len(side)} probes waited {line_ms:.0f} ms or longer; {due:.0%} should",
             f"too few probes: {len(side)}; {MIN_PROBES} are needed (a longer phase gives more)" if few else None,
             f"only {waited} of {len(side)} probes had to wait" if rare else None,
+            f"{side.gap}, so nothing is shown about that time" if side.gap else None,
+            broken_off(side.probes, spared, 1 - due, "did not have to wait"),
         )
 
 

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from lab.bench import Bench
 from lab.faults.kit.bounds import whole
-from lab.faults.kit.dose import about, later_dose
+from lab.faults.kit.dose import about, blind_dose, later_dose
 from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.window import window
-from lab.model import Fault, Link, ProbeShape, Scalar
+from lab.model import Fault, Link, ProbeShape, Scalar, Sign
 from lab.record import Dose, Probe
 
 
@@ -43,6 +43,11 @@ class SlowClose(Fault):
         """Probes that wait for the close after their answer."""
         return ProbeShape(timeout_s=1 + self.ms / 1000, until="close")
 
+    @property
+    def sign(self) -> Sign:
+        """A close that is late."""
+        return Sign(self.ms)
+
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Add the toxic to what the callee sends, remove it on exit."""
         return toxics(bench, self.text, {self.link: [toxic("slow_close", delay=self.ms)]})
@@ -50,7 +55,10 @@ class SlowClose(Fault):
     def dose(self, probes: Sequence[Probe]) -> Dose:
         """In force where connections through the link were closed that much later than those beside it."""
         seen = window(probes, self.link, takes_s=self.ms / 1000)
-        return later_dose(f"{self.text}: the close after an answer comes later by that", seen, *about(self.ms))
+        asked = f"{self.text}: the close after an answer comes later by that"
+        if about(self.ms)[0] <= 0:
+            return blind_dose(asked, seen, "so short a delay is what a busy machine adds by itself")
+        return later_dose(asked, seen, *about(self.ms))
 
 
 slow_close = SlowClose

@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from lab.model.claims import Check, Claim, Exercise, Invariant, Metric, Panel, Readback
+from lab.model.fault import Fault, ProbeShape, Sign, Takes
 from lab.model.parts import Backing, BackingKind, Env, Link, Member, Peers, Role, Scalar, Service
-
-if TYPE_CHECKING:
-    from contextlib import AbstractAsyncContextManager
-
-    from lab.bench import Bench
-    from lab.record import Dose, Probe
 
 __all__ = [
     "Backing",
@@ -42,6 +37,8 @@ __all__ = [
     "Scalar",
     "Scenario",
     "Service",
+    "Sign",
+    "Takes",
     "Variant",
 ]
 
@@ -119,68 +116,6 @@ class Load:
 def _plain_operation(text: str) -> Operation:
     method, _, path = text.partition(" ")
     return Operation(text, lambda rng, n: Request(method, path))
-
-
-@dataclass(frozen=True)
-class ProbeShape:
-    """What the canary's probes must be like to show a fault, where the usual ones could not.
-
-    Each asks with at least `sends_bytes` and waits `timeout_s` for the first of the answer, for the `whole` of it, or
-    for the `close` that follows.
-    """
-
-    timeout_s: float = 1.0
-    sends_bytes: int = 0
-    until: Literal["answer", "whole", "close"] = "answer"
-
-
-class Fault:
-    """Something that breaks, and unbreaks itself. One file below `lab/faults/` each; `noop.py` is the model.
-
-    Subclasses are frozen dataclasses with units in their field names.
-    """
-
-    @property
-    def targets(self) -> tuple[Link | Member, ...]:
-        """What it attaches to; a canary runs at each. Empty where nothing is touched."""
-        raise NotImplementedError
-
-    @property
-    def where(self) -> str:
-        """What it attaches to, by name, as a record keeps it."""
-        return ", ".join(target.name for target in self.targets)
-
-    @property
-    def probe(self) -> ProbeShape:
-        """The probes that can show it."""
-        return ProbeShape()
-
-    @property
-    def barriers(self) -> Mapping[Service, str]:
-        """The point of each service that it waits for (targets/kit/barriers.py); such a service has BARRIERS=on."""
-        return {}
-
-    @property
-    def candidates(self) -> Sequence[Fault]:
-        """The faults that `resolve` may give."""
-        return (self,)
-
-    async def resolve(self, bench: Bench) -> Fault:
-        """The fault to inject: itself, but for one whose targets only the running system can tell."""
-        return self
-
-    @property
-    def text(self) -> str:
-        """The fault in a few words, as it stands on a chart: `payments silent`."""
-        raise NotImplementedError
-
-    def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
-        """Break it on entry and mend it on exit, always; gives what was read back as proof."""
-        raise NotImplementedError
-
-    def dose(self, probes: Sequence[Probe]) -> Dose:
-        """Judge whether it was in force from the probes begun while it was: after it was in, before undoing; pure."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

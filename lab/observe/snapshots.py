@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -14,18 +15,31 @@ from prometheus_client.parser import text_string_to_metric_families
 TIMEOUT_S = 1.0
 
 
-async def snapshot(services: Mapping[str, str], at_s: float) -> tuple[list[dict[str, Any]], list[str]]:
-    """Ask all services (name to base URL) for their metrics, at the same time.
+Answers = Mapping[str, str | Exception]  # by service: its metrics as text, or why there are none
 
-    Gives rows shaped as `lab.record.tables.SNAPSHOTS`, without trial, variant, phase and edge, and a note for each
-    service that did not answer within TIMEOUT_S; such a service has no rows, since nothing is known of it.
-    """
+
+async def snapshot(services: Mapping[str, str], at_s: float) -> tuple[list[dict[str, Any]], list[str]]:
+    """ask() and read() in one."""
+    return read(await ask(services), at_s)
+
+
+async def ask(services: Mapping[str, str]) -> Answers:
+    """Ask all services (name to base URL) for their metrics, at the same time; none has longer than TIMEOUT_S."""
     timeout = aiohttp.ClientTimeout(total=TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
         texts = await asyncio.gather(*(_ask(session, url) for url in services.values()))
+    return dict(zip(services, texts, strict=True))
+
+
+def read(answers: Answers, at_s: float) -> tuple[list[dict[str, Any]], list[str]]:
+    """What the services said at that time; for each, this takes 10 to 20 ms in which nothing else goes on.
+
+    Gives rows shaped as `lab.record.tables.SNAPSHOTS`, without trial, variant, phase and edge, and a note for each
+    service that did not answer; such a service has no rows, since nothing is known of it.
+    """
     rows: list[dict[str, Any]] = []
     notes: list[str] = []
-    for service, answer in zip(services, texts, strict=True):
+    for service, answer in answers.items():
         try:
             if isinstance(answer, Exception):
                 raise answer
@@ -45,6 +59,12 @@ async def _ask(session: aiohttp.ClientSession, url: str) -> str | Exception:
             return await response.text()
     except (aiohttp.ClientError, TimeoutError, ValueError, OSError) as error:
         return error
+
+
+def stands_at(text: str, gauge: str, value: float) -> bool:
+    """Whether a gauge has that value, under whatever labels; reads its own lines alone."""
+    own = [line for line in text.splitlines() if re.match(rf"{re.escape(gauge)}[ {{]", line)]
+    return any(sample["value"] == value for sample in _samples("\n".join([*own, ""])))
 
 
 def _samples(text: str) -> Iterator[dict[str, Any]]:

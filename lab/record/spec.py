@@ -27,12 +27,19 @@ class LinkSpec:
 
 @dataclass(frozen=True)
 class FaultSpec:
-    """A fault as the report names it; `kind` is the file below lab/faults, `target` a link's or member's name."""
+    """A fault as the report names it; `kind` is the file below lab/faults, `target` a link's or member's name.
+
+    `args` are its numbers, `on` the names of the links and members it was given, each by the field: with both, the
+    fault can be made again and its dose judged again. `among` are those that it may turn out to be, where only the
+    running system can tell. Records of older labs have neither `on` nor `among`.
+    """
 
     kind: str
     target: str
     text: str
     args: dict[str, Scalar] = field(default_factory=dict)
+    on: dict[str, str | list[str]] = field(default_factory=dict)
+    among: list[FaultSpec] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from lab.record import Condition, Run
-from lab.verdict.fault_conditions import faults_in_force
+from lab.verdict.fault_conditions import fault_conditions
 from lab.verdict.load_conditions import load_as_scheduled, load_on_time
 from lab.verdict.where import where_in
 
 MAX_BUSY_SHARE = 0.9  # of all cores; beyond it whoever else wants the CPU shapes the latencies
+MAX_CLOCK_STEP_MS = 50.0  # NTP slews 0.5 ms a second at most: 100 s; a step is meant to correct more
 MAX_HICCUP_P99_MS = 10.0  # alone on a machine 0.2 to 1.4 were seen, beside other work for 60 % of the cores 3.9
 
 
@@ -22,8 +23,10 @@ def conditions(run: Run) -> list[Condition]:
     if run.record.spec.load.per_s is not None:
         found.append(load_on_time(run))
     found.append(_machine_free(run))
+    if any(episode.clock for episode in run.record.episodes):
+        found.append(_clocks(run))
     if any(phase.faults for phase in run.record.spec.phases):
-        found.append(faults_in_force(run))
+        found += fault_conditions(run)
     return found
 
 
@@ -75,3 +78,18 @@ def _machine_free(run: Run) -> Condition:
     if not told:
         return Condition("machine free", True, "how busy this machine was is not in the record")
     return Condition("machine free", True, "; ".join(told))
+
+
+def _clocks(run: Run) -> Condition:
+    """The wall clock places what Prometheus, services and logs tell; a suspended machine measured nothing meanwhile."""
+    kept = [(episode.clock, where_in(run, episode)) for episode in run.record.episodes if episode.clock]
+    step, stepped = max(kept, key=lambda each: abs(each[0].step_ms))
+    sleep, slept = max(kept, key=lambda each: each[0].asleep_ms)
+    most = f"at most {MAX_CLOCK_STEP_MS:g} ms leaves the times of services and load comparable"
+    if sleep.asleep_ms > MAX_CLOCK_STEP_MS:
+        text = f"this machine was suspended for {sleep.asleep_ms / 1000:.1f} s during {slept}"
+        return Condition("clocks steady", False, text)
+    if abs(step.step_ms) > MAX_CLOCK_STEP_MS:
+        text = f"the wall clock moved {step.step_ms:+,.0f} ms against the steady clock during {stepped}; {most}"
+        return Condition("clocks steady", False, text)
+    return Condition("clocks steady", True, f"wall clock and steady clock stayed within {abs(step.step_ms):.1f} ms")

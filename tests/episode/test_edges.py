@@ -10,7 +10,7 @@ import pytest
 from lab import faults
 from lab.bench import Address
 from lab.episode.capture import EpisodeCapture, Injection
-from lab.episode.edges import count, kept_down
+from lab.episode.edges import count, kept_down, read_counts
 from lab.model import Phase, Service, Variant
 
 KEPT, LOST = Service("kept"), Service("lost")
@@ -58,6 +58,8 @@ async def test_a_member_that_a_fault_keeps_down_is_not_asked(
     capture = EpisodeCapture(1, Variant("off"), 1, injections=[injection])
     running: Any = Running(**states)
     await count(capture, running, await kept_down(capture, running), Phase("fault", 5), Phase("recovery", 5))
+    assert capture.notes == []
+    read_counts(capture)
     assert capture.snapshots == []
     before, after = ([f"{phase}, {edge}: {name}" for name in noted] for phase, edge in EDGES)
     assert [note.partition(" gave")[0] for note in capture.notes] == [*before, *after]

@@ -17,6 +17,7 @@ from aiohttp.test_utils import TestServer
 from lab.bench import Address
 from lab.episode.capture import EpisodeCapture
 from lab.episode.clock import EpisodeClock
+from lab.episode.edges import read_counts
 from lab.episode.phases import pass_phases
 from lab.model import Fault, Link, Member, Panel, Phase, Scalar, Service, Variant
 from lab.record import Dose, Probe
@@ -130,6 +131,7 @@ async def test_what_the_services_count_is_asked_for_while_the_fault_goes_out(tmp
         phases = [Phase("fault", 0.3, [Last("a", log)]), Phase("recovery", 0.1)]
         context, capture, running = run(tmp_path, phases, address=Address("127.0.0.1", server.port or 0))
         await pass_phases(context, capture, running, Load())  # type: ignore[arg-type]
+    read_counts(capture)
     edges = {(row["phase"], row["edge"]) for row in capture.snapshots}
     assert edges == {("fault", "start"), ("fault", "end"), ("recovery", "start"), ("recovery", "end")}
     assert capture.notes == []

@@ -102,7 +102,8 @@ async def test_other_faults_are_what_they_are():
 
 def test_as_plain_data():
     """A record knows it by the role and by what the scenario calls it, which say the same in every variant."""
-    assert faults.spec(killed) == FaultSpec("at", "leader", "leader killed", {"called": "leader killed"})
+    among = [faults.spec(faults.kill(member)) for member in members]
+    assert faults.spec(killed) == FaultSpec("at", "leader", "leader killed", {"called": "leader killed"}, among=among)
     assert killed.targets == ()
 
 

@@ -41,7 +41,10 @@ MANY = faults.partition([caller], [callee], [link, Link(callee, caller)], one_wa
 @pytest.mark.parametrize(
     ("fault", "spec"),
     [
-        (faults.silence(link), FaultSpec("silence", "exchange->payments", "payments silent", {})),
+        (
+            faults.silence(link),
+            FaultSpec("silence", "exchange->payments", "payments silent", on={"link": "exchange->payments"}),
+        ),
         (
             faults.silence(link, swallows="answer"),
             FaultSpec("silence", "exchange->payments", "payments silent, answers lost", {"swallows": "answer"}),
@@ -49,18 +52,32 @@ MANY = faults.partition([caller], [callee], [link, Link(callee, caller)], one_wa
         (
             faults.latency(link, ms=200, jitter_ms=50),
             FaultSpec(
-                "latency", "exchange->payments", "payments +200 ms ± 50 ms", {"ms": 200, "jitter_ms": 50, "share": 1.0}
+                "latency",
+                "exchange->payments",
+                "payments +200 ms ± 50 ms",
+                {"ms": 200, "jitter_ms": 50, "share": 1.0},
+                {"link": "exchange->payments"},
             ),
         ),
-        (faults.kill(callee), FaultSpec("kill", "payments", "payments killed", {})),
+        (faults.kill(callee), FaultSpec("kill", "payments", "payments killed", on={"member": "payments"})),
         (
             faults.kill(callee, 2),
-            FaultSpec("kill", "payments", "payments killed, back after 2 s", {"restart_after_s": 2}),
+            FaultSpec(
+                "kill", "payments", "payments killed, back after 2 s", {"restart_after_s": 2}, {"member": "payments"}
+            ),
         ),
         (
             MANY,
             FaultSpec(
-                "partition", "exchange->payments, payments->exchange", "exchange -x> payments", {"one_way": True}
+                "partition",
+                "exchange->payments, payments->exchange",
+                "exchange -x> payments",
+                {"one_way": True},
+                {
+                    "group": ["exchange"],
+                    "other": ["payments"],
+                    "links": ["exchange->payments", "payments->exchange"],
+                },
             ),
         ),
     ],

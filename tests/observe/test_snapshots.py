@@ -15,7 +15,7 @@ import aiohttp
 import pytest
 from aiohttp import web
 
-from lab.observe.snapshots import TIMEOUT_S, snapshot
+from lab.observe.snapshots import TIMEOUT_S, snapshot, stands_at
 from lab.record import TABLES
 from lab.record.tables import column
 from lab.runtime.ports import free_port
@@ -111,3 +111,13 @@ async def test_a_real_service_counts_exactly(tmp_path: Path) -> None:
     served = "http_server_request_duration_seconds_count"
     assert counts(after)[served] - counts(before).get(served, 0) == 17
     assert counts(after)["payments_charges_total"] == 17
+
+
+def test_a_gauge_is_read_from_its_own_lines() -> None:
+    """Its value under whatever labels, of no metric whose name only begins so, and of a page that has others."""
+    text = 'raft_is_leader_since 1\nraft_is_leader{node="a"} 0\nup{x="raft_is_leader"} 1\nin_flight 2\n'
+    assert stands_at(text, "raft_is_leader", 0)
+    assert not stands_at(text, "raft_is_leader", 1)
+    assert stands_at(text, "in_flight", 2)
+    assert not stands_at(text, "in", 2)
+    assert not stands_at("", "in_flight", 2)

@@ -12,7 +12,7 @@ from lab.bench import Bench
 from lab.errors import LabError
 from lab.faults.kit.bounds import at_least
 from lab.faults.kit.undo import undoing
-from lab.model import Backing, Fault, Member, Scalar, Service
+from lab.model import Backing, Fault, Member, Scalar, Service, Takes
 
 WITHIN_S = 1.0  # a point that operations come by ten times a second is reached in a tenth of that
 SHORTEST_S = 0.05
@@ -42,6 +42,14 @@ def patience_s(fault: str, member: Member, at: str | None, within_s: float | Non
 def of(member: Member, at: str | None) -> Mapping[Service, str]:
     """What `Fault.barriers` gives for a fault at one member."""
     return {member: at} if at is not None and isinstance(member, Service) else {}
+
+
+def takes(within_s: float | None, out: Takes) -> Takes:
+    """How long a fault may take that waits up to `within_s` for a barrier before it goes in; `out` is its way out."""
+    if within_s is None:
+        return out
+    why = "an operation is awaited at the barrier"
+    return Takes(out.in_s + within_s, out.out_s, f"{why}; {out.why}" if out.why else why)
 
 
 @asynccontextmanager

@@ -1,16 +1,16 @@
-"""Reasons why a fault was not in force, each from what the canary saw; no reason, and it was."""
+"""Reasons why a fault was not in force all the time, each from what the canary saw; no reason, and it was."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import inf
 
+from lab.faults.kit.throughout import STRAY, UNSTEADY, broken_off
 from lab.faults.kit.window import Window, window
 from lab.model import Link
 from lab.record import Dose, Probe, ProbeOutcome
 
 MIN_PROBES = 10  # below this, "none answered" and "one in five answered" are too easily told apart by luck
-MAX_STRAY = 0.05  # share of probes that may end otherwise than the fault would have it, on a busy machine
 NOISE_MS = 5.0  # what a busy machine adds to a probe by itself
 
 WhyNot = Callable[[Window], str | None]
@@ -42,13 +42,25 @@ def too_few(seen: Window) -> str | None:
             f"beside the link only {len(beside.answered)} of {len(beside)} probes answered: the callee itself was "
             "out of reach, so nothing is shown about the link"
         )
+    for path, side in (("through the link", through), ("beside it", beside)):
+        if side.gap:
+            return f"{side.gap} {path}, so nothing is shown about that time"
     return None
 
 
 def passes(seen: Window) -> str | None:
-    """Against a fault that should leave answers alone: fewer came through the link than beside it."""
+    """Against a fault that should leave answers alone: fewer came through than beside it, in all or for long."""
     through, beside = (len(side.answered) / len(side) for side in (seen.through, seen.beside))
-    return f"something else broke the link: {seen.counts}" if through < beside - MAX_STRAY else None
+    if through < beside - STRAY:
+        return f"something else broke the link: {seen.counts}"
+    return _no_answer(seen)
+
+
+def _no_answer(seen: Window) -> str | None:
+    """Against a link that lets answers pass: for longer than luck none came, while beside it they did."""
+    pairs = seen.pairs
+    lost = [through.latency_ms is None for through, _ in pairs]
+    return broken_off([through for through, _ in pairs], lost, STRAY, "had no answer through the link")
 
 
 def stays_silent(seen: Window) -> str | None:
@@ -61,9 +73,10 @@ def stays_silent(seen: Window) -> str | None:
         return f"{len(through.answered)} of {len(through)} probes through the link were answered"
     waited = [p.at_s for p in through.probes if p.outcome == "timeout"]
     closed = [p for p in through.probes if p.outcome != "timeout" and (not waited or p.at_s < waited[-1])]
-    if len(closed) > MAX_STRAY * len(through):
+    if len(closed) > STRAY * len(through):
         return f"{len(closed)} of {len(through)} probes through the link ended ({closed[0].outcome}) instead of waiting"
-    return None
+    ended = [p in closed for p in through.probes]
+    return broken_off(through.probes, ended, STRAY, "through the link ended instead of waiting")
 
 
 def mostly(outcome: ProbeOutcome) -> WhyNot:
@@ -73,9 +86,10 @@ def mostly(outcome: ProbeOutcome) -> WhyNot:
         through, hits = seen.through, seen.through.count(outcome)
         if through.answered:
             return f"{len(through.answered)} of {len(through)} probes through the link were answered"
-        if hits < (1 - MAX_STRAY) * len(through):
+        if hits < (1 - STRAY) * len(through):
             return f"only {hits} of {len(through)} probes through the link were {outcome}"
-        return None
+        other = [probe.outcome != outcome for probe in through.probes]
+        return broken_off(through.probes, other, STRAY, f"through the link were not {outcome}")
 
     return why_not
 
@@ -86,8 +100,14 @@ def about(ms: float) -> tuple[float, float]:
     return ms - off_ms, ms + off_ms
 
 
-def later_dose(asked: str, seen: Window, least_ms: float, most_ms: float = inf) -> Dose:
-    """Judge a fault that makes probes take so much longer through the link than beside it; medians are compared."""
+def later_dose(
+    asked: str, seen: Window, least_ms: float, most_ms: float = inf, *, quickest_ms: float | None = None
+) -> Dose:
+    """Judge a fault that makes probes take so much longer through the link than beside it.
+
+    Medians are compared, and no part may be without it: no probe can be answered sooner than in `quickest_ms` (where it
+    differs from `least_ms`), however busy the machine, and not many in a row less than half of that later than beside.
+    """
     through_ms, beside_ms = seen.through.median_ms, seen.beside.median_ms
     if inf in (through_ms, beside_ms):
         few = too_few(seen)
@@ -99,7 +119,18 @@ def later_dose(asked: str, seen: Window, least_ms: float, most_ms: float = inf) 
     )
     due = f"{least_ms:.0f} ms at least" if most_ms == inf else f"{least_ms:.0f} to {most_ms:.0f} ms"
     wrong = None if least_ms <= more_ms <= most_ms else f"the link added {more_ms:.1f} ms where {due} were due"
-    return judge(asked, observed, too_few(seen), wrong)
+    quickest_ms = least_ms if quickest_ms is None else quickest_ms
+    return judge(asked, observed, too_few(seen), wrong, _too_quick(seen, quickest_ms, least_ms / 2), _no_answer(seen))
+
+
+def _too_quick(seen: Window, quickest_ms: float, half_ms: float) -> str | None:
+    """Against a link that delays answers all the time: some came as if it did not."""
+    probes, pairs = seen.through.probes, seen.pairs
+    quick = [p.latency_ms is not None and p.latency_ms < quickest_ms for p in probes]
+    early = [t.latency_ms is not None and t.latency_ms - (b.latency_ms or 0.0) < half_ms for t, b in pairs]
+    return broken_off(
+        probes, quick, 0.0, f"were answered in less than {quickest_ms:.0f} ms through the link"
+    ) or broken_off([t for t, _ in pairs], early, UNSTEADY, f"were less than {half_ms:.0f} ms later through the link")
 
 
 def blind_dose(asked: str, seen: Window, but: str) -> Dose:
@@ -118,4 +149,5 @@ def gone_dose(asked: str, seen: Window, needed: int = MIN_PROBES) -> Dose:
         observed,
         few if len(side) < needed else None,
         f"{seen.target} answered {len(side.answered)} of {len(side)} probes" if side.answered else None,
+        f"{side.gap}, so nothing is shown about that time" if side.gap else None,
     )

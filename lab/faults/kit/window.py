@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from bisect import bisect
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from math import inf
 from statistics import median
 
@@ -13,6 +15,7 @@ from lab.record import Probe, ProbeOutcome
 # The control API takes a few milliseconds a toxic, connections under way feel a change a little later, and a busy
 # machine delays both: probes this close to either end say more about the change than about the fault.
 EDGE_S = 0.3
+GAP_S = 1.0  # longer without a probe, and nothing is known of what was in between; at 10 Hz ten in a row are missing
 FAILURES: Sequence[ProbeOutcome] = ("refused", "reset", "timeout", "error")
 
 
@@ -36,6 +39,13 @@ class Side:
         return sum(p.outcome == outcome for p in self.probes)
 
     @property
+    def gap(self) -> str | None:
+        """`no probe from 12.0 to 14.1 s`, where there is a gap."""
+        times = [probe.at_s for probe in self.probes]
+        wide = max(pairwise(times), key=lambda pair: pair[1] - pair[0], default=(0.0, 0.0))
+        return f"no probe from {wide[0]:.1f} to {wide[1]:.1f} s" if wide[1] - wide[0] > GAP_S else None
+
+    @property
     def failures(self) -> str:
         """` (3 refused, 1 timeout)`, or nothing."""
         counts = {name: self.count(name) for name in FAILURES}
@@ -55,6 +65,22 @@ class Window:
     target: str
     through: Side
     beside: Side
+
+    @property
+    def pairs(self) -> Sequence[tuple[Probe, Probe]]:
+        """Each probe through the link with the one beside it that was begun nearest to it, where that was answered.
+
+        Whatever slows the callee or the machine slows both of a pair.
+        """
+        beside = self.beside.probes
+        times = [probe.at_s for probe in beside]
+        found = []
+        for probe in self.through.probes:
+            after = bisect(times, probe.at_s)
+            near = min(beside[max(0, after - 1) : after + 1], key=lambda p: abs(p.at_s - probe.at_s), default=None)
+            if near is not None and near.latency_ms is not None and abs(near.at_s - probe.at_s) <= GAP_S:
+                found.append((probe, near))
+        return found
 
     @property
     def counts(self) -> str:
