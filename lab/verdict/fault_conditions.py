@@ -185,7 +185,9 @@ def _watches(spec: Spec) -> Iterator[tuple[Watch, bool]]:
     for plain in (fault for phase in spec.phases for fault in phase.faults):
         for candidate in plain.among or [plain]:
             fault = fault_of(candidate, spec)
-            for target in fault.targets if fault else ():
+            if fault is None:
+                continue
+            for target in fault.targets:
                 touching.setdefault(target, []).append(fault)
                 if not plain.among:
                     named.add(target)
