@@ -47,7 +47,13 @@ MANY = faults.partition([caller], [callee], [link, Link(callee, caller)], one_wa
         ),
         (
             faults.silence(link, swallows="answer"),
-            FaultSpec("silence", "exchange->payments", "payments silent, answers lost", {"swallows": "answer"}),
+            FaultSpec(
+                "silence",
+                "exchange->payments",
+                "payments silent, answers lost",
+                {"swallows": "answer"},
+                {"link": "exchange->payments"},
+            ),
         ),
         (
             faults.latency(link, ms=200, jitter_ms=50),
