@@ -11,14 +11,10 @@ from lab.catalogue import Entry, read_all
 from lab.validate.work import unclaimed_work
 
 NOT_YET = {
-    "cache-stampede",
-    "circuit-breaker",
     "isolation-matrix",
-    "pubsub-vs-jetstream",
     "raft-against-etcd",
     "raft-leader-kill",
     "raft-partition",
-    "retry-storm",
 }
 SHOP = Service("exchange")
 QUICK = Claim("quick", "on", "fault", metrics.p90_ms(of="all"), at_most=50)

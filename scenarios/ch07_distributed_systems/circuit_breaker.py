@@ -68,7 +68,14 @@ scenario = Scenario(
     ],
     variants=[
         Variant("off", {exchange: {"BREAKER": "off"}}),
-        Variant("on", {exchange: {"BREAKER": "on", "BREAKER_OPEN_S": 5}}),
+        Variant(
+            "on",
+            {exchange: {"BREAKER": "on", "BREAKER_OPEN_S": 5}},
+            unclaimed={
+                "blip": "no trade can succeed while payments is silent; the gap claimed there bounds when one does",
+                "healed": "each trade is rejected until the rest is over, and the gap claimed in blip says when that is",
+            },
+        ),
     ],
     claims=[
         # Half a second, less what rounding and clocks may take.

@@ -84,10 +84,12 @@ scenario = Scenario(
         Claim("a cut loses nothing", "durable", "cut", lost, at_most=0),
         Claim("a crash with a message in hand loses nothing", "durable", "killed-in-hand", lost, at_most=0),
         Claim("a crash before the acknowledgement loses nothing", "durable", "killed-unacked", lost, at_most=0),
-        # The feed and its link are healthy all the time, so each event has to be accepted; without these four a feed
+        # The feed and its link are healthy all the time, so each event has to be accepted; without these six a feed
         # that refuses everything loses nothing either. One in a hundred may meet a machine that is busy for 2 s.
         Claim("events are stored while the notifier is cut off", "durable", "cut", stored, at_least=0.99),
+        Claim("and while it catches up", "durable", "healed", stored, at_least=0.99),
         Claim("and while it is dead", "durable", "killed-in-hand", stored, at_least=0.99),
+        Claim("and once it is back", "durable", "restarted", stored, at_least=0.99),
         Claim("and while it is dead again", "durable", "killed-unacked", stored, at_least=0.99),
         Claim("and afterwards", "durable", "recovery", stored, at_least=0.99),
         # 500 behind, 100 more a second, 400 done: 500 / (400 - 100) = 1.7 s, after the cut and up to 1 s more until the
