@@ -64,6 +64,11 @@ MISTAKES = [
     ("charge = Link(exchange, payments)", "charge = Link(exchange, exchange)", "from a service to itself"),
     ("charge = Link(exchange, payments)", "charge = Link(exchange, payments, 0.5)", "it takes whole milliseconds"),
     ('ask("exactly_once", readback="charges")', 'ask("log_matching", readbacks="charges, x")', "looks at readback x"),
+    (
+        'readback="charges")',
+        'readback="charges", played_in="fault, killed")',
+        "looks at phase killed, which is not in this scenario",
+    ),
     ('Service("payments")', 'Service("Pay ments")', "is no name for a service"),
     ('Service("payments")', 'Service("paiments")', "targets/paiments.py, which does not exist"),
     ('Service("payments")', 'Service("payments", env={"work ms": 1})', 'sets "work ms"'),

@@ -73,7 +73,7 @@ scenario = Scenario(
             {exchange: {"BREAKER": "on", "BREAKER_OPEN_S": 5}},
             unclaimed={
                 "blip": "no trade can succeed while payments is silent; the gap claimed there bounds when one does",
-                "healed": "each trade is rejected until the rest is over, and the gap claimed in blip says when that is",
+                "healed": "each trade is rejected until the rest is over; the gap claimed in blip says when that is",
             },
         ),
     ],

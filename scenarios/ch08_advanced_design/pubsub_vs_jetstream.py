@@ -107,7 +107,9 @@ scenario = Scenario(
     invariants=[
         Invariant(
             "what was acknowledged is received",
-            checkers.ask("all_received", readback="notifier", played_in="cut, killed", least=20),
+            checkers.ask(
+                "all_received", readback="notifier", played_in="cut, killed-in-hand, killed-unacked", least=20
+            ),
             broken_in=["core"],
         ),
         Invariant(
@@ -117,7 +119,9 @@ scenario = Scenario(
         ),
         Invariant(
             "each event is notified once",
-            checkers.ask("exactly_once", readback="notifications", played_in="cut, killed", least=20),
+            checkers.ask(
+                "exactly_once", readback="notifications", played_in="cut, killed-in-hand, killed-unacked", least=20
+            ),
             variants=["durable"],
         ),
     ],
