@@ -181,6 +181,8 @@ def build(settings: ExchangeSettings, service: Service) -> web.Application:
     payments = service.peer("payments", settings.payments_url, settings.payments_timeout_s)
     guard = guard_of(settings, service) if settings.breaker else nullcontext
     exchange = Exchange(payments, guard, retry_of(settings, service.metrics, "payments"))
+    service.answers("POST /trades", 201, 409, 502, 503, 504)
+    service.answers("GET /trades/{id}", 200, 404)
     app = web.Application()
     app.add_routes(
         [

@@ -135,6 +135,7 @@ def build(settings: FeedSettings, service: Service) -> web.Application:
 
     app = web.Application()
     app.cleanup_ctx.append(on_broker(service, broker, settings.nats_url, open_stream))
+    service.answers("POST /events", 202 if settings.publish == "core" else 201, 409, 503, 504)
     app.add_routes([web.post("/events", feed.post_event)])
     return app
 

@@ -144,6 +144,7 @@ def build(settings: LedgerSettings, service: Service) -> web.Application:
         Counter("ledger_stumbled", "Bookings refused for a moment's failure.", registry=registry),
         Gauge("ledger_waiting", "Bookings in the queue and at work.", registry=registry),
     )
+    service.answers("POST /entries", 201, 502, 503)
     app = web.Application()
     app.add_routes([web.post("/entries", ledger.post_entry), web.get("/entries/keys", ledger.get_keys)])
     return app

@@ -85,6 +85,7 @@ def build(settings: LoginsSettings, service: Service) -> web.Application:
     threads = ThreadPoolExecutor(settings.client_threads, "directory") if settings.client == "executor" else None
     directory = BlockingPeer(service, "directory", settings.directory_url, settings.directory_timeout_s, threads)
     logins = Logins(directory)
+    service.answers("POST /logins", 201, 403, 502, 504)
     app = web.Application()
     app.add_routes(
         [

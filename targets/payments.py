@@ -185,6 +185,7 @@ def build(settings: PaymentsSettings, service: Service) -> web.Application:
         Counter("payments_duplicate_charges", "Charges asked for again and not made again.", registry=registry),
         books,
     )
+    service.answers("POST /charges", 201, 502)
     app = web.Application()
     app.add_routes(
         [

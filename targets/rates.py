@@ -109,6 +109,11 @@ class Counts:
     @classmethod
     def new(cls, registry: CollectorRegistry) -> Counts:
         """All of them, at 0."""
+        looks = Counter(
+            "rates_looks", "Readers, and whether Redis had the rate for them.", ("found",), registry=registry
+        )
+        for found in ("yes", "no"):
+            looks.labels(found)
         return cls(
             Counter("rates_queries", "Questions to the database for a rate that have ended.", registry=registry),
             Counter(
@@ -116,7 +121,7 @@ class Counts:
                 "Rates stored that nobody had stored since the question: one for each expiry, over all instances.",
                 registry=registry,
             ),
-            Counter("rates_looks", "Readers, and whether Redis had the rate for them.", ("found",), registry=registry),
+            looks,
             Histogram("rates_age_seconds", "Age of the rates told.", buckets=AGES_S, registry=registry),
         )
 
@@ -257,6 +262,8 @@ def build(settings: RatesSettings, service: Service) -> web.Application:
             yield
             await rates.flights.close()
 
+    service.answers("GET /rates/{pair}", 200, 404, 502, 503, 504)
+    service.answers("PUT /rates/{pair}", 200, 404, 502, 503, 504)
     app = web.Application()
     app.cleanup_ctx.append(connected)
     app.add_routes([web.get("/rates/{pair}", rates.get_rate), web.put("/rates/{pair}", rates.put_rate)])

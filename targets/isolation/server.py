@@ -157,6 +157,8 @@ def build(settings: IsolationSettings, service: Service) -> web.Application:
         for prevented in ("yes", "no", "read-only"):
             plays.labels(anomaly, prevented)
     isolation = Isolation(settings, service, plays)
+    for route, status in (("anomalies", 200), ("deposits", 201), ("transfers", 201), ("audits", 200), ("leaves", 200)):
+        service.answers(f"POST /{route}", status, 503)
     app = web.Application(middlewares=[conflicts])
     app.cleanup_ctx.append(isolation.connect)
     app.add_routes(

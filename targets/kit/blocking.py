@@ -23,6 +23,7 @@ class BlockingPeer(Peer):
     def __init__(self, service: Service, name: str, url: str, timeout_s: float, executor: Executor | None) -> None:
         super().__init__(name, url, timeout_s, service.session, service.log, service.metrics)
         self._executor = executor
+        service.expect_calls(name)
 
     async def _exchange(self, method: str, path: str, body: bytes | None, headers: Mapping[str, str]) -> Answer:
         if self._executor is None:

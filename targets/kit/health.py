@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from aiohttp import web
-from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.exposition import CONTENT_TYPE_PLAIN_0_0_4
 
 from targets.kit.bodies import answer
@@ -26,7 +27,7 @@ class Readiness:
         self.reasons.pop(reason, None)
 
 
-def routes(readiness: Readiness, registry: CollectorRegistry, service: str, run: str) -> list[web.RouteDef]:
+def routes(readiness: Readiness, exposition: Callable[[], bytes], service: str, run: str) -> list[web.RouteDef]:
     """GET /healthz, /readyz and /metrics. /healthz says whose service it is: a port may have come to another's."""
 
     async def healthz(request: web.Request) -> web.Response:
@@ -38,6 +39,6 @@ def routes(readiness: Readiness, registry: CollectorRegistry, service: str, run:
         return answer({"status": "ready"})
 
     async def metrics(request: web.Request) -> web.Response:
-        return web.Response(body=generate_latest(registry), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
+        return web.Response(body=exposition(), headers={"Content-Type": CONTENT_TYPE_PLAIN_0_0_4})
 
     return [web.get("/healthz", healthz), web.get("/readyz", readyz), web.get("/metrics", metrics)]

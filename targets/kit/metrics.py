@@ -7,13 +7,12 @@ import time
 from collections import deque
 from dataclasses import dataclass
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
+from prometheus_client import CollectorRegistry, Counter, Gauge, disable_created_metrics, generate_latest
 
+from targets.kit.durations import Durations
 from targets.kit.process import watch_process
 from targets.patterns.breaker import State
 
-# The convention's own bounds, finer below 10 ms, where a healthy call here ends, and around the usual 2 s time-out.
-SECONDS = (0.001, 0.0025, 0.005, 0.0075, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 2.5, 5, 7.5, 10)
 LAG_EVERY_S = 0.1
 LAGS_KEPT = 10
 
@@ -28,9 +27,9 @@ class Metrics:
     """
 
     registry: CollectorRegistry
-    server_duration: Histogram
+    server_duration: Durations
     server_active: Gauge
-    client_duration: Histogram
+    client_duration: Durations
     client_active: Gauge
     loop_lag: Gauge
     breaker_state: Gauge
@@ -38,6 +37,11 @@ class Metrics:
     breaker_refusals: Counter
     retries: Counter
     retries_denied: Counter
+
+    def exposition(self) -> bytes:
+        """All series in Prometheus's text format, with those at 0 that are expected."""
+        text = generate_latest(self.registry)
+        return self.client_duration.with_zeros(self.server_duration.with_zeros(text))
 
     def breaker(self, peer: str) -> BreakerMetrics:
         """A listener for the breaker that guards the calls to `peer`; its series are there from now on, at 0."""
@@ -79,20 +83,18 @@ def new_metrics() -> Metrics:
     server = ("http_request_method", "http_route")
     return Metrics(
         registry,
-        Histogram(
+        Durations(
             "http_server_request_duration_seconds",
             "From a request's head to its answer's.",
             (*server, "http_response_status_code"),
-            buckets=SECONDS,
-            registry=registry,
+            registry,
         ),
         Gauge("http_server_active_requests", "Requests being worked on.", server, registry=registry),
-        Histogram(
+        Durations(
             "http_client_request_duration_seconds",
             "From an attempt's start to the end of its answer, or to its failure.",
             ("http_request_method", "peer", "http_response_status_code", "error_type"),
-            buckets=SECONDS,
-            registry=registry,
+            registry,
         ),
         Gauge("http_client_active_requests", "Attempts under way.", ("peer",), registry=registry),
         Gauge("event_loop_lag_seconds", "How late a timer rang, at worst within the last second.", registry=registry),

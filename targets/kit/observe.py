@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 import traceback
+from collections.abc import Mapping, Sequence
 
 from aiohttp import hdrs, web
 from aiohttp.typedefs import Handler, Middleware
@@ -39,6 +40,27 @@ class Flights:
         await self._none.wait()
 
 
+def expect(app: web.Application, metrics: Metrics, answers: Mapping[str, Sequence[int]]) -> None:
+    """
+    Export the series of every route at 0 from the start, one for each status that it can answer.
+
+    `answers` gives the statuses of a route such as "POST /trades"; without one they are those of success. Each handler
+    can also fail unforeseen, with a 500. What only a malformed request gets (400, 404, 405, 413, 422) is left out.
+    Raises ValueError for a route that the application does not have.
+    """
+    said = dict(answers)
+    for route in app.router.routes():
+        if route.method == hdrs.METH_HEAD or route.resource is None:  # aiohttp adds a HEAD to each GET
+            continue
+        path = route.resource.canonical
+        usual = (200, 201) if route.method == hdrs.METH_POST else (200,)
+        for status in (*said.pop(f"{route.method} {path}", usual), 500):
+            metrics.server_duration.expect(route.method, path, str(status))
+        metrics.server_active.labels(route.method, path)
+    if said:
+        raise ValueError(f"answers are given for routes that there are not: {', '.join(said)}")
+
+
 def observer(log: Log, metrics: Metrics, flights: Flights) -> Middleware:
     """The outermost middleware of a target."""
 
@@ -65,7 +87,7 @@ def observer(log: Log, metrics: Metrics, flights: Flights) -> Middleware:
             flights.end()
             active.dec()
             took_s = time.perf_counter() - began_s
-            metrics.server_duration.labels(method, route, status).observe(took_s)
+            metrics.server_duration.observe(took_s, method, route, status)
             log.info(
                 "span",
                 kind="server",

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import errno
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from typing import Literal, TypeVar, get_args
 
 import msgspec
 from aiohttp import (
@@ -30,6 +30,7 @@ from targets.kit.metrics import Metrics
 
 T = TypeVar("T")
 Failure = Literal["timeout", "refused", "unreachable", "reset", "garbled"]
+ANSWERS = (200, 201, 500, 502, 503, 504)
 
 
 class NoAnswer(Exception):
@@ -62,6 +63,14 @@ class Answer:
     def read(self, kind: type[T]) -> T:
         """The body as `kind`. Raises msgspec.DecodeError where it is none."""
         return msgspec.json.decode(self.body, type=kind)
+
+
+def outcomes(method: str, peer: str, answers: Sequence[int]) -> Iterator[tuple[str, str, str, str]]:
+    """The labels of every attempt that can come: method, peer, status and error_type."""
+    for status in answers:
+        yield method, peer, str(status), _error(status)
+    for failure in (*get_args(Failure), "cancelled"):
+        yield method, peer, "", failure
 
 
 class Peer:
@@ -98,7 +107,7 @@ class Peer:
         try:
             answer = await self._exchange(method, path, body, {**headers, **span.headers})
             status = str(answer.status)
-            error = status if answer.status >= 400 else ""
+            error = _error(answer.status)
             return answer
         except NoAnswer as none:
             error = none.failure
@@ -106,7 +115,7 @@ class Peer:
         finally:
             self._active.dec()
             took_s = time.perf_counter() - began_s
-            self._metrics.client_duration.labels(method, self.name, status, error).observe(took_s)
+            self._metrics.client_duration.observe(took_s, method, self.name, status, error)
             self._log.info(
                 "span",
                 kind="client",
@@ -131,6 +140,11 @@ class Peer:
             raise NoAnswer(self.name, "timeout", f"no answer within {self.timeout_s:g} s") from none
         except (ClientError, _Broken) as none:
             raise NoAnswer(self.name, failure_of(none), str(none)) from none
+
+
+def _error(status: int) -> str:
+    """The `error_type` of an answer."""
+    return str(status) if status >= 400 else ""
 
 
 class _Broken(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -16,8 +16,8 @@ from targets.kit.barriers import Barriers
 from targets.kit.health import Readiness
 from targets.kit.logs import Log
 from targets.kit.metrics import Metrics, new_metrics, watch_loop
-from targets.kit.observe import Flights, observer
-from targets.kit.peers import Peer, open_session
+from targets.kit.observe import Flights, expect, observer
+from targets.kit.peers import ANSWERS, Peer, open_session, outcomes
 from targets.kit.settings import Settings
 
 S = TypeVar("S", bound=Settings)
@@ -35,10 +35,27 @@ class Service:
     readiness: Readiness = field(default_factory=Readiness)
     flights: Flights = field(default_factory=Flights)
     barriers: Barriers = field(default_factory=Barriers)
+    statuses: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
-    def peer(self, name: str, url: str, timeout_s: float) -> Peer:
-        """The way to the service `name`, which answers at `url`, or through a proxy there, within `timeout_s`."""
+    def peer(
+        self, name: str, url: str, timeout_s: float, answers: Sequence[int] = ANSWERS, method: str = "POST"
+    ) -> Peer:
+        """The way to the service `name`, which answers at `url`, or through a proxy there, within `timeout_s`.
+
+        The series of its attempts with this method are exported at 0 from the start: one for each status in `answers`,
+        one for each failure.
+        """
+        self.expect_calls(name, answers, method)
         return Peer(name, url, timeout_s, self.session, self.log, self.metrics)
+
+    def expect_calls(self, name: str, answers: Sequence[int] = ANSWERS, method: str = "POST") -> None:
+        """Export the series of attempts at the service `name` at 0 from the start: each answer, each failure."""
+        for labels in outcomes(method, name, answers):
+            self.metrics.client_duration.expect(*labels)
+
+    def answers(self, route: str, *statuses: int) -> None:
+        """Say with which statuses a route such as "POST /trades" answers: these are exported at 0 from the start."""
+        self.statuses[route] = statuses
 
 
 @dataclass(frozen=True)
@@ -72,7 +89,8 @@ async def running(settings: S, build: Build[S], log: Log | None = None) -> Async
         app = build(settings, service)
         app.middlewares.insert(0, observer(own_log, service.metrics, service.flights))
         app.middlewares.insert(0, pages.refuse)  # before anything is counted
-        watched = service.readiness, service.metrics.registry
+        expect(app, service.metrics, service.statuses)  # before the kit adds routes of its own
+        watched = service.readiness, service.metrics.exposition
         app.add_routes(health.routes(*watched, settings.service_name, settings.run_id))
         if settings.barriers:
             app.add_routes(service.barriers.routes())

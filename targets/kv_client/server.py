@@ -96,6 +96,8 @@ def build(settings: KvClientSettings, service: Service) -> web.Application:
     routes = Routes(cluster)
     app = web.Application()
     app.on_cleanup.append(lambda _: cluster.close())
+    for route in ("GET /kv/{key}", "PUT /kv/{key}", "POST /kv/{key}/cas"):
+        service.answers(route, 200, 410, 503, 504)
     app.add_routes(
         [
             web.get("/kv/{key}", routes.get_value),
@@ -110,6 +112,6 @@ def cluster_of(settings: KvClientSettings, service: Service) -> Cluster:
     """The cluster that it has URLs of."""
     try_s, all_s = settings.kv_try_s, settings.kv_timeout_s
     if etcd := settings.members("etcd"):
-        return Etcd([service.peer(name, url, try_s) for name, url in etcd.items()], all_s)
-    ours = {name: service.peer(name, url, try_s) for name, url in settings.members("raft").items()}
+        return Etcd([service.peer(name, url, try_s, (200, 503, 504)) for name, url in etcd.items()], all_s)
+    ours = {name: service.peer(name, url, try_s, (200,)) for name, url in settings.members("raft").items()}
     return Ours(Forwarder(None, ours, stale=False, retry=True, try_s=try_s, all_s=all_s))

@@ -183,7 +183,7 @@ def build(settings: RaftSettings, service: Service) -> web.Application:
     others = [name for name in settings.members if name != settings.service_name]
     app = web.Application(client_max_size=64 * 2**20)  # a snapshot comes in one piece
     node = new_node(settings, service, others) if settings.is_member else None
-    asked = {name: service.peer(name, settings.url_of(name), settings.raft_try_s) for name in others}
+    asked = {name: service.peer(name, settings.url_of(name), settings.raft_try_s, (200,)) for name in others}
     forwarder = Forwarder(
         node,
         asked,
@@ -194,6 +194,9 @@ def build(settings: RaftSettings, service: Service) -> web.Application:
     )
     app.on_cleanup.append(lambda _: forwarder.close())
     routes = Routes(settings, node, forwarder)
+    for route in ("GET /kv/{key}", "PUT /kv/{key}", "POST /kv/{key}/cas"):
+        service.answers(route, 200, 410, 503, 504)
+    service.answers("POST /sessions", 201, 503, 504)
     app.add_routes(
         [
             web.get("/kv/{key}", routes.get_value),
@@ -214,7 +217,7 @@ def build(settings: RaftSettings, service: Service) -> web.Application:
 def new_node(settings: RaftSettings, service: Service, others: list[str]) -> Node:
     """The member, with what it had on disk. Raises CorruptData."""
     wait_s = settings.timing.election_low_s  # an answer that comes later than this helps nobody
-    peers = {name: service.peer(name, settings.url_of(name), wait_s) for name in others}
+    peers = {name: service.peer(name, settings.url_of(name), wait_s, (200,)) for name in others}
     rng = Random(f"{settings.raft_seed} {settings.service_name}" if settings.raft_seed else None)
     try:
         storage = Storage(Path(settings.data_dir))

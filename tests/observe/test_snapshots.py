@@ -74,6 +74,20 @@ async def test_counters_gauges_and_histograms_become_rows() -> None:
     assert len(column(table, "value")) == 6
 
 
+async def test_what_is_exported_only_to_be_there_makes_no_rows() -> None:
+    """Targets export each answer that they can give at 0 from the start, for rate(); it is most of their text."""
+    name = "http_server_request_duration_seconds"
+    lines = [
+        f'{name}_{kind}{{status="{status}"}} {n}.0' for kind in ("count", "sum") for status, n in ((200, 3), (500, 0))
+    ]
+    async with page(
+        "\n".join([f"# TYPE {name} histogram", *lines, "# TYPE shed_total counter", "shed_total 0.0", ""])
+    ) as url:
+        rows, _ = await snapshot({"exchange": url}, at_s=0)
+    assert counts(rows) == {f"{name}_count": 3, f"{name}_sum": 3, "shed_total": 0}
+    assert "500" not in str(rows)
+
+
 async def test_a_service_that_does_not_answer_gives_a_note_and_no_row() -> None:
     """Silent, refused, failing and garbled services have no rows, and a note each; the others are not held up."""
     nobody = f"http://127.0.0.1:{free_port()}"

@@ -109,8 +109,9 @@ async def test_health_is_told_and_never_measured(http: ClientSession, target: Ru
     target.service.readiness.release("no leader")
     assert (await get(http, target, "/readyz"))[0] == 200
     _, text, _ = await get(http, target, "/metrics")
-    assert "http_server_request_duration_seconds_count{" not in text
-    assert "http_server_active_requests{" not in text
+    assert series(target, "http_server_request_duration_seconds_count") == 0
+    for path in ("/healthz", "/readyz", "/metrics"):
+        assert f'http_route="{path}"' not in text
     assert lines.all(event="span") == []
 
 
@@ -120,9 +121,8 @@ async def test_metrics_speak_prometheus(http: ClientSession, target: Running) ->
     _, text, headers = await get(http, target, "/metrics")
     assert headers["Content-Type"].startswith("text/plain; version=0.0.4")
     families = {family.name: family for family in text_string_to_metric_families(text)}
-    (count,) = [
-        sample for sample in families["http_server_request_duration_seconds"].samples if sample.name.endswith("_count")
-    ]
+    samples = families["http_server_request_duration_seconds"].samples
+    (count,) = [sample for sample in samples if sample.name.endswith("_count") and sample.value]
     assert count.labels == {
         "http_request_method": "GET",
         "http_route": "/items/{id}",
@@ -293,6 +293,59 @@ async def test_an_attempt_is_never_repeated_behind_our_back(lines: Lines, target
     assert none.value.never_sent is False
     assert requests == 2
     assert series(target, "http_client_request_duration_seconds_count", peer="other") == 2
+
+
+async def shown(http: ClientSession, target: Running, family: str) -> dict[tuple[str, ...], float]:
+    """Label values, in the order of their names, to the count of each series of a histogram, as Prometheus reads it."""
+    text = (await get(http, target, "/metrics"))[1]
+    samples = [
+        sample
+        for each in text_string_to_metric_families(text)
+        for sample in each.samples
+        if sample.name == f"{family}_count"
+    ]
+    found = {tuple(value for _, value in sorted(sample.labels.items())): sample.value for sample in samples}
+    assert len(found) == len(samples)
+    return found
+
+
+async def test_answers_are_there_at_0_before_the_first(http: ClientSession, target: Running) -> None:
+    """rate() never sees a series' first jump: every route has its success and its failure from the first scrape on."""
+    family = "http_server_request_duration_seconds"
+    before = await shown(http, target, family)
+    assert before["GET", "200", "/items/{id}"] == before["GET", "500", "/items/{id}"] == 0
+    assert before["POST", "201", "/echo"] == before["POST", "500", "/echo"] == 0
+    assert not [labels for labels in before if labels[0] == "HEAD" or labels[2] in ("/metrics", "/healthz", "/readyz")]
+    await get(http, target, "/items/1")
+    await get(http, target, "/items/2")
+    assert await shown(http, target, family) == {**before, ("GET", "200", "/items/{id}"): 2}
+
+
+async def test_every_outcome_of_a_call_is_there_at_0_before_the_first(http: ClientSession, target: Running) -> None:
+    """Each failure and each answer that a peer can give; and a peer that is opened again does not begin again."""
+    family = "http_client_request_duration_seconds"
+    assert await shown(http, target, family) == {}
+    peer = target.service.peer("itself", target.url, 5, (200, 503))
+    before = await shown(http, target, family)
+    words = {"timeout", "refused", "unreachable", "reset", "garbled", "cancelled"}
+    assert before == {(word, "POST", "", "itself"): 0 for word in words} | {
+        ("", "POST", "200", "itself"): 0,
+        ("503", "POST", "503", "itself"): 0,
+    }
+    assert (await peer.post("/echo", {})).status == 200
+    target.service.peer("itself", target.url, 5, (200, 503))
+    assert await shown(http, target, family) == {**before, ("", "POST", "200", "itself"): 1}
+
+
+async def test_answers_of_a_route_that_is_not_there_are_refused(start: Start) -> None:
+    """A misspelt route would leave its series out."""
+
+    def misspelt(settings: Settings, service: Service) -> web.Application:
+        service.answers("POST /ecco", 201)
+        return build(settings, service)
+
+    with pytest.raises(ValueError, match="routes that there are not: POST /ecco"):
+        await start(Settings(service_name="sample"), misspelt)
 
 
 async def test_a_cancelled_attempt_is_counted(target: Running) -> None:
