@@ -97,9 +97,9 @@ unit: setup-dev ## Only the quick tests
 	@$(PY) -m pytest -q -m 'not e2e'
 
 .PHONY: sabotage
-sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." RECORDS=1 TOUCHED=1 FRESH=1 MUTANT=]
+sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." RECORDS=1 TOUCHED=1 FRESH=1 MUTANT= WITHIN_S=]
 	@$(LAB) sabotage $(NAMES) $(if $(RECORDS),--records) $(if $(TOUCHED),--touched) $(if $(FRESH),--fresh) \
-		$(foreach mutant,$(MUTANT),--mutants $(mutant))
+		$(foreach mutant,$(MUTANT),--mutants $(mutant)) $(if $(WITHIN_S),--within-s $(WITHIN_S))
 
 .PHONY: benchmark
 benchmark: setup-dev ## How fast and exact load generator and fault proxy are

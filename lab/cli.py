@@ -258,7 +258,10 @@ def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
 @click.option("--mutants", "mutants", multiple=True, metavar="NAME", help="This mutant alone, whatever is known of it.")
 @click.option("--touched", is_flag=True, help="Mutants whose code changed since their result, and those run always.")
 @click.option("--fresh", is_flag=True, help="Run every mutant again.")
-def sabotage(names: tuple[str, ...], records: bool, mutants: tuple[str, ...], touched: bool, fresh: bool) -> int:
+@click.option("--within-s", type=click.FloatRange(min=0), default=float("inf"), help="Begin no mutant after so long.")
+def sabotage(
+    names: tuple[str, ...], records: bool, mutants: tuple[str, ...], touched: bool, fresh: bool, within_s: float
+) -> int:
     """Break load, faults, patterns and targets of the experiments NAMES (all where none is named), one at a time.
 
     Writes docs/sabotage.md. Goes on where it was stopped. Exits with 1 where a sabotage passed.
@@ -271,7 +274,7 @@ def sabotage(names: tuple[str, ...], records: bool, mutants: tuple[str, ...], to
     if mistakes:
         raise LabError(mistakes[0])
     entries = [catalogue.find(name) for name in names] or every
-    missed = attempt(entries, every, Wish(records, fresh, touched, mutants), click.echo)
+    missed = attempt(entries, every, Wish(records, fresh, touched, mutants, within_s), click.echo)
     click.echo(f"docs/sabotage.md is written; {len(missed)} not caught" if missed else "docs/sabotage.md is written")
     return EXIT_CODES["FAIL"] if missed else 0
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.catalogue import Entry
@@ -22,12 +23,23 @@ TRIES = 2
 @dataclass(frozen=True)
 class Wish:
     """What is asked for. `records`: forged records alone; `fresh`: mutants too whose result is known;
-    `touched`: of the mutants those whose code changed since their result, and those that are always run."""
+    `touched`: of the mutants those whose code changed since their result, and those that are always run, these first;
+    `within_s`: no mutant is begun after so many seconds."""
 
     records: bool = False
     fresh: bool = False
     touched: bool = False
     mutants: Sequence[str] = ()
+    within_s: float = float("inf")
+
+
+@dataclass(frozen=True)
+class Due:
+    """A mutant that is to be run."""
+
+    entry: Entry
+    mutant: Mutant
+    digest: str
 
 
 def sabotage(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, say: Callable[[str], None]) -> list[Result]:
@@ -37,11 +49,12 @@ def sabotage(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, say: 
     names = [entry.name for entry in every]
     missed: list[Result] = []
     try:
-        for entry in entries:
-            if not wish.mutants and not wish.touched:
-                missed += _forged(entry, table, ledger, say)
-            if not wish.records:
-                missed += _mutants(entry, table, ledger, wish, say)
+        for entry in entries if not wish.mutants and not wish.touched else ():
+            missed += _forged(entry, table, ledger, say)
+        if not wish.records:
+            missed += _mutants(list(_due(entries, table, ledger, wish)), ledger, wish, say)
+            tried = {result.name for result in missed}
+            missed += [r for r in ledger.results("mutant") if _stands(r, entries, wish) and r.name not in tried]
     finally:
         page.write(ledger, names)
     return missed
@@ -77,20 +90,30 @@ def _asked(spec: Spec) -> object:
     return spec.load, spec.phases, spec.variants, spec.claims, spec.invariants
 
 
-def _mutants(entry: Entry, table: Table, ledger: Ledger, wish: Wish, say: Callable[[str], None]) -> list[Result]:
-    missed: list[Result] = []
-    members = [member.target for member in entry.scenario.members if isinstance(member, Service)]
-    for mutant in table.mutant:
-        if mutant.experiment != entry.name or (wish.mutants and mutant.name not in wish.mutants):
+def _due(entries: Sequence[Entry], table: Table, ledger: Ledger, wish: Wish) -> Iterator[Due]:
+    """Mutants without a result of today's code; those that are always run come first."""
+    for mutant in sorted(table.mutant, key=lambda each: not (wish.touched and each.always)):
+        entry = next((entry for entry in entries if entry.name == mutant.experiment), None)
+        if entry is None or (wish.mutants and mutant.name not in wish.mutants):
             continue
+        members = [member.target for member in entry.scenario.members if isinstance(member, Service)]
         digest, known = mutants.digest(mutant, members), ledger.mutant(mutant.name)
         current = known is not None and known.digest == digest
-        if current and not wish.fresh and not wish.mutants and not (wish.touched and mutant.always):
-            if known and not known.caught:
-                missed.append(known)
-            continue
-        say(f"{entry.name}: {mutant.name} ({mutant.breaks}) ...")
-        result = _try(mutant, digest, say)
+        if not current or wish.fresh or wish.mutants or (wish.touched and mutant.always):
+            yield Due(entry, mutant, digest)
+
+
+def _mutants(due: Sequence[Due], ledger: Ledger, wish: Wish, say: Callable[[str], None]) -> list[Result]:
+    """Run them until the time is up; gives those that were not caught."""
+    missed: list[Result] = []
+    until = time.monotonic() + wish.within_s
+    for n, each in enumerate(due):
+        if time.monotonic() >= until:
+            left = ", ".join(later.mutant.name for later in due[n:])
+            say(f"{wish.within_s:.0f} s are over; not run: {left} (make sabotage TOUCHED=1 goes on with them)")
+            break
+        say(f"{each.entry.name}: {each.mutant.name} ({each.mutant.breaks}) ...")
+        result = _try(each.mutant, each.digest, say)
         if result is None:
             continue
         ledger.add(result)
@@ -98,6 +121,12 @@ def _mutants(entry: Entry, table: Table, ledger: Ledger, wish: Wish, say: Callab
         say(f"  {found}: {result.verdict}, {result.reason} ({result.took_s:.0f} s)")
         missed += [] if result.caught else [result]
     return missed
+
+
+def _stands(result: Result, entries: Sequence[Entry], wish: Wish) -> bool:
+    """Whether a result from an earlier time says that a mutant of these experiments was not caught."""
+    asked = not wish.mutants or result.name in wish.mutants
+    return asked and not result.caught and result.experiment in {entry.name for entry in entries}
 
 
 def _try(mutant: Mutant, digest: str, say: Callable[[str], None]) -> Result | None:

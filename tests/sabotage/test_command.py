@@ -1,0 +1,71 @@
+"""Which mutants are run, in which order, and until when."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from lab import catalogue
+from lab.sabotage import command, mutants, page
+from lab.sabotage.command import Wish
+from lab.sabotage.ledger import Ledger
+from lab.sabotage.mutants import Mutant, Outcome, Table
+
+ENTRY = catalogue.find("circuit-breaker")
+TABLE = Table((Mutant("first", "circuit-breaker", "a"), Mutant("second", "circuit-breaker", "b", always=True)))
+
+
+class Desk:
+    """A ledger in a folder, a table of two mutants, and answers that are given instead of runs."""
+
+    def __init__(self, folder: Path, patch: pytest.MonkeyPatch) -> None:
+        self.ledger = Ledger(folder / "sabotage.json")
+        self.ran: list[str] = []
+        self.said: list[str] = []
+        self.verdict = "FAIL"
+        patch.setattr(mutants, "read_table", lambda: TABLE)
+        patch.setattr(mutants, "digest", lambda mutant, members: "of today")
+        patch.setattr(mutants, "run", self._run)
+        patch.setattr(command, "Ledger", lambda: self.ledger)
+        patch.setattr(page, "write", lambda ledger, names: None)
+
+    def _run(self, mutant: Mutant) -> Outcome:
+        self.ran.append(mutant.name)
+        return Outcome(self.verdict, ["why"], 1.0)  # type: ignore[arg-type]
+
+    def ask(self, wish: Wish) -> list[str]:
+        """Names of those that were not caught."""
+        self.ran.clear()
+        return [result.name for result in command.sabotage([ENTRY], [ENTRY], wish, self.said.append)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Desk:
+    """An empty ledger."""
+    return Desk(tmp_path, monkeypatch)
+
+
+def test_those_run_always_come_first_and_come_again(desk: Desk) -> None:
+    """A mutant whose code is as it was is passed over, unless it is always run."""
+    assert desk.ask(Wish(touched=True)) == []
+    assert desk.ran == ["second", "first"]
+    assert desk.ask(Wish(touched=True)) == []
+    assert desk.ran == ["second"]
+
+
+def test_none_is_begun_after_the_time(desk: Desk) -> None:
+    """What is left is named, and what to do about it."""
+    assert desk.ask(Wish(touched=True, within_s=0)) == []
+    assert desk.ran == []
+    assert desk.said == ["0 s are over; not run: second, first (make sabotage TOUCHED=1 goes on with them)"]
+
+
+def test_a_mutant_that_passed_is_missed_until_it_is_caught(desk: Desk) -> None:
+    """Also by a call that does not run it again, and once only by one that does."""
+    desk.verdict = "PASS"
+    assert desk.ask(Wish(touched=True)) == ["second", "first"]
+    assert desk.ask(Wish(touched=True, within_s=0)) == ["first", "second"]
+    assert desk.ask(Wish(mutants=["first"])) == ["first"]
+    desk.verdict = "FAIL"
+    assert desk.ask(Wish(fresh=True, touched=True)) == []
