@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
@@ -141,7 +140,12 @@ class LoadDriver:
             self._refill = asyncio.get_running_loop().create_task(self._keep_ahead())
 
     def progress(self) -> Sample | None:
-        """Give the newest sample (four a second); None before the first."""
+        """Give the newest sample (four a second); None before the first.
+
+        Raises what the mix's own function raised, where a closed model has no more requests for that reason.
+        """
+        if self._refill is not None and self._refill.done():
+            self._refill.result()
         rows = self._row_lines.more()
         self._rows += rows
         self._tally.add(self._beat_lines.more(), rows)
@@ -157,7 +161,7 @@ class LoadDriver:
         until_s = self._t0_s + plan.lasts_s + plan.load.timeout_s + plan.drain_s + grace_s
         notes = []
         try:
-            returncode = await asyncio.wait_for(head.wait(), max(0.0, until_s - time.perf_counter()))
+            returncode = await asyncio.wait_for(self._head_ended(), max(0.0, until_s - time.perf_counter()))
         except TimeoutError:
             notes.append("The load generator did not end by itself and was stopped.")
             returncode = await head.stop()
@@ -174,12 +178,23 @@ class LoadDriver:
         notes += [f"Load worker {w.worker} on {w.host} {w.lost}." for w in facts.workers if w.lost]
         return Result([self._row(row) for row in sorted(self._rows, key=_by_due)], facts, notes + self._doubts())
 
+    async def _head_ended(self) -> int:
+        """Wait for Locust to end, and no longer than there are requests for it."""
+        ended = asyncio.ensure_future(self._locusts.head.wait())
+        try:
+            both = {ended} if self._refill is None else {ended, self._refill}
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not ended.done() and self._refill is not None:
+                self._refill.result()
+            return await ended
+        finally:
+            ended.cancel()
+
     async def stop(self) -> None:
         """Stop Locust if it still runs. Safe at any time, more than once."""
         if self._refill is not None:
             self._refill.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._refill
+            await asyncio.gather(self._refill, return_exceptions=True)  # its error was raised by progress(), if any
             self._refill = None
         await self._locusts.stop()
 

@@ -1,4 +1,5 @@
 import asyncio
+import re
 import time
 from collections.abc import AsyncIterator
 from itertools import pairwise
@@ -9,6 +10,7 @@ import pytest
 from rogue import rogue
 from run_ids import fresh
 
+from lab.errors import ScenarioError
 from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Load, Operation, Request, Service
 from lab.runtime.supervisor import Supervisor
@@ -74,6 +76,34 @@ async def test_stream_never_ends(supervisor, tmp_path, monkeypatch):
     assert len(result.rows) > 500
     assert sorted(int(row["key"]) for row in result.rows) == list(range(len(result.rows)))
     assert any("waited" in note for note in result.notes)
+
+
+async def test_a_failing_request_function_ends_the_load_at_once(supervisor, tmp_path, monkeypatch):
+    """Where no request can be made for its users, the load ends when it is looked at: the sentence, and no process."""
+    monkeypatch.setattr("lab.load.driver._AHEAD", 20)
+
+    def make(rng: Random, n: int) -> Request:
+        if n >= 40:
+            raise ValueError("no forty-first")
+        return Request("GET", "/ok")
+
+    load = Load(Operation("read", make), to=TARGET, users=2)
+    sentence = 'operation "read": its function failed at arrival 40: ValueError: no forty-first'
+    async with rogue() as seen:
+        for look, name in ((LoadDriver.finish, "drained"), (progress_until_it_fails, "watched")):
+            driver = await LoadDriver.start(Plan([seen.url], load, 3600, seed=1), supervisor.spawn, tmp_path / name)
+            driver.begin(time.perf_counter() + 0.1)
+            with pytest.raises(ScenarioError, match=re.escape(sentence)):
+                await asyncio.wait_for(look(driver), 30)
+            await driver.stop()
+            assert driver._locusts.head.returncode is not None
+
+
+async def progress_until_it_fails(driver: LoadDriver) -> None:
+    """Look at a load as a phase does, for as long as it goes well."""
+    while True:
+        driver.progress()
+        await asyncio.sleep(0.05)
 
 
 async def test_closed_model_hides_a_stall(supervisor, tmp_path):
