@@ -5,10 +5,23 @@ PYTHON ?= python3
 PY := .venv/bin/python
 LAB := $(PY) -m lab
 
+# What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
+GIVEN := NAME TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
+         NAMES RECORDS TOUCHED FRESH MUTANT WITHIN_S PYTHON
+unexport $(GIVEN)
+define newline
+
+
+endef
+quoted = '$(subst ','\'',$(subst $(newline), ,$(value $(1))))'
+all-quoted = $(foreach each,$(value $(1)),'$(subst ','\'',$(each))')
+option = $(if $(value $(2)),$(1) $(call quoted,$(2)))
+flag = $(if $(value $(2)),$(1))
+
 # make scenario NAME=circuit-breaker TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local LOAD_WORKERS=2
-FLAGS := $(if $(TRIALS),--trials $(TRIALS)) $(if $(SEED),--seed $(SEED)) $(if $(SCALE),--scale $(SCALE)) \
-         $(if $(RUNTIME),--runtime $(RUNTIME)) $(if $(LOAD_WORKERS),--load-workers $(LOAD_WORKERS)) \
-         $(if $(LOAD_MASTER),--load-master $(LOAD_MASTER))
+FLAGS = $(call option,--trials,TRIALS) $(call option,--seed,SEED) $(call option,--scale,SCALE) \
+        $(call option,--runtime,RUNTIME) $(call option,--load-workers,LOAD_WORKERS) \
+        $(call option,--load-master,LOAD_MASTER)
 
 .PHONY: help
 help: ## Show what there is to type
@@ -19,15 +32,15 @@ help: ## Show what there is to type
 
 .PHONY: setup
 setup: ## Set up .venv for running (the others do it when needed)
-	@$(PYTHON) scripts/bootstrap.py
+	@$(call quoted,PYTHON) scripts/bootstrap.py
 
 .PHONY: setup-dev
 setup-dev: ## Set up .venv for developing and testing
-	@$(PYTHON) scripts/bootstrap.py --dev
+	@$(call quoted,PYTHON) scripts/bootstrap.py --dev
 
 .PHONY: scenario
 scenario: setup ## Run one experiment: NAME=... [TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
-	@$(LAB) run $(if $(NAME),$(NAME)) $(FLAGS)
+	@$(LAB) run $(FLAGS) $(call option,--,NAME)
 
 .PHONY: scenarios
 scenarios: setup ## Run the whole catalogue, one after another
@@ -35,27 +48,27 @@ scenarios: setup ## Run the whole catalogue, one after another
 
 .PHONY: load-worker
 load-worker: setup ## Carry load for a lab on another machine: MASTER=HOST:PORT
-	@$(LAB) load-worker --master $(MASTER)
+	@$(LAB) load-worker --master $(call quoted,MASTER)
 
 .PHONY: list
 list: setup ## The catalogue and its last verdicts; RUNS=1 for the runs too
-	@$(LAB) list $(if $(RUNS),--runs)
+	@$(LAB) list $(call flag,--runs,RUNS)
 
 .PHONY: show
 show: setup ## One experiment before it runs: NAME=...
-	@$(LAB) show $(NAME)
+	@$(LAB) show $(call option,--,NAME)
 
 .PHONY: judge
 judge: setup ## Judge a saved run again: RUN=circuit-breaker for its last one
-	@$(LAB) judge $(RUN)
+	@$(LAB) judge $(call option,--,RUN)
 
 .PHONY: report
 report: setup ## Write the report of a saved run again: RUN=...
-	@$(LAB) report $(RUN)
+	@$(LAB) report $(call option,--,RUN)
 
 .PHONY: compare
 compare: setup ## Set two or more saved runs side by side: RUNS="... ..."
-	@$(LAB) compare $(RUNS)
+	@$(LAB) compare -- $(call all-quoted,RUNS)
 
 .PHONY: doctor
 doctor: setup ## What is installed, what is missing and how to get it
@@ -75,15 +88,15 @@ down: setup ## Stop them; their data stay
 
 .PHONY: images
 images: setup ## The images for containers, pulled and built [CA_BUNDLE=]
-	@$(if $(CA_BUNDLE),CA_BUNDLE=$(CA_BUNDLE)) $(LAB) images $(SERVICES)
+	@$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images -- $(call all-quoted,SERVICES)
 
 .PHONY: images-debian
 images-debian: setup ## The same without a registry, from Debian packages
-	@$(if $(CA_BUNDLE),CA_BUNDLE=$(CA_BUNDLE)) $(LAB) images --debian $(SERVICES)
+	@$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images --debian -- $(call all-quoted,SERVICES)
 
 .PHONY: stack
 stack: setup ## The file for `docker stack deploy` [PROFILES="exchange raft" PORTS=host]
-	@$(LAB) stack $(foreach profile,$(PROFILES),--profile $(profile)) $(if $(PORTS),--ports $(PORTS))
+	@$(LAB) stack $(foreach profile,$(call all-quoted,PROFILES),--profile $(profile)) $(call option,--ports,PORTS)
 
 .PHONY: test
 test: setup-dev ## The whole test suite, with coverage
@@ -98,8 +111,9 @@ unit: setup-dev ## Only the quick tests
 
 .PHONY: sabotage
 sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." RECORDS=1 TOUCHED=1 FRESH=1 MUTANT= WITHIN_S=]
-	@$(LAB) sabotage $(NAMES) $(if $(RECORDS),--records) $(if $(TOUCHED),--touched) $(if $(FRESH),--fresh) \
-		$(foreach mutant,$(MUTANT),--mutants $(mutant)) $(if $(WITHIN_S),--within-s $(WITHIN_S))
+	@$(LAB) sabotage $(call flag,--records,RECORDS) $(call flag,--touched,TOUCHED) $(call flag,--fresh,FRESH) \
+		$(foreach mutant,$(call all-quoted,MUTANT),--mutants $(mutant)) $(call option,--within-s,WITHIN_S) \
+		-- $(call all-quoted,NAMES)
 
 .PHONY: benchmark
 benchmark: setup-dev ## How fast and exact load generator and fault proxy are
@@ -129,7 +143,7 @@ metrics: setup-dev ## Write docs/metrics.md anew from the docstrings of the metr
 lock: ## Write the lock files anew from pyproject.toml (needs uv)
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header pyproject.toml -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-emit-find-links --no-header -c requirements.lock --extra dev pyproject.toml -o requirements-dev.lock
-	$(PYTHON) scripts/targets_lock.py
+	$(call quoted,PYTHON) scripts/targets_lock.py
 
 .PHONY: toxiproxy
 toxiproxy: ## Build the real Toxiproxy 2.12 into .lab/bin (needs Go)

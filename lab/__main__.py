@@ -1,5 +1,15 @@
 """`python -m lab`."""
 
-from lab.cli import main
+import sys
 
-main()
+try:
+    from lab import streams
+
+    streams.settle()
+
+    from lab.cli import main
+
+    main()
+except KeyboardInterrupt:  # Ctrl-C while it was still being loaded
+    sys.stderr.write("lab: interrupted\n")
+    sys.exit(130)

@@ -7,6 +7,7 @@ import inspect
 import re
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -36,7 +37,10 @@ class Entry:
 
 def shown(file: Path) -> str:
     """A path as the user would type it: relative where it is below the current folder or the project."""
-    for base in (Path.cwd(), ROOT):
+    bases = [ROOT]
+    with suppress(FileNotFoundError):  # the current folder may have been removed during the run
+        bases.insert(0, Path.cwd())
+    for base in bases:
         if file.is_relative_to(base):
             return str(file.relative_to(base))
     return str(file)

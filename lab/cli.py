@@ -11,7 +11,8 @@ import click
 
 from lab.errors import LabError
 from lab.places import REPORTS
-from lab.shell import BROKEN, Commands, Number, Whole, nobody_reads
+from lab.shell import BROKEN, Commands, Number, Whole
+from lab.streams import say, visible
 
 # What a command needs beyond this it imports itself: `lab --help` must not wait for numpy, Arrow and the charts.
 if TYPE_CHECKING:
@@ -154,13 +155,10 @@ def _code(run: Run) -> int:
 def _show_run(run: Run, as_json: bool, *notes: str) -> None:
     from lab import console
 
-    try:
-        if as_json:
-            click.echo(json.dumps(console.run_data(run), indent=2))
-        else:
-            console.verdict(run, *notes)
-    except BrokenPipeError:  # the verdict is in the exit code too
-        nobody_reads()
+    if as_json:
+        click.echo(json.dumps(console.run_data(run), indent=2))
+    else:
+        console.verdict(run, *notes)
 
 
 @main.command(name="load-worker", short_help="Carry load for a lab on another machine.")
@@ -186,7 +184,7 @@ def list_(runs: bool, reports: Path, as_json: bool) -> int:
     else:
         console.catalogue(entries, reports, runs)
     for mistake in mistakes:
-        click.echo(f"lab: {mistake}", err=True)
+        say(mistake)
     return BROKEN if mistakes else 0
 
 
@@ -307,7 +305,7 @@ def heal(reports: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(done))
     else:
-        click.echo("\n".join(done) if done else "Nothing to heal: no run left anything.")
+        click.echo(visible("\n".join(done)) if done else "Nothing to heal: no run left anything.")
 
 
 @main.command(short_help="Start Toxiproxy, Prometheus and Grafana in containers.")

@@ -1,5 +1,6 @@
 """Where things are: the project's folders, each named once."""
 
+import os
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -8,5 +9,5 @@ TARGETS = ROOT / "targets"
 REPORTS = ROOT / "reports"
 DASHBOARDS = ROOT / "dashboards"  # with their provisioning, for Grafana
 RULES = DASHBOARDS / "rules"  # what Prometheus records and when it alerts
-HOME = ROOT / ".lab"  # what the lab fetches and keeps for itself
+HOME = ROOT / (os.environ.get("LAB_HOME") or ".lab")  # what the lab fetches and keeps for itself
 STATE = HOME / "runs"  # journals and scratch data of runs in progress

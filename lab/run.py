@@ -14,11 +14,10 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-
 from lab import handbook
 from lab.catalogue import Entry, read_all, shown
 from lab.console.plan import plan
+from lab.console.shapes import console
 from lab.episode import EpisodeCapture, RunContext, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError
 from lab.ground import Choice, choose, heal_everything, open_marks, open_prometheus, open_runtime
@@ -46,6 +45,7 @@ from lab.runtime import backing
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.signals import Signals
+from lab.streams import say, visible
 from lab.validate.reach import out_of_reach
 from lab.verdict import judge
 
@@ -111,7 +111,7 @@ async def _run(entry: Entry, options: Options, signals: Signals) -> Run:
         began = time.monotonic()
         run: Run | None = None
         try:
-            with Progress(entry.scenario.title, Console(stderr=options.quiet, highlight=False)) as progress:
+            with Progress(entry.scenario.title, console(stderr=options.quiet)) as progress:
                 async with AsyncExitStack() as stack:
                     await _play_all(work, await _prepare(work, progress, stack))
         except asyncio.CancelledError:
@@ -127,7 +127,7 @@ async def _run(entry: Entry, options: Options, signals: Signals) -> Run:
             else:
                 work.unfinished.drop()
             for sentence in work.left:  # said too: a run that was broken off shows no notes
-                print(f"lab: {sentence}", file=sys.stderr)
+                say(sentence)
         if signals.caught is not None or run is None:
             raise Interrupted(signals.caught or signal.SIGINT, *(["interrupted"] if work.left else []))
         return run
@@ -140,7 +140,7 @@ async def _check(entry: Entry, options: Options) -> Choice:
     """Name everything that is missing, before anything starts; clean up after labs that died."""
     _crew(entry, options)
     for sentence in await heal_everything(options.reports):
-        print(sentence, file=sys.stderr)
+        print(visible(sentence), file=sys.stderr)
     return await choose(options.runtime, entry.scenario)
 
 
@@ -261,7 +261,8 @@ def _finish(work: Work, began: float) -> Run:
     write_reports(replace(run, record=record), work.options.reports)
     record = replace(record, overhead_s=round(time.monotonic() - began - phases_s, 2))  # and this is with the report
     write_record(work.folder, record)
-    point_to_latest(work.folder)
+    if sentence := point_to_latest(work.folder):
+        say(sentence)
     return replace(run, record=record)
 
 

@@ -14,11 +14,14 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
+from lab import streams
 from lab.errors import Interrupted, LabError
 from lab.places import HOME, ROOT
+from lab.streams import say
 
 BROKEN = 3
 NOT_OURS = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS}
+NOT_OURS |= {errno.EEXIST, errno.EIO, errno.ENFILE, errno.ENOTDIR, errno.EISDIR}
 INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
 
 
@@ -36,52 +39,34 @@ class Commands(click.Group):
 
     def main(self, *args: Any, **kwargs: Any) -> Any:
         """Run a command and exit with its code."""
-        for stream in (sys.stdout, sys.stderr):
-            if hasattr(stream, "reconfigure"):  # a terminal that knows no ✓ shows something else; it breaks nothing
-                stream.reconfigure(errors="replace")
         code: Any = 0
         try:
+            _stand_somewhere()
             kwargs["standalone_mode"] = False
             kwargs.setdefault("prog_name", _own_name())
             code = super().main(*args, **kwargs)
-            sys.stdout.flush()
         except click.exceptions.NoArgsIsHelpError as error:
             click.echo(error.format_message())
             code = 0
         except click.ClickException as error:
-            click.echo(f"lab: {_in_a_sentence(error)}", err=True)
+            say(_in_a_sentence(error))
             code = BROKEN
         except (click.Abort, KeyboardInterrupt):
-            click.echo("lab: interrupted", err=True)
+            say("interrupted")
             code = INTERRUPTED
         except Interrupted as error:
-            click.echo(f"lab: {error}", err=True)
+            say(str(error))
             code = 128 + error.number
         except LabError as error:
-            click.echo(f"lab: {error}", err=True)
+            say(str(error))
             code = BROKEN
-        except BrokenPipeError:
-            nobody_reads()
         except Exception as error:
-            click.echo(f"lab: {_unforeseen(error)}", err=True)
+            say(_unforeseen(error))
+            code = BROKEN
+        if lost := streams.lost():
+            say(lost)
             code = BROKEN
         sys.exit(code if isinstance(code, int) else 0)
-
-    def make_context(self, *args: Any, **kwargs: Any) -> click.Context:
-        """Read the arguments; a help text that nobody reads to its end is no error."""
-        try:
-            return super().make_context(*args, **kwargs)
-        except BrokenPipeError:  # `lab --help | head -1`
-            nobody_reads()
-            raise click.exceptions.Exit(0) from None
-
-    def invoke(self, ctx: click.Context) -> Any:
-        """Run the command; an output that nobody reads to its end is no error."""
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:  # `lab list | head -1`; click would exit with 1, which means FAIL here
-            nobody_reads()
-            return 0
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -106,17 +91,30 @@ def _in_a_sentence(error: click.ClickException) -> str:
     return f"{text}{ending} See {context.command_path} --help" if context else f"{text}{ending}"
 
 
-def nobody_reads() -> None:
-    """Let what is still to be written to standard output go nowhere."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-
-
 def _unforeseen(error: Exception) -> str:
     """A sentence for what the machine does not allow; for anything else, a mistake of ours, where its details are."""
     if isinstance(error, OSError) and error.errno in NOT_OURS:
-        where = f"{error.filename}: " if error.filename else ""
-        return f"{where}{error.strerror}; mend that, or name another folder with --reports"
+        return f"{f'{error.filename}: ' if error.filename else ''}{error.strerror}; {_way_out(error)}"
     return f"broke in an unforeseen way ({type(error).__name__}: {error}); {_keep(error)}"
+
+
+def _way_out(error: OSError) -> str:
+    """What to do about a file that cannot be made, read or written, as far as its path says whose it is."""
+    if error.errno == errno.ENAMETOOLONG:
+        return "give a shorter name"
+    if not error.filename:
+        return "mend that"
+    if Path(str(error.filename)).is_relative_to(HOME):
+        return f"mend that, or set LAB_HOME to another folder for what the lab keeps for itself ({HOME})"
+    return "mend that, or name another folder for the runs with --reports"
+
+
+def _stand_somewhere() -> None:
+    """Raise LabError where the working directory has been removed: no path could be told from another."""
+    try:
+        os.getcwd()  # noqa: PTH109 - only whether there is one
+    except FileNotFoundError:
+        raise LabError("the folder that this was started in has been removed; `cd` to one that is there") from None
 
 
 def _keep(error: Exception) -> str:

@@ -185,7 +185,7 @@ def test_a_run_that_was_not_judged_is_unknown(lab_: Lab, made: Run, monkeypatch:
         (
             OSError(errno.ENOSPC, "No space left on device", "/full/x"),
             3,
-            "lab: /full/x: No space left on device; mend that, or name another folder with --reports\n",
+            "lab: /full/x: No space left on device; mend that, or name another folder for the runs with --reports\n",
         ),
     ],
 )
@@ -226,7 +226,7 @@ def test_a_name_that_no_file_can_have_is_told(lab_: Lab) -> None:
     """What the system refuses is its own sentence and no mistake of ours."""
     done = lab_("judge", "x" * 5000)
     assert done.exit_code == 3
-    assert done.stderr.endswith("File name too long; mend that, or name another folder with --reports\n")
+    assert done.stderr.endswith("File name too long; give a shorter name\n")
 
 
 @pytest.mark.parametrize(

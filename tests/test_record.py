@@ -144,6 +144,15 @@ def test_latest_is_moved(tmp_path: Path) -> None:
 # --- what is wrong with a record --------------------------------------------------------------------------------
 
 
+def test_latest_that_cannot_be_a_link_is_told_and_breaks_nothing(tmp_path: Path) -> None:
+    """A folder of that name, made by hand or by a copy that follows links, costs a finished run nothing."""
+    (tmp_path / "latest" / "kept").mkdir(parents=True)
+    (tmp_path / "a").mkdir()
+    sentence = point_to_latest(tmp_path / "a")
+    assert sentence == f"{tmp_path / 'latest'} could not be made a link to this run (it is a folder; move it away)"
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["a", "kept", "latest"]
+
+
 def test_a_folder_without_a_record_says_so(tmp_path: Path) -> None:
     """An empty folder is no run; one with logs is a run that goes on or was killed."""
     assert "no run there" in sentence(lambda: read_run(tmp_path / "nothing"))

@@ -13,6 +13,7 @@ from lab.console.data import notes_of
 from lab.console.plan import try_next
 from lab.console.shapes import (
     MARKS,
+    SHORT,
     STYLES,
     Cell,
     console,
@@ -114,10 +115,15 @@ def _counted(result: InvariantResult) -> tuple[str, str]:
 
 
 def summary(results: Sequence[tuple[str, str, str]]) -> None:
-    """Print one line an experiment: name, verdict, report or reason."""
+    """Print a line for each experiment: verdict, name, report or reason. No line is broken: paths are copied."""
     to = console()
-    rows = [(mark(outcome), name, about) for name, outcome, about in results]
-    put(to, "", table(to, ["verdict", "experiment", "report, or what went wrong"], rows, fixed=(0,)))
+    widest = max((len(name) for name, _, _ in results), default=0)
+    put(to, "")
+    for name, outcome, about in results:
+        first, *rest = about.splitlines() or [""]
+        said = mark(outcome)
+        said.pad_right(SHORT - len(said.plain))
+        put(to, Text.assemble(said, f"{name:<{widest}}  {first}"), *(f"  {line}" for line in rest), whole_lines=True)
 
 
 def compare(runs: Sequence[Run]) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, RenderableType
+from rich.console import Console, ConsoleOptions, RenderableType
 from rich.padding import Padding
+from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
+
+from lab.streams import LEAST_COLUMNS, visible
 
 SHORT = 12  # columns that a mark or a number takes at most; more stands on a line of its own
 NARROW = 64  # columns; below this a row is a paragraph and not a line of a table
@@ -20,9 +23,26 @@ MARKS = {"PASS": "✓", "FAIL": "✗", "UNKNOWN": "?", "BROKEN": "!"}
 Cell = Text | str
 
 
-def console() -> Console:
-    """Standard output as it is now. Colours and links only where it is a terminal; NO_COLOR is honoured."""
-    return Console(highlight=False, markup=False, emoji=False)
+class Screen(Console):
+    """A console that shows the control characters of a text and does not send them: they are not the lab's."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Segments of a renderable, with its texts made visible before they are broken into lines."""
+        if isinstance(renderable, str):
+            renderable = visible(renderable)
+        elif isinstance(renderable, Text) and (shown := visible(renderable.plain)) != renderable.plain:
+            renderable = Text(
+                shown, renderable.style, overflow=renderable.overflow, no_wrap=renderable.no_wrap, end=renderable.end
+            )
+        return super().render(renderable, options)
+
+
+def console(stderr: bool = False) -> Console:
+    """Standard output, or error, as it is now. Colours and links only where it is a terminal; NO_COLOR is honoured."""
+    made = Screen(stderr=stderr, highlight=False, markup=False, emoji=False)
+    if made.width < LEAST_COLUMNS:
+        made.width = 80
+    return made
 
 
 def put(to: Console, *things: RenderableType, whole_lines: bool = False) -> None:

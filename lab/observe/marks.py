@@ -104,7 +104,7 @@ class Marks:
             for number in numbers:  # none where it was not drawn
                 grafana.end(replace(annotation, number=number), at_epoch_s)
                 if grafana.place.stays:
-                    self._on_loop(lambda: self._journal.write("annotation ended", count=count))
+                    self._on_loop(lambda: self._journal.write_if_possible("annotation ended", count=count))
 
         self._jobs.put(add)
         return end

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -145,12 +146,22 @@ def write_record(path: Path, record: Record) -> None:
         raise RecordError(f"{path}: the record cannot be written there ({error.strerror})") from error
 
 
-def point_to_latest(path: Path) -> None:
-    """Have `latest`, beside a run that is written to its end, lead to it; it never leads nowhere in between."""
-    draft = path.parent / f".latest-{path.name}"
-    draft.unlink(missing_ok=True)
-    draft.symlink_to(path.name)
-    draft.replace(path.parent / "latest")
+def point_to_latest(path: Path) -> str:
+    """Have `latest`, beside a run that is written to its end, lead to it; it never leads nowhere in between.
+
+    Gives a sentence where it cannot be a link; else an empty text. The run is whole without it.
+    """
+    draft, latest = path.parent / f".latest-{path.name}", path.parent / "latest"
+    try:
+        draft.unlink(missing_ok=True)
+        draft.symlink_to(path.name)
+        draft.replace(latest)
+    except OSError as error:
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+        why = "it is a folder; move it away" if latest.is_dir() and not latest.is_symlink() else error.strerror
+        return f"{latest} could not be made a link to this run ({why})"
+    return ""
 
 
 def read_run(path: Path) -> Run:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lab.errors import LabError
 from lab.model import Scalar
 
 Kind = Literal[
@@ -19,6 +21,10 @@ Kind = Literal[
 ]  # fmt: skip
 Fact = Scalar | None
 JOURNAL = "journal.jsonl"  # its name in the run's folder, which it makes a run's
+
+
+class JournalError(LabError):
+    """The journal cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -31,18 +37,34 @@ class Entry:
 
 
 class Journal:
-    """Append-only lines of JSON, each synced to the disk before `write` returns."""
+    """Append-only lines of JSON, each synced to the disk before `write` returns. Raises JournalError."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        try:
+            self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+        except OSError as error:
+            raise JournalError(f"{path}: the journal cannot be made ({error.strerror})") from error
         self._faults = 0
 
     def write(self, kind: Kind, **facts: Fact) -> None:
         """Add one entry."""
         line = json.dumps({"at": time.time(), "kind": kind, **facts}, default=str) + "\n"
-        os.write(self._file, line.encode())
-        os.fsync(self._file)
+        try:
+            written = os.write(self._file, line.encode())
+            if written < len(line.encode()):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            os.fsync(self._file)
+        except OSError as error:
+            raise JournalError(
+                f"{self.path}: the journal cannot be written ({error.strerror}), and without it nothing is begun; "
+                "mend that, or set LAB_HOME to another folder for what the lab keeps for itself"
+            ) from error
+
+    def write_if_possible(self, kind: Kind, **facts: Fact) -> None:
+        """Add an entry about what is over: a full disk does not keep the rest from being stopped."""
+        with suppress(JournalError):
+            self.write(kind, **facts)
 
     @contextmanager
     def fault(self, what: str, **facts: Scalar) -> Iterator[None]:
@@ -53,7 +75,7 @@ class Journal:
         try:
             yield
         finally:
-            self.write("fault out", number=number, what=what)
+            self.write_if_possible("fault out", number=number, what=what)
 
     def close(self) -> None:
         """Close the file; nothing can be written after."""

@@ -20,7 +20,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from lab.errors import StartError
+from lab.errors import LabError, StartError
 from lab.runtime import leash, processes
 from lab.runtime.journal import JOURNAL, Journal
 from lab.tasks import awaiting, surely
@@ -204,9 +204,9 @@ class Supervisor:
         self._tell_leash(f"+{popen.pid}")
         process = processes.look(popen.pid)
         child = Managed(name, popen, log, process.started if process else "", polite)
-        self.journal.write("process started", name=name, pid=child.pid, started=child.started)
         self._children[child.pid] = child
         self._watch(child)
+        self.journal.write("process started", name=name, pid=child.pid, started=child.started)
         return child
 
     async def close(self) -> None:
@@ -221,7 +221,7 @@ class Supervisor:
                 self._leash.stdin.close()
         with awaiting("the leash, which ends what the others have started"):
             await asyncio.to_thread(_wait_for, self._leash)
-        self.journal.write("run ends")
+        self.journal.write_if_possible("run ends")
         self.journal.close()
         shutil.rmtree(self.state_dir, ignore_errors=True)
 
@@ -250,7 +250,7 @@ class Supervisor:
         returncode = child.collect()
         del self._children[child.pid]
         self._tell_leash(f"-{child.pid}")
-        self.journal.write("process ended", name=child.name, pid=child.pid, returncode=returncode)
+        self.journal.write_if_possible("process ended", name=child.name, pid=child.pid, returncode=returncode)
 
     def _tell_leash(self, line: str) -> None:
         assert self._leash.stdin is not None
@@ -280,11 +280,21 @@ def raise_file_limit() -> None:
 def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
     raise_file_limit()
     state_dir = state_dir.absolute()
-    state_dir.mkdir(parents=True, exist_ok=True)
-    journal = Journal(state_dir / JOURNAL)
-    me = processes.look(os.getpid())
-    journal.write("run begins", run=run_id, pid=os.getpid(), started=me.started if me else None)
-    (state_dir / "scratch").mkdir()
+    try:
+        state_dir.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise LabError(
+            f"{state_dir}: cannot be made ({error.strerror}); mend that, or set LAB_HOME to another folder for what "
+            "the lab keeps for itself"
+        ) from error
+    try:
+        journal = Journal(state_dir / JOURNAL)
+        me = processes.look(os.getpid())
+        journal.write("run begins", run=run_id, pid=os.getpid(), started=me.started if me else None)
+        (state_dir / "scratch").mkdir()
+    except BaseException:
+        shutil.rmtree(state_dir, ignore_errors=True)
+        raise
     return Supervisor(state_dir, run_id, journal, _start_leash(run_id, state_dir), left)
 
 

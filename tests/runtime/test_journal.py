@@ -1,8 +1,10 @@
+import errno
 import json
+import os
 
 import pytest
 
-from lab.runtime.journal import Journal, read
+from lab.runtime.journal import Journal, JournalError, read
 
 
 def test_what_is_written_is_read_back(tmp_path):
@@ -54,3 +56,35 @@ def test_a_torn_last_line_is_left_out(tmp_path, torn):
 def test_no_journal_has_no_entries(tmp_path):
     """Where there is no journal there is nothing to read."""
     assert read(tmp_path / "none") == []
+
+
+def test_a_fault_is_not_injected_where_the_disk_is_full(tmp_path, monkeypatch):
+    """What cannot be written down first is not begun, in one sentence; what is over can still be ended."""
+    journal = Journal(tmp_path / "journal.jsonl")
+
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with journal.fault("silence"):
+        monkeypatch.setattr(os, "write", full)
+    injected = []
+    told = r"journal\.jsonl: .*\(No space left on device\).*LAB_HOME"
+    with pytest.raises(JournalError, match=told), journal.fault("silence"):
+        injected.append(1)
+    assert injected == []
+    journal.write_if_possible("run ends")
+
+
+def test_half_a_line_counts_as_none(tmp_path, monkeypatch):
+    """A disk that takes a part of an entry is full too."""
+    journal, whole = Journal(tmp_path / "journal.jsonl"), os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: whole(descriptor, data[:5]))
+    with pytest.raises(JournalError):
+        journal.write("run begins")
+    assert read(journal.path) == []
+
+
+def test_a_journal_that_cannot_be_made_is_told(tmp_path):
+    """With its path."""
+    with pytest.raises(JournalError, match=r"none/journal\.jsonl: the journal cannot be made \(No such file"):
+        Journal(tmp_path / "none" / "journal.jsonl")

@@ -9,7 +9,7 @@ import pytest
 from run_ids import fresh
 from waits import gone, printed, until
 
-from lab.errors import StartError
+from lab.errors import LabError, StartError
 from lab.runtime import journal, leash, processes
 from lab.runtime import supervisor as supervisor_room
 from lab.runtime.supervisor import Supervisor, base_environment, ending, last_lines
@@ -246,3 +246,24 @@ def test_endings_in_words():
 def test_no_log_has_no_last_lines(tmp_path):
     """A log that was never written has no last lines."""
     assert last_lines(tmp_path / "none") == ""
+
+
+async def test_a_home_that_is_a_file_is_told(tmp_path):
+    """`.lab` that is a file: one sentence, with the way out."""
+    (tmp_path / ".lab").write_text("")
+    with pytest.raises(LabError, match=r"\.lab/runs/r: cannot be made \(Not a directory\).*LAB_HOME"):
+        async with Supervisor.open(tmp_path / ".lab" / "runs" / "r", fresh("home")):
+            pass
+
+
+async def test_a_run_that_cannot_begin_its_journal_leaves_no_folder(tmp_path, monkeypatch):
+    """Neither a folder of the run nor its leash."""
+
+    def full(descriptor, data):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(LabError, match="No space left on device"):
+        async with Supervisor.open(tmp_path / "runs" / "r", fresh("full")):
+            pass
+    assert list((tmp_path / "runs").iterdir()) == []

@@ -17,10 +17,10 @@ import vl_convert as vlc
 
 from lab.report.charts.theme import CONFIG
 
+_HOME = Path(__file__).resolve().parents[3] / (os.environ.get("LAB_HOME") or ".lab")
 WIDTH = 560  # of the SVG; the live chart is as wide as its column
 # Attributes that only scripts and screen readers use; the figure around a chart speaks for it.
 _CHATTER = re.compile(r' (?:aria-[a-z]+|role|pointer-events|class|xmlns:xlink|version)="[^"]*"')
-_ROOT = Path(__file__).resolve().parents[3]
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,7 @@ def warm_up() -> None:
 def runtime() -> str:
     """The Vega runtime as JavaScript that sets `window.vega`; bundled once, then kept in `.lab/cache`."""
     version = vlc.get_vega_version()
-    cache = (
-        Path(os.environ.get("LAB_HOME", _ROOT / ".lab"))
-        / "cache"
-        / f"vega-{version}-{version_of('vl-convert-python')}.js"
-    )
+    cache = _HOME / "cache" / f"vega-{version}-{version_of('vl-convert-python')}.js"
     try:
         return cache.read_text("utf-8")
     except OSError:
