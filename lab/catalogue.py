@@ -11,10 +11,11 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import ModuleType
+from types import FrameType, ModuleType
 
-from lab.errors import LabError, ScenarioError
-from lab.model import Scenario
+import lab
+from lab.errors import LabError, ScenarioError, WordError
+from lab.model import Scenario, typed
 from lab.places import ROOT, SCENARIOS, TARGETS
 from lab.record import Spec
 from lab.spec import to_spec
@@ -91,12 +92,14 @@ def read(file: Path) -> Entry:
     where = shown(file)
     scenario = getattr(module, "scenario", None)
     if not isinstance(scenario, Scenario):
-        what = "has no `scenario`" if scenario is None else f"has scenario = {scenario!r}"
+        what = "has no `scenario`" if scenario is None else f"has scenario = {typed.shown(scenario)}"
         raise ScenarioError([f"{where}: {what}; it needs `scenario = Scenario(...)`"])
     found = problems(scenario, TARGETS)
     if not re.fullmatch(r"[a-z][a-z0-9-]*", name_of(file)):
         found.insert(0, f'the file is called "{file.name}"; use a-z, 0-9 and _, a letter first.')
-    summary = inspect.cleandoc(module.__doc__ or "").strip()
+    summary = inspect.cleandoc(module.__doc__).strip() if isinstance(module.__doc__, str) else ""
+    if wrong := typed.wrong_type(summary, str, "its docstring"):
+        found.append(f"{wrong}.")
     if not summary:
         found.append("it has no docstring; say in a paragraph what breaks and what the reader will see.")
     if found:
@@ -118,13 +121,41 @@ def _import(file: Path) -> ModuleType:
     except SyntaxError as error:
         line = f":{error.lineno}" if error.lineno else ""
         raise ScenarioError([f"{shown(file)}{line}: {error.msg}; mend the Python of this file"]) from error
-    except (Exception, SystemExit) as error:  # whatever a scenario file raises is a mistake in it, and is told as one
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == str(file)]
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # whatever a scenario file raises is a mistake in it, and is told as one
+        lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if _is_of(frame, file)]
         line = f":{lines[-1]}" if lines else ""
-        raise ScenarioError([f"{shown(file)}{line}: {type(error).__name__}: {error}"]) from error
+        raise ScenarioError([f"{shown(file)}{line}: {_told(error)}"]) from error
     finally:
         sys.modules.pop(name, None)
     return module
+
+
+def _is_of(frame: FrameType, file: Path) -> bool:
+    return frame.f_code.co_filename == str(file)
+
+
+def _told(error: BaseException) -> str:
+    """The mistake in one line: a name of the lab's, or of the file, that is not there with the one that was meant."""
+    if isinstance(error, WordError):
+        return str(error)
+    of = getattr(error, "obj", None)
+    if isinstance(error, AttributeError) and isinstance(of, ModuleType) and of.__name__.partition(".")[0] == "lab":
+        there = [name for name in getattr(of, "__all__", dir(of)) if not name.startswith("_")]
+        return f'{of.__name__.removeprefix("lab.")} has no "{error.name}"; {typed.meant(error.name or "", there)}'
+    asked = re.match(r"cannot import name '(\w+)' from 'lab'", str(error)) if isinstance(error, ImportError) else None
+    if asked:
+        return f'lab has no "{asked[1]}"; {typed.meant(asked[1], lab.__all__)}'
+    if isinstance(error, NameError) and (close := _close(error)):
+        return f'there is no "{error.name}"; did you mean "{close}"?'
+    return typed.told(error)
+
+
+def _close(error: NameError) -> str:
+    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
+    known = {**frames[-1].f_globals, **frames[-1].f_locals} if frames else {}
+    return next(iter(get_close_matches(error.name or "", known, n=1)), "")
 
 
 def read_all(folder: Path = SCENARIOS) -> tuple[list[Entry], list[str]]:

@@ -15,6 +15,10 @@ class ScenarioError(LabError):
         super().__init__("\n".join(problems))
 
 
+class WordError(TypeError, ValueError):
+    """A word of a scenario file (`Link`, `faults.latency`) given what it does not take; its text says what it takes."""
+
+
 class MissingPart(LabError):
     """Servers or programs that the run needs and the machine lacks, all of them, with the ways to get each."""
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 
-from lab.model import MakeRequest, Operation, Request
+from lab.model import MakeRequest, Operation, Request, typed
 
 
+@typed.checked("workloads.registers")
 def registers(keys: int, *, read: float = 1, write: float = 1, cas: float = 0) -> list[Operation]:
     """
     Reads, writes and compare-and-sets of `keys` registers in turn, for the checker `linearizable`.

@@ -52,17 +52,35 @@ MISTAKES = [
     ('"""A sound scenario."""', "", "has no docstring"),
     ("scenario = Scenario(", "experiment = Scenario(", "has no `scenario`"),
     ("scenario = Scenario(", "scenario = dict(", "has scenario = {"),
-    ("from lab import (", "from lab import (Breaker, ", "ImportError"),
+    ("from lab import (", "from lab import (Breaker, ", 'lab has no "Breaker"; there are Backing, Claim'),
     ('title="Sound",', 'title="Sound"', "invalid syntax"),
-    ('    question="Is it sound?",\n', "", "'question'"),
+    ('    question="Is it sound?",\n', "", 'Scenario needs "question"'),
     ('title="Sound"', 'title=" "', "title is empty"),
     ('handbook="7.6.1.3"', 'handbook="7.6.1.9"', 'section "7.6.1.9" does not exist'),
     ('handbook="7.6.1.3"', "handbook=[]", "handbook names no section"),
-    ("links=[charge]", "links=charge", "links is Link"),
+    ("links=[charge]", "links=charge", "links is the link exchange->payments; it takes a list"),
     ("links=[charge]", "links=[charge, charge]", "is there twice"),
+    ("charge = Link(exchange, payments)", "charge = Link(exchange, payments, 60_001)", "it takes 0 to 60,000 milli"),
+    ("charge = Link(exchange, payments)", "charge = Link(exchange, payments, True)", ":10: Link: distance_ms is True"),
+    ('Service("payments")', 'Service("prometheus", module="payments")', "is what the lab calls a part of its own"),
+    ('Service("payments")', 'Service("payments-2")', 'write Service("payments-2", module="payments")'),
+    ("per_s=50", "per_s=1e7", "a record holds at most 5,000,000"),
+    ("per_s=50", "users=10_001", "a whole number from 1 to 10,000"),
+    ("faults.silence(charge)", "faults.silence(payments)", ":20: faults.silence: link is the service payments"),
+    ("faults.silence(charge)", "faults.latency(charge, delay=50)", ':20: faults.latency takes no "delay"'),
+    (
+        HELPS,
+        HELPS.replace("p90_ms()", "sucess_ratio()"),
+        'metrics has no "sucess_ratio"; did you mean "success_ratio"?',
+    ),
+    ('ask("exactly_once", readback="charges")', 'ask("exactly_once", readback=5)', "readback is 5; it takes text"),
     ("links=[charge]", "links=[other]", "breaks link exchange->payments, which is not in links"),
     ("charge = Link(exchange, payments)", "charge = Link(exchange, exchange)", "from a service to itself"),
-    ("charge = Link(exchange, payments)", "charge = Link(exchange, payments, 0.5)", "it takes whole milliseconds"),
+    (
+        "charge = Link(exchange, payments)",
+        "charge = Link(exchange, payments, 0.5)",
+        "distance_ms is 0.5; it takes a whole number",
+    ),
     ('ask("exactly_once", readback="charges")', 'ask("log_matching", readbacks="charges, x")', "looks at readback x"),
     (
         'readback="charges")',
@@ -80,32 +98,36 @@ MISTAKES = [
     ("per_s=50", "per_s=50, timeout_s=-1", "timeout_s=-1"),
     ('Load("POST /trades"', 'Load("trades"', "it takes a verb and a path"),
     ('Load("POST /trades"', "Load([]", "empty mix"),
-    (TRADES, f'Operation("t", None, phases=["fault"]), {TO}', 'phase "baseline" has nothing to send'),
+    (TRADES, f'Operation("t", print, phases=["fault"]), {TO}', 'phase "baseline" has nothing to send'),
     (
         TRADES,
-        f'["GET /", Operation("t", None, phases=["fautl"])], {TO}',
+        f'["GET /", Operation("t", print, phases=["fautl"])], {TO}',
         '"fautl"; did you mean "fault"?',
     ),
-    (f"{TRADES}, per_s=50", f'[Operation("t", None, phases=["fault"]), "GET /"], {TO}, users=2', "(closed model)"),
+    (f"{TRADES}, per_s=50", f'[Operation("t", print, phases=["fault"]), "GET /"], {TO}, users=2', "(closed model)"),
     (ON, ON[:-1] + ', needs=[Backing("redis")])', 'variant "on" needs redis, which no link leads to'),
-    ("to=exchange", 'to="exchange"', "load goes to 'exchange'"),
-    ("to=exchange", "to=[]", "load goes to []"),
-    ("to=exchange", 'to=[exchange, "payments"]', "a list of them that take turns"),
+    ("to=exchange", 'to="exchange"', "to is 'exchange'; it takes a Service or a list"),
+    ("to=exchange", "to=[]", "load goes to no service"),
+    ("to=exchange", 'to=[exchange, "payments"]', "to[1] is 'payments'; it takes a Service"),
     ("lasts_s=2", "lasts_s=0", 'phase "fault" has lasts_s=0'),
-    ("lasts_s=2", 'lasts_s="2"', "lasts_s='2'"),
+    ("lasts_s=2", 'lasts_s="2"', "lasts_s is '2'; it takes a number"),
     ('Phase("baseline"', 'Phase("fault"', 'two phases are called "fault"'),
     ("faults.silence(charge)", "faults.silence", "write it as a call"),
-    ("faults.silence(charge)", "faults.silense(charge)", "silense"),
+    ("faults.silence(charge)", "faults.silense(charge)", '20: faults has no "silense"; did you mean "silence"?'),
     ("faults.silence(charge)", "faults.kill(stranger)", "breaks stranger, which is not in this scenario"),
     (', Variant("on", {exchange: {"BREAKER": "on"}})', "", "variants holds 1; it takes two or more"),
     ('Variant("on", {exchange', 'Variant("off", {exchange', 'two variants are called "off"'),
     ('Variant("on", {exchange', 'Variant("on", {stranger', "changes stranger, which is not in this scenario"),
-    ('Variant("on", {exchange: {"BREAKER": "on"}', 'Variant("on", {exchange: {"BREAKER": ["on"]}', "BREAKER=['on']"),
+    (
+        'Variant("on", {exchange: {"BREAKER": "on"}',
+        'Variant("on", {exchange: {"BREAKER": ["on"]}',
+        "['BREAKER'] is ['on']; it takes text, a number or True or False",
+    ),
     (HELPS, HELPS.replace('"fault"', '"faults"'), 'names phase "faults"; did you mean "fault"?'),
     (HELPS, HELPS.replace('"on"', '"protected"'), 'names variant "protected"'),
     (HELPS, HELPS.replace(", at_most=50", ""), "has no bound"),
     (HELPS, HELPS.replace("at_most=50", "at_most=50, at_least=60"), "nothing is both"),
-    (HELPS, HELPS.replace("at_most=50", 'at_most="50"'), "at_most='50'"),
+    (HELPS, HELPS.replace("at_most=50", 'at_most="50"'), "at_most is '50'; it takes a number or None"),
     (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="none"'), 'against variant "none"'),
     (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="on"'), "the ratio is always 1"),
     (HELPS, HELPS.replace("at_most=50", "at_most=50, control=True"), "the control is the first variant"),
@@ -115,7 +137,7 @@ MISTAKES = [
         HELPS.replace("metrics.p90_ms()", 'metrics.counter_increase([exchange, stranger], "x_total")'),
         "measures service stranger, which is not in this scenario",
     ),
-    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90()"), "has no attribute 'p90'"),
+    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90()"), 'metrics has no "p90"; did you mean "p90_ms"?'),
     (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.attempts(other)"), "measures link payments->exchange"),
     (
         HELPS,
@@ -184,7 +206,7 @@ def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, old: str, new: str, w
 
 def test_a_claim_about_an_operation_that_is_not_sent_in_its_phase(tmp_path: Path) -> None:
     """It would be about nothing."""
-    text = GOOD.replace(TRADES, f'[Operation("POST /trades", None, phases=["baseline"]), "GET /x"], {TO}')
+    text = GOOD.replace(TRADES, f'[Operation("POST /trades", print, phases=["baseline"]), "GET /x"], {TO}')
     text = text.replace(HELPS, HELPS.replace("p90_ms()", 'p90_ms("POST /trades")'))
     with pytest.raises(ScenarioError, match="measures operation POST /trades in fault; it is sent in baseline alone"):
         read(write(tmp_path, text))
@@ -235,3 +257,21 @@ def test_two_files_of_one_name_are_refused(tmp_path: Path) -> None:
     with pytest.raises(ScenarioError) as caught:
         find("planted", tmp_path)
     assert len(caught.value.problems) == 2
+
+
+def test_a_chain_of_a_thousand_services_is_one_sentence(tmp_path: Path) -> None:
+    """Neither the order of starting nor any rule recurses along it."""
+    chain = "links=[charge, *(Link(Service(f's{n}', module='payments'), Service(f's{n + 1}', module='payments'))"
+    text = GOOD.replace("links=[charge]", f"{chain} for n in range(1_000))]")
+    with pytest.raises(ScenarioError) as caught:
+        read(write(tmp_path, text))
+    assert [problem.rpartition(": ")[2] for problem in caught.value.problems] == [
+        "there are 1,003 services and servers; a run starts at most 100.",
+        "there are 1,001 links; each is a fault proxy, and a run starts at most 500.",
+    ]
+
+
+def test_a_list_that_was_changed_after_its_word_was_made(tmp_path: Path) -> None:
+    """The types are looked at once more before the rules."""
+    with pytest.raises(ScenarioError, match=r"Scenario: panels\[1\] is None; it takes a Panel"):
+        read(write(tmp_path, GOOD + "scenario.panels.append(None)\n"))

@@ -97,8 +97,11 @@ def test_a_wrong_name_is_answered_with_what_to_do(
     [
         ("import sys\nsys.exit(0)\n", "planted.py:2: SystemExit: 0"),
         ("raise ValueError('odd')\n", "planted.py:1: ValueError: odd"),
+        ("class Odd(BaseException):\n    __str__ = None\nraise Odd\n", "planted.py:3: Odd"),
+        ("def f(): f()\nf()\n", "planted.py:1: RecursionError"),
+        ("serviced = 1\nprint(servised)\n", 'planted.py:2: there is no "servised"; did you mean "serviced"?'),
         ("scenario = 1 / 0\n", "planted.py:1: ZeroDivisionError"),
-        ("from lab import nothing_of_ours\n", "planted.py:1: ImportError"),
+        ("from lab import nothing_of_ours\n", 'planted.py:1: lab has no "nothing_of_ours"'),
         ("import no_such_module\n", "planted.py:1: ModuleNotFoundError"),
         ("x = '\0'\n", "planted.py: "),
         ("", "has no `scenario`"),

@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from lab.bench import Bench
-from lab.errors import LabError
+from lab.errors import LabError, WordError
 from lab.model import Fault, Member, Role, Takes
+from lab.model.typed import shown
 from lab.observe.snapshots import ask, stands_at
 
 WITHIN_S = 5.0  # an election may be under way
@@ -33,6 +34,11 @@ class At(Fault):
     def __post_init__(self) -> None:
         if not self.candidates:
             raise ValueError(f"at: nobody can be {self.role.name}; give the role some members")
+        for one in self.candidates:
+            if not isinstance(one, Fault):
+                raise WordError(
+                    f"faults.at: make gives {shown(one)}; it takes a function of a member that gives a fault"
+                )
 
     @property
     def targets(self) -> tuple[Member, ...]:

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from itertools import count, repeat
 from random import Random
 
-from lab.errors import ScenarioError
+from lab.errors import ScenarioError, WordError
+from lab.load.making import Making
 from lab.model import Load, Operation, Request
+from lab.model.typed import shown, told
 
 _SLOT_MIDDLE = 0.5
 _ROUNDING = 1e-9  # an arrival due where the load ends is not due within it, whatever binary fractions make of that
@@ -36,19 +38,24 @@ class Arrival:
 
 
 def schedule(
-    load: Load, lasts_s: float, seed: int, salt: str = "", ends: Sequence[tuple[str, float]] = ()
+    load: Load,
+    lasts_s: float,
+    seed: int,
+    salt: str = "",
+    ends: Sequence[tuple[str, float]] = (),
+    making: Making | None = None,
 ) -> list[Arrival]:
     """Give every arrival of an open model in `lasts_s` seconds, in order of time.
 
     The same load, length, seed and salt give the same arrivals, byte for byte. `salt` (the run and the variant) goes
     into the trace ids alone, so that runs with one seed can be told apart in a store of traces. `ends` says when each
-    phase ends, for operations that are sent in some phases only.
+    phase ends, for operations that are sent in some phases only. `making` is kept at the request that is being made.
     """
     if load.per_s is None:
         raise ValueError("a closed model has no schedule: its users come back when they are answered; use stream()")
     due = due_times_s(load.per_s, load.arrivals, lasts_s, seed)
     phases = [next((name for name, end_s in ends if due_s < end_s), None) for due_s in due]
-    return [_at(arrival, due_s) for arrival, due_s in zip(stream(load, seed, salt, phases), due, strict=True)]
+    return [_at(arrival, due_s) for arrival, due_s in zip(stream(load, seed, salt, phases, making), due, strict=True)]
 
 
 def due_times_s(per_s: float, arrivals: str, lasts_s: float, seed: int) -> list[float]:
@@ -59,7 +66,13 @@ def due_times_s(per_s: float, arrivals: str, lasts_s: float, seed: int) -> list[
     return _poisson(per_s, lasts_s, seed) if arrivals == "poisson" else _uniform(per_s, lasts_s)
 
 
-def stream(load: Load, seed: int, salt: str = "", phases: Iterable[str | None] | None = None) -> Iterator[Arrival]:
+def stream(
+    load: Load,
+    seed: int,
+    salt: str = "",
+    phases: Iterable[str | None] | None = None,
+    making: Making | None = None,
+) -> Iterator[Arrival]:
     """Give the requests of a load, one for each of `phases` (the phase in which it is due, None where that is all one).
 
     The users of a closed model take them in this order, without end.
@@ -74,6 +87,8 @@ def stream(load: Load, seed: int, salt: str = "", phases: Iterable[str | None] |
         operations = operations_in(load, phase)
         weights = [operation.weight for operation in operations]
         operation = operations[0] if len(operations) == 1 else choices.choices(operations, weights)[0]
+        if making is not None:
+            making.operation, making.n = operation.name, n
         yield Arrival(n, math.nan, operation.name, _make(operation, requests, n), f"{trace}{n + 1:016x}")
 
 
@@ -104,12 +119,13 @@ def _at(arrival: Arrival, due_s: float) -> Arrival:
 def _make(operation: Operation, rng: Random, n: int) -> Request:
     try:
         request = operation.make(rng, n)
-    except Exception as error:
+    except WordError as error:
+        raise ScenarioError([f'operation "{operation.name}" (arrival {n}): {error}']) from error
+    except (Exception, SystemExit) as error:
         raise ScenarioError(
-            [f'operation "{operation.name}": its function failed at arrival {n}: {type(error).__name__}: {error}']
+            [f'operation "{operation.name}": its function failed at arrival {n}: {told(error)}']
         ) from error
     if not isinstance(request, Request):
-        raise ScenarioError(
-            [f'operation "{operation.name}": its function must return a Request; it gave {request!r} at arrival {n}.']
-        )
+        gives = f"its function must return a Request; it gave {shown(request)} at arrival {n}."
+        raise ScenarioError([f'operation "{operation.name}": {gives}'])
     return request

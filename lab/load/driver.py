@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +18,7 @@ from lab.load.arrivals import Arrival, schedule, stream
 from lab.load.crew import Crew, Locusts, Spawn
 from lab.load.facts import load_facts
 from lab.load.forms import Beat, Member, Parted, Row, Shot
+from lab.load.making import Making, in_thread
 from lab.load.sample import Sample, Tally
 from lab.load.wire import render
 from lab.model import Load
@@ -86,6 +88,7 @@ class LoadDriver:
         self._row_lines = forms.LineReader(workdir / forms.OPERATIONS, Row)
         self._beat_lines = forms.LineReader(workdir / forms.BEATS, Beat)
         self._stream: Iterator[Arrival] = iter(())
+        self._making = Making()
         self._addresses: list[tuple[str, int]] = []
         self._refill: asyncio.Task[None] | None = None
         self._t0_s = 0.0
@@ -119,8 +122,8 @@ class LoadDriver:
             self._addresses = [_address(base_url) for base_url in plan.base_urls]
             if self._locusts.crew.joined:
                 await self._locusts.open_entry(self._addresses)
-            self._stream = stream(plan.load, plan.seed, plan.salt)
-            await asyncio.to_thread(self._write_plan)
+            self._stream = stream(plan.load, plan.seed, plan.salt, making=self._making)
+            await in_thread(self._write_plan, self._making)
             await self._until_ready()
         except BaseException:
             await self.stop()
@@ -209,7 +212,8 @@ class LoadDriver:
             think_s=load.think_s,
         )
         if load.is_open:
-            arrivals = schedule(load, self._plan.lasts_s, self._plan.seed, self._plan.salt, self._plan.ends)
+            plan = self._plan
+            arrivals = schedule(load, plan.lasts_s, plan.seed, plan.salt, plan.ends, self._making)
             self._due_s = [arrival.due_s for arrival in arrivals]
             self._tally = Tally(self._due_s)
             self._append(arrivals)
@@ -241,10 +245,13 @@ class LoadDriver:
             started = self._workers * max((beat.started for beat in self._tally.newest.values()), default=0)
             ahead = max(_AHEAD, _REFILLS_AHEAD * (started - before))
             before = started
-            while len(self._known) < started + ahead:
-                self._append(list(islice(self._stream, _CHUNK)))
-                await asyncio.sleep(0)
+            if len(self._known) < started + ahead:
+                await in_thread(partial(self._fill, started + ahead), self._making)
             await asyncio.sleep(forms.FLUSH_EVERY_S)
+
+    def _fill(self, until: int) -> None:
+        while len(self._known) < until:
+            self._append(list(islice(self._stream, _CHUNK)))
 
     async def _until_ready(self) -> None:
         crew = self._locusts.crew

@@ -45,7 +45,7 @@ def render(arrival: Arrival, host: str) -> bytes:
 def _json(arrival: Arrival) -> bytes:
     try:
         return json.dumps(arrival.request.body, separators=(",", ":"), allow_nan=False).encode()
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, RecursionError) as error:
         raise _wrong(arrival, f"its body cannot be sent as JSON ({error})") from error
 
 

@@ -9,10 +9,12 @@ from functools import cache, wraps
 from inspect import Parameter, Signature, signature
 from typing import Concatenate, Literal, ParamSpec, get_args, get_origin, get_type_hints
 
+from lab.errors import WordError
 from lab.metrics.definition import Definition, define, page_of
 from lab.metrics.measured import Measured
 from lab.metrics.window import Window
 from lab.model import Backing, Link, Metric, Scalar, Service
+from lab.model.typed import bind, shown, wrong_type
 from lab.record import MetricSpec
 
 P = ParamSpec("P")
@@ -21,6 +23,7 @@ P = ParamSpec("P")
 Answer = Measured | float | None
 _METRICS: dict[str, Callable[..., Answer]] = {}
 _UNITS: dict[str, str] = {}
+_HINTS: dict[str, dict[str, object]] = {}
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {}  # by metric and argument: the words that it takes
 
 
@@ -36,9 +39,8 @@ def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Ca
         if name in _METRICS:
             raise ValueError(f"two metrics are called {name}; records tell metrics apart by name")
         _METRICS[name], _UNITS[name] = function, unit
-        _CHOICES[name] = {
-            arg: get_args(hint) for arg, hint in get_type_hints(function).items() if get_origin(hint) is Literal
-        }
+        _HINTS[name] = get_type_hints(function)
+        _CHOICES[name] = {arg: get_args(hint) for arg, hint in _HINTS[name].items() if get_origin(hint) is Literal}
         window_first = signature(function)
         asked = window_first.replace(parameters=list(window_first.parameters.values())[1:])
 
@@ -53,10 +55,7 @@ def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Ca
 
 
 def _plain(name: str, asked: Signature, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Scalar]:
-    try:
-        bound = asked.bind(*args, **kwargs)
-    except TypeError as error:
-        raise TypeError(f"metrics.{name}{asked}: {error}") from None
+    bound = bind(f"metrics.{name}", asked, args, kwargs)
     bound.apply_defaults()
     given: dict[str, object] = {}
     for key, value in bound.arguments.items():
@@ -64,11 +63,11 @@ def _plain(name: str, asked: Signature, args: tuple[object, ...], kwargs: Mappin
             given.update(value)
         else:
             given[key] = value
-    plain = {key: _scalar(name, key, value) for key, value in given.items() if value is not None}
-    wrong = _wrong_word(name, plain)
-    if wrong:
-        raise TypeError(f"metrics.{name}: {wrong}")
-    return plain
+    for key, value in given.items():
+        hint = _HINTS[name][key] if key in asked.parameters else object
+        if wrong := wrong_type(value, hint, key):
+            raise WordError(f"metrics.{name}: {wrong}")
+    return {key: _scalar(name, key, value) for key, value in given.items() if value is not None}
 
 
 def _wrong_word(name: str, args: Mapping[str, Scalar]) -> str:
@@ -85,7 +84,7 @@ def _scalar(name: str, key: str, value: object) -> Scalar:
         return value
     if isinstance(value, Sequence) and value and all(isinstance(one, Link | Service | Backing) for one in value):
         return ", ".join(one.name for one in value)
-    raise TypeError(f"metrics.{name}: {key} is {value!r}; it takes text, a number, a link or a service")
+    raise WordError(f"metrics.{name}: {key} is {shown(value)}; it takes text, a number, a link or a service")
 
 
 def names_of(services: Service | Backing | str | Sequence[Service]) -> list[str]:

@@ -10,6 +10,7 @@ from typing import Literal
 from lab.model.claims import Check, Claim, Exercise, Invariant, Metric, Panel, Readback
 from lab.model.fault import Fault, ProbeShape, Sign, Takes
 from lab.model.parts import Backing, BackingKind, Env, Link, Member, Peers, Role, Scalar, Service
+from lab.model.typed import Typed
 
 __all__ = [
     "Backing",
@@ -44,7 +45,7 @@ __all__ = [
 
 
 @dataclass(frozen=True)
-class Request:
+class Request(Typed):
     """One operation to send: what goes over HTTP, and what a checker needs to know about it.
 
     `body` is sent as JSON. `key` and `value` name what the operation touches and writes; `keep_response` keeps
@@ -64,7 +65,7 @@ MakeRequest = Callable[[Random, int], Request]
 
 
 @dataclass(frozen=True)
-class Operation:
+class Operation(Typed):
     """One kind of operation in a mix: `make(rng, n)` gives the request of the n-th arrival (n from 0).
 
     With `phases` it is sent in those alone (open model only).
@@ -80,7 +81,7 @@ Mix = str | Operation | Sequence[str | Operation]
 
 
 @dataclass(frozen=True)
-class Load:
+class Load(Typed):
     """What is asked of a service, or of several in turn, and when.
 
     Open model: `per_s` arrivals a second, `uniform` or `poisson`, each started when due whatever happened to
@@ -119,7 +120,7 @@ def _plain_operation(text: str) -> Operation:
 
 
 @dataclass(frozen=True)
-class Phase:
+class Phase(Typed):
     """A stretch of the run, in seconds, and the faults in force for all of it."""
 
     name: str
@@ -128,7 +129,7 @@ class Phase:
 
 
 @dataclass(frozen=True)
-class Variant:
+class Variant(Typed):
     """The same system with a pattern off or on: environment per service. The first variant is the control.
 
     A service or server that some variants name in `needs` is started for those alone. Where a server cannot be had
@@ -145,7 +146,7 @@ class Variant:
 
 
 @dataclass(frozen=True)
-class Scenario:
+class Scenario(Typed):
     """One experiment. The file's docstring is its summary; the file's name is its name."""
 
     title: str
@@ -178,17 +179,16 @@ class Scenario:
         for link in self.links:
             callees.setdefault(link.caller, []).append(link.callee)
         ordered: dict[Member, None] = {}
-
-        def visit(member: Member, path: tuple[Member, ...]) -> None:
-            if member in ordered or member in path:
-                return
-            for callee in callees.get(member, []):
-                visit(callee, (*path, member))
-            ordered[member] = None
-
-        for member in [*(link.caller for link in self.links), *self.load.services, *self.services]:
-            if not isinstance(member, Peers):
-                visit(member, ())
+        begun: set[Member] = set()
+        roots = [*(link.caller for link in self.links), *self.load.services, *self.services]
+        waiting: list[Member] = [member for member in reversed(roots) if not isinstance(member, Peers)]
+        while waiting:
+            member = waiting[-1]
+            if member not in begun:
+                begun.add(member)
+                waiting += [callee for callee in reversed(callees.get(member, [])) if callee not in begun]
+            else:
+                ordered.setdefault(waiting.pop())
         return tuple(ordered)
 
     @property

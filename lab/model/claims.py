@@ -6,10 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from lab.model.parts import Scalar, Service
+from lab.model.typed import Typed
 
 
 @dataclass(frozen=True)
-class Metric:
+class Metric(Typed):
     """A number to be taken of one variant in one phase, named so that a record can take it again later.
 
     Made by the functions of `lab.metrics`; `args` are plain values (a link is its name).
@@ -21,7 +22,7 @@ class Metric:
 
 
 @dataclass(frozen=True)
-class Claim:
+class Claim(Typed):
     """A metric of one variant in one phase, held against a bound.
 
     With `of`, the value is divided by the same metric of that other variant first. A `control` claim says that
@@ -43,7 +44,7 @@ class Claim:
 
 
 @dataclass(frozen=True)
-class Readback:
+class Readback(Typed):
     """A GET sent to a service after the load has drained; its JSON answer is kept for the checkers."""
 
     name: str
@@ -52,7 +53,7 @@ class Readback:
 
 
 @dataclass(frozen=True)
-class Check:
+class Check(Typed):
     """A checker of `lab.checkers` by name, with plain arguments, so that a record can be checked again later."""
 
     name: str
@@ -60,7 +61,7 @@ class Check:
 
 
 @dataclass(frozen=True)
-class Invariant:
+class Invariant(Typed):
     """Something that must hold over the whole operation history of the named variants (all where empty).
 
     A variant that is meant to break it stands in `broken_in`: where it holds there, nothing is proved.
@@ -73,7 +74,7 @@ class Invariant:
 
 
 @dataclass(frozen=True)
-class Panel:
+class Panel(Typed):
     """One PromQL expression with title and Grafana unit, drawn in Grafana and in the report alike.
 
     `legend` is a template such as `{{service}}`. `values` names numbers that stand for states (0: closed). A `live`
@@ -89,7 +90,7 @@ class Panel:
 
 
 @dataclass(frozen=True)
-class Exercise:
+class Exercise(Typed):
     """Something to try: the knob, and what to think about."""
 
     text: str

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from lab.model.typed import Typed
+
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
@@ -51,7 +53,7 @@ class Takes:
     why: str = ""
 
 
-class Fault:
+class Fault(Typed):
     """Something that breaks, and unbreaks itself. One file below `lab/faults/` each; `noop.py` is the model.
 
     Subclasses are frozen dataclasses with units in their field names.

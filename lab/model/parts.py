@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from lab.model.typed import Typed
+
 Scalar = str | int | float | bool
 Env = Mapping[str, Scalar]
 
 
 @dataclass(frozen=True)
-class Service:
+class Service(Typed):
     """A process of ours: `targets/<module>.py`, reached over HTTP.
 
     `module` defaults to the name with `-` turned into `_`, so that `Service("raft-1", module="raft")` can
@@ -32,7 +34,7 @@ BackingKind = Literal["postgres", "redis", "nats", "nginx", "haproxy", "etcd", "
 
 
 @dataclass(frozen=True)
-class Backing:
+class Backing(Typed):
     """A server we did not write, started fresh for each variant with `settings` of its own kind."""
 
     kind: BackingKind
@@ -48,14 +50,14 @@ Member = Service | Backing
 
 
 @dataclass(frozen=True)
-class Peers:
+class Peers(Typed):
     """A cluster of servers we did not write, as the caller of each of them, which has one address for all others."""
 
     name: str = "peers"
 
 
 @dataclass(frozen=True)
-class Link:
+class Link(Typed):
     """One caller's way to one callee: a fault proxy of its own, so that this edge can be broken alone.
 
     The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`). With `distance_ms`, the two are that
@@ -78,7 +80,7 @@ class Link:
 
 
 @dataclass(frozen=True)
-class Role:
+class Role(Typed):
     """Whichever of several members plays a part at the moment, such as the leader of a cluster.
 
     A member says that it does by a gauge of its `/metrics` that stands at 1; members of several kinds may have several.

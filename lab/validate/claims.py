@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from inspect import Parameter, signature
+from typing import get_type_hints
 
 from lab import checkers, metrics
 from lab.model import Check, Claim, Scalar, Scenario
+from lab.model.typed import wrong_type
 from lab.validate.said import Problems, one_of, repeated
 
 
@@ -46,15 +47,8 @@ def _claim(claim: Claim, scenario: Scenario, control: str) -> Problems:
         yield f'is a control claim about "{claim.variant}"; the control is the first variant, "{control}".'
     if claim.at_least is None and claim.at_most is None:
         yield "has no bound; give at_least, at_most or both."
-    for field in ("at_least", "at_most"):
-        bound = getattr(claim, field)
-        if bound is not None and (isinstance(bound, bool) or not isinstance(bound, int | float) or math.isnan(bound)):
-            yield f"has {field}={bound!r}; it takes a number."
-            return
     if claim.at_least is not None and claim.at_most is not None and claim.at_least > claim.at_most:
         yield f"asks at_least {claim.at_least:g} and at_most {claim.at_most:g}; nothing is both."
-    if "every_trial" in vars(claim) and not isinstance(claim.every_trial, bool):
-        yield f"has every_trial={claim.every_trial!r}; it takes True or False."
     yield from _share(claim)
     yield from _metric(claim, scenario)
 
@@ -123,6 +117,10 @@ def _arguments(check: Check, scenario: Scenario) -> Problems:
     for name in takes:
         if asked.parameters[name].default is Parameter.empty and name not in check.args:
             yield f"does not give {check.name} the argument {name}, which it needs."
+    hints = get_type_hints(checkers.checker(check.name))
+    for name, value in check.args.items():
+        if name in hints and (wrong := wrong_type(value, hints[name], name)):
+            yield f"asks {check.name}: {wrong}."
     for problem in _names(check.args, scenario):
         yield f"looks at {problem}"
 

@@ -7,6 +7,8 @@ import re
 from lab.model import Load, Operation, Scenario
 from lab.validate.said import Problems, one_of, positive, repeated
 
+MOST_USERS = 10_000  # each has a connection of its own
+MOST_ARRIVALS = 5_000_000  # a million take 1.8 GB to judge
 VERB_PATH = re.compile(r"(GET|HEAD|POST|PUT|PATCH|DELETE) /\S*")
 
 
@@ -17,14 +19,19 @@ def load_mistakes(scenario: Scenario) -> Problems:
         yield "load needs either per_s (open model) or users (closed model), not both and not neither."
     if load.per_s is not None and not positive(load.per_s):
         yield f"load has per_s={load.per_s!r}; it takes arrivals a second, above 0."
-    if load.users is not None and not (isinstance(load.users, int) and load.users >= 1):
-        yield f"load has users={load.users!r}; it takes a whole number from 1."
-    if load.arrivals not in ("uniform", "poisson"):
-        yield f'load has arrivals="{load.arrivals}"; it takes "uniform" or "poisson".'
+    if load.users is not None and not 1 <= load.users <= MOST_USERS:
+        yield f"load has users={load.users!r}; it takes a whole number from 1 to {MOST_USERS:,}."
     if not positive(load.timeout_s):
         yield f"load has timeout_s={load.timeout_s!r}; it takes seconds, above 0."
-    if not isinstance(load.think_s, int | float) or load.think_s < 0:
+    if load.think_s < 0:
         yield f"load has think_s={load.think_s!r}; it takes seconds, 0 or more."
+    if not load.services:
+        yield "load goes to no service; name one, or several that take turns."
+    if load.per_s is not None and load.per_s * scenario.lasts_s > MOST_ARRIVALS:
+        yield (
+            f"load has {load.per_s:g} arrivals a second for {scenario.lasts_s:g} s; "
+            f"a record holds at most {MOST_ARRIVALS:,} in all."
+        )
     yield from _mix(load)
 
 
@@ -37,9 +44,7 @@ def _mix(load: Load) -> Problems:
             yield f'load has the operation "{part}"; it takes a verb and a path, such as "POST /trades".'
         elif isinstance(part, Operation) and not positive(part.weight):
             yield f'load operation "{part.name}" has weight={part.weight!r}; it takes a number above 0.'
-        elif not isinstance(part, str | Operation):
-            yield f'load has {part!r} in its mix; it takes "POST /path" or Operation(name, make).'
-    operations = [part if isinstance(part, str) else part.name for part in parts if isinstance(part, str | Operation)]
+    operations = [part if isinstance(part, str) else part.name for part in parts]
     for name in repeated(operations):
         yield f'load has two operations called "{name}"; give each a name of its own.'
 

@@ -46,12 +46,7 @@ def out_of_reach(scenario: Scenario, scale: float) -> list[str]:
 def _claimed(scenario: Scenario) -> list[tuple[Claim, Phase]]:
     """Claims with their phases, where both are well-formed: other looks tell what is not."""
     phases = {phase.name: phase for phase in scenario.phases if positive(phase.lasts_s)}
-    return [
-        (claim, phases[claim.phase])
-        for claim in scenario.claims
-        if claim.phase in phases
-        and all(isinstance(b, int | float) for b in (claim.at_least, claim.at_most) if b is not None)
-    ]
+    return [(claim, phases[claim.phase]) for claim in scenario.claims if claim.phase in phases]
 
 
 def _against_the_length(claim: Claim, phase: Phase) -> Problems:

@@ -7,7 +7,13 @@ from collections import Counter
 
 from lab.model import Backing, Env, Fault, Link, Member, Peers, Phase, Scenario, Service, Variant
 from lab.optional import links_of, members_of
-from lab.validate.said import NAME, Problems, positive, repeated
+from lab.validate.said import NAME, Problems, repeated
+
+FARTHEST_MS = 60_000  # beyond this a question and its answer take two minutes, and every timeout has passed
+MOST_MEMBERS, MOST_LINKS = 100, 500  # processes of one machine, proxies of one process
+LONGEST_S = 86_400
+# What the lab itself starts beside a stack, or draws in a topology, by these names.
+RESERVED = ("canary", "grafana", "lab", "load", "load-entry", "locust", "peers", "profiler", "prometheus", "toxiproxy")
 
 
 def topology_mistakes(scenario: Scenario) -> Problems:
@@ -19,28 +25,36 @@ def topology_mistakes(scenario: Scenario) -> Problems:
             yield f"link {link.name}: {link.callee.name} is a Service; name the one that calls it."
         if link.caller == link.callee:
             yield f"link {link.name} goes from a service to itself; a link needs two ends."
-        if not isinstance(link.distance_ms, int) or link.distance_ms < 0:
-            yield f"link {link.name} has distance_ms={link.distance_ms!r}; it takes whole milliseconds, 0 or more."
+        if not 0 <= link.distance_ms <= FARTHEST_MS:
+            yield f"link {link.name} has distance_ms={link.distance_ms}; it takes 0 to {FARTHEST_MS:,} milliseconds."
     for name in repeated(link.name for link in scenario.links):
         yield f"link {name} is there twice; one link is one proxy."
-    for name in repeated(member.name for member in scenario.members):
-        yield f'two different services are called "{name}"; use one object for one service.'
-    for member in scenario.members:
-        if not NAME.fullmatch(member.name):
-            yield f'"{member.name}" is no name for a service; use a-z, 0-9 and -, a letter first.'
-        yield from _env(f"service {member.name}", member.env if isinstance(member, Service) else member.settings)
+    yield from _member_mistakes(scenario)
     variables = [(link.caller.name, link.env_name) for link in scenario.links]
     for (caller, variable), count in Counter(variables).items():
         if count > 1 and len({link.name for link in scenario.links if link.caller.name == caller}) > 1:
             yield f"{caller} would get {variable} from {count} links; name the callees apart."
 
 
+def _member_mistakes(scenario: Scenario) -> Problems:
+    if len(scenario.members) > MOST_MEMBERS:
+        yield f"there are {len(scenario.members):,} services and servers; a run starts at most {MOST_MEMBERS}."
+    if len(scenario.links) > MOST_LINKS:
+        yield f"there are {len(scenario.links):,} links; each is a fault proxy, and a run starts at most {MOST_LINKS}."
+    for name in repeated(member.name for member in scenario.members):
+        yield f'two different services are called "{name}"; use one object for one service.'
+    for member in scenario.members:
+        if not NAME.fullmatch(member.name):
+            yield f'"{member.name}" is no name for a service; use a-z, 0-9 and -, a letter first, at most 40.'
+        if member.name in RESERVED:
+            yield f'"{member.name}" is what the lab calls a part of its own; call the service something else.'
+        yield from _env(f"service {member.name}", member.env if isinstance(member, Service) else member.settings)
+
+
 def _env(where: str, env: Env) -> Problems:
-    for key, value in env.items():
-        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", str(key)):
+    for key in env:
+        if not re.fullmatch(r"[A-Z_][A-Z0-9_]*", key):
             yield f'{where} sets "{key}"; environment variables are A-Z, 0-9 and _.'
-        if not isinstance(value, str | int | float):
-            yield f"{where} sets {key}={value!r}; it takes text, a number or a truth value."
 
 
 def phase_mistakes(scenario: Scenario) -> Problems:
@@ -53,8 +67,8 @@ def phase_mistakes(scenario: Scenario) -> Problems:
     for phase in scenario.phases:
         if not NAME.fullmatch(phase.name):
             yield f'"{phase.name}" is no name for a phase; use a-z, 0-9 and -, a letter first.'
-        if not positive(phase.lasts_s):
-            yield f'phase "{phase.name}" has lasts_s={phase.lasts_s!r}; it takes seconds, above 0.'
+        if not 0 < phase.lasts_s <= LONGEST_S:
+            yield f'phase "{phase.name}" has lasts_s={phase.lasts_s!r}; it takes seconds, above 0, up to {LONGEST_S:,}.'
         for fault in phase.faults:
             yield from _fault(phase, fault, links, members)
 
