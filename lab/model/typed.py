@@ -247,7 +247,8 @@ def _fit(hint: Any) -> Callable[[object], bool]:
         return lambda value: isinstance(value, Mapping) and all(key(k) and item(v) for k, v in value.items())
     if of is Callable:
         return callable
-    return lambda value: isinstance(value, hint)
+    kind = of or hint  # of `tuple[int, ...]` and the like no more than the outer type
+    return (lambda value: isinstance(value, kind)) if isinstance(kind, type) else _anything
 
 
 def _any(fits: Sequence[Callable[[object], bool]]) -> Callable[[object], bool]:
@@ -323,7 +324,8 @@ def _words(arm: Any) -> str:
         return f"a list: [{_words(inner[0])}, ...]"
     if of is Mapping:
         return f"a mapping {{{_words(inner[0])}: {_words(inner[1])}}}"
-    return "a function" if of is Callable else f"{'an' if arm.__name__[0] in 'AEIOU' else 'a'} {arm.__name__}"
+    name = getattr(of or arm, "__name__", str(arm))
+    return "a function" if of is Callable else f"{'an' if name[0] in 'AEIOU' else 'a'} {name}"
 
 
 def _one_of(arms: Sequence[Any]) -> str:

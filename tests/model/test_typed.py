@@ -172,10 +172,14 @@ def test_a_fault_of_an_author_is_checked_too() -> None:
     class Mine(Fault):
         link: Link
         per_s: float = 1.0
+        pair: tuple[int, ...] = ()
 
     Mine.__annotations__["link"], Mine.__annotations__["per_s"] = Link, float
+    Mine.__annotations__["pair"] = tuple[int, ...]
     with pytest.raises(WordError, match="Mine: per_s is 'x'; it takes a number"):
         Mine(link, per_s=wrong or "x")
+    with pytest.raises(WordError, match="Mine: pair is 3; it takes a tuple"):
+        Mine(link, pair=wrong or 3)
     assert isinstance(Mine(link), Typed)
 
 
