@@ -13,6 +13,7 @@ LATE_S = 0.25  # beyond what a busy machine does by itself
 EVERY = 40  # one arrival in so many is late: it moves a p99 and no median
 LEFT_OUT = 25  # one arrival in so many is left out: 4 %
 REFUSED_AFTER_S = 0.001
+LATER_MS = 20.0  # later than before, a probe shows a fault rather than a busy machine
 FAULT_SHARE = 0.6  # of its window for which a fault that is lost was there, or after which a late one comes
 
 Answers = frozenset[Verdict]
@@ -191,7 +192,7 @@ def fault_late(run: Forgery) -> Iterator[Forged]:
 
 @edit
 def fault_never_removed(run: Forgery) -> Iterator[Forged]:
-    """A fault on links stays until the end, in every variant, while receipts say that it was removed."""
+    """A fault stays until the next one or the end, in every variant, while receipts say that it was removed."""
     for name in phases_with_faults(run.record):
         changed = run.copy()
         if _prolong_probes(changed, name):
@@ -233,26 +234,42 @@ def _healthy(rows: list[Row], window: PhaseWindow) -> dict[tuple[str, str], tupl
 
 
 def _prolong_probes(run: Forgery, phase: str) -> bool:
-    """Have probes through links after a window end as those within it did; whether there were any."""
+    """Have probes after a window end as those within it did, where a fault shows in those; whether it shows in any."""
     prolonged = False
     names = [p.name for p in run.record.spec.phases]
     again = [p.name for p in run.record.spec.phases[names.index(phase) + 1 :] if p.faults]
     for episode, window in _windows(run.record, phase):
         stop_s = min((w.start_s for w in episode.phases if w.name in again), default=float("inf"))
-        middle_s = (window.start_s + window.end_s) / 2
-        rows = [
-            r for r in run.rows("probes", episode.variant) if r["trial"] == episode.trial and r["path"] == "through"
-        ]
-        inside: dict[str, list[Row]] = {}
-        for row in rows:
-            if middle_s <= row["at_s"] < window.end_s - 1:
-                inside.setdefault(row["target"], []).append(dict(row))
+        rows = [r for r in run.rows("probes", episode.variant) if r["trial"] == episode.trial]
+        models = _hurt(rows, window)
         for n, row in enumerate(rows):
-            if window.end_s <= row["at_s"] < stop_s and inside.get(row["target"]):
-                model = inside[row["target"]][n % len(inside[row["target"]])]
+            inside = models.get((row["target"], row["path"]))
+            if inside and window.end_s <= row["at_s"] < stop_s:
+                model = inside[n % len(inside)]
                 row["outcome"], row["latency_ms"] = model["outcome"], model["latency_ms"]
                 prolonged = True
     return prolonged
+
+
+def _hurt(rows: list[Row], window: PhaseWindow) -> dict[tuple[str, str], list[Row]]:
+    """Copies of the probes of a window's later half, by target and path, where the half of them or more show a fault.
+
+    One on a link delays them or leaves them without an answer; one on a process leaves all who ask it without.
+    """
+    middle_s = (window.start_s + window.end_s) / 2
+    found: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if middle_s <= row["at_s"] < window.end_s - 1:
+            found.setdefault((row["target"], row["path"]), []).append(dict(row))
+    healthy = _healthy(rows, window)
+
+    def shows(row: Row) -> bool:
+        _, well_ms = healthy.get((row["target"], row["path"]), ("", None))
+        return row["latency_ms"] is None or (
+            row["path"] == "through" and well_ms is not None and row["latency_ms"] > well_ms + LATER_MS
+        )
+
+    return {key: inside for key, inside in found.items() if 2 * sum(map(shows, inside)) >= len(inside)}
 
 
 # --- control and pattern ----------------------------------------------------------------------------------------

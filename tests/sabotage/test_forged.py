@@ -73,6 +73,31 @@ def test_a_lost_fault_lets_late_probes_through(run: Run) -> None:
     assert "answered" not in {r["outcome"] for r in through if window.start_s + 1 < r["at_s"] < edge_s}
 
 
+def test_a_fault_that_stays_shows_in_the_probes_after_it(run: Run) -> None:
+    """No probe through the link is answered in recovery, as none was in the fault; beside it all still are."""
+    changed = only(run, "fault never removed", "fault").forgery
+    window = next(w for w in run.record.episodes[0].phases if w.name == "recovery")
+    after = [r for r in changed.rows("probes", "on") if r["at_s"] > window.start_s]
+    assert {r["outcome"] for r in after if r["path"] == "through"} == {"timeout"}
+    assert {r["outcome"] for r in after if r["path"] == "beside"} == {"answered"}
+
+
+def test_a_process_that_stays_dead_shows_in_the_probes_after_it(run: Run) -> None:
+    """Where the callee itself gave no answer, none is given on either path; a fault that left no trace is no edit."""
+    dead, untouched = Forgery.of(run), Forgery.of(run)
+    for source, outcome, ms in ((dead, "refused", None), (untouched, "answered", 1.0)):
+        for episode in run.record.episodes:
+            window = next(w for w in episode.phases if w.name == "fault")
+            for row in source.rows("probes", episode.variant):
+                if window.start_s <= row["at_s"] < window.end_s:
+                    row["outcome"], row["latency_ms"] = outcome, ms
+    assert not list(EDITS["fault never removed"](untouched))
+    (edit,) = EDITS["fault never removed"](dead)
+    window = next(w for w in run.record.episodes[0].phases if w.name == "recovery")
+    after = [r for r in edit.forgery.rows("probes", "on") if r["at_s"] > window.start_s]
+    assert {(r["path"], r["outcome"]) for r in after} == {("through", "refused"), ("beside", "refused")}
+
+
 def test_a_pattern_that_is_off_is_caught(run: Run, tmp_path: Path) -> None:
     """The control's record under the pattern's name fails."""
     edit = only(run, "pattern off", "on")
