@@ -17,6 +17,8 @@ import yaml
 from lab import catalogue
 from lab.optional import links_of
 from lab.runtime import backing
+from lab.runtime.backing import mariadb, postgres, redis
+from lab.runtime.compose.dotenv import PASSWORDS
 from lab.runtime.compose.shared import READY
 from scripts import targets_lock
 
@@ -87,6 +89,22 @@ def test_no_page_reads_prometheus() -> None:
     assert "--web.cors.origin=none" in SERVICES["prometheus"]["command"]
 
 
+def test_servers_want_the_passwords_that_they_are_told() -> None:
+    """Each but etcd, with the roles that local servers have; nothing of a password is a word of a command."""
+    service, statistics = "$$LAB_PASSWORD", "$$LAB_STATISTICS_PASSWORD"
+    scripts = {name: SERVICES[name]["entrypoint"][2] for name in backing.kinds() if name != "etcd"}
+    for name in scripts:
+        assert {"LAB_PASSWORD", "LAB_STATISTICS_PASSWORD"} <= set(SERVICES[name]["environment"]), name
+        assert "PASSWORD" not in str(SERVICES[name].get("command")), name
+    for statement in postgres.ROLES:
+        assert statement.format(service=service, statistics=statistics) in scripts["postgres"]
+    by = {"service": f"IDENTIFIED BY '{service}'", "statistics": f"IDENTIFIED BY '{statistics}'"}
+    for statement in mariadb.USERS:
+        assert statement.format(**by) + ";" in scripts["mariadb"]
+    assert redis.RIGHTS in scripts["redis"]
+    assert not re.search("trust|ALLOW_EMPTY", str(COMPOSE))
+
+
 def test_targets_are_live_under_watch() -> None:
     """`docker compose watch` takes an edit of a target over."""
     for name in OF_TARGETS:
@@ -138,7 +156,7 @@ def test_compose_takes_the_files(files: str) -> None:
     """`docker compose config` finds nothing wrong with them."""
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("no docker compose here")
-    environment = {**os.environ, "COMPOSE_FILE": files, "GRAFANA_ADMIN_PASSWORD": "any"}
+    environment = {**os.environ, "COMPOSE_FILE": files, **dict.fromkeys(PASSWORDS, "any")}
     command = ["docker", "compose", "--profile", "*", "config", "--quiet"]
     done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

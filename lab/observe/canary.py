@@ -14,8 +14,9 @@ import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
+from urllib.parse import urlsplit
 
-from lab.model import BackingKind, Fault, Link, Member, ProbeShape, Service
+from lab.model import Backing, BackingKind, Fault, Link, Member, ProbeShape, Service
 from lab.observe.ping import ping
 from lab.record import Probe, ProbeOutcome
 from lab.runtime.base import Address, Running
@@ -35,6 +36,7 @@ class CanaryTarget:
     kind: Literal["service"] | BackingKind
     beside: Address
     through: Address | None = None
+    password: str = field(default="", repr=False)
     shape: ProbeShape = field(default_factory=ProbeShape)
 
 
@@ -63,7 +65,8 @@ def _target(target: Link | Member, running: Running) -> CanaryTarget:
     member = target.callee if isinstance(target, Link) else target
     kind: Literal["service"] | BackingKind = "service" if isinstance(member, Service) else member.kind
     through = running.link_address(target) if isinstance(target, Link) else None
-    return CanaryTarget(target.name, kind, running.address(member), through)
+    password = urlsplit(running.url(member)).password if isinstance(member, Backing) else None
+    return CanaryTarget(target.name, kind, running.address(member), through, password or "")
 
 
 _UNTIL = ("answer", "whole", "close")  # each includes the one before
@@ -125,7 +128,7 @@ class Canary:
         outcome: ProbeOutcome = "timeout"
         latency_ms = None
         try:
-            outcome, latency_ms = await ping(ask.address, ask.kind, ask.shape)
+            outcome, latency_ms = await ping(ask.address, ask.kind, ask.shape, ask.password)
         finally:  # also when the drain gives up on it
             self.probes.extend(Probe(name, ask.path, at_s, outcome, latency_ms) for name in names)
 
@@ -137,6 +140,7 @@ class _Ask:
     path: Literal["through", "beside"]
     address: Address
     kind: str
+    password: str = field(repr=False)
     shape: ProbeShape
 
 
@@ -144,9 +148,10 @@ def _asks(targets: Iterable[CanaryTarget]) -> dict[_Ask, list[str]]:
     """What to ask, and the names of the targets that each answer serves."""
     asks: dict[_Ask, list[str]] = {}
     for target in targets:
+        how = (target.kind, target.password, target.shape)
         if target.through:
-            asks.setdefault(_Ask("through", target.through, target.kind, target.shape), []).append(target.name)
-        asks.setdefault(_Ask("beside", target.beside, target.kind, target.shape), []).append(target.name)
+            asks.setdefault(_Ask("through", target.through, *how), []).append(target.name)
+        asks.setdefault(_Ask("beside", target.beside, *how), []).append(target.name)
     return asks
 
 

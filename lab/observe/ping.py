@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lab.model import Member, ProbeShape, Service
 from lab.record import ProbeOutcome
@@ -20,14 +20,16 @@ def _anything(heard: bytes) -> bool:
     return True
 
 
-async def ping(address: Address, kind: str, shape: ProbeShape) -> tuple[ProbeOutcome, float | None]:
+async def ping(address: Address, kind: str, shape: ProbeShape, password: str = "") -> tuple[ProbeOutcome, float | None]:
     """One probe: how it ended, and the milliseconds from the first packet to the answer (or to the close after it).
 
+    The `password` goes before the question to servers that want it so.
     `reset` is a reset connection, `error` one that was closed in the orderly way before it had answered.
     """
     loop = asyncio.get_running_loop()
     start = loop.time()
-    talk = _Talk(_SPEAK.get(kind, _CONNECT), shape, loop.create_future())
+    speech = _SPEAK.get(kind, _CONNECT)
+    talk = _Talk(speech.after_login(password) if password else speech, shape, loop.create_future())
     try:
         async with asyncio.timeout(shape.timeout_s):
             await loop.create_connection(lambda: talk, address.host, address.port)
@@ -49,7 +51,8 @@ async def ping(address: Address, kind: str, shape: ProbeShape) -> tuple[ProbeOut
 class _Speech:
     """What is said, what an answer begins with, and how long it is at least.
 
-    `whole` tells whether that was all of it; `hangs_up`: the server closes after its answer because it was asked to.
+    `whole` tells whether that was all of it; `hangs_up`: the server closes after its answer because it was asked to;
+    `logs_in`: a password goes before.
     """
 
     ask: Callable[[ProbeShape], bytes]
@@ -57,6 +60,15 @@ class _Speech:
     answer_bytes: int = 1
     whole: Callable[[bytes], bool] = _anything
     hangs_up: bool = False
+    logs_in: bool = False
+
+    def after_login(self, password: str) -> _Speech:
+        """The same after a password, in one breath; a server that answers without one is not asked for it."""
+        if not self.logs_in:
+            return self
+        login = f"*2\r\n$4\r\nAUTH\r\n${len(password)}\r\n{password}\r\n".encode()
+        answer = b"+OK\r\n"
+        return replace(self, ask=lambda shape: login + self.ask(shape), answer=answer, answer_bytes=len(answer) + 1)
 
     def is_answered(self, heard: bytes, whole: bool) -> bool:
         """Whether enough has been heard."""
@@ -148,7 +160,7 @@ _SPEAK: Mapping[str, _Speech] = {
     "nginx": _http("/healthz"),
     "haproxy": _http("/healthz"),
     "etcd": _http("/health"),
-    "redis": _Speech(_redis),
+    "redis": _Speech(_redis, logs_in=True),  # it takes no long question from somebody whom it does not know
     "postgres": _Speech(_postgres),
     "nats": _Speech(_nothing, b"INFO "),  # it speaks first
     "mariadb": _Speech(_nothing),  # so does this one

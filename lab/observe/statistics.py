@@ -10,7 +10,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from lab.model import Backing
-from lab.runtime import backing
 from lab.runtime.base import Running
 from lab.runtime.statistics import Ask, Counting, NoStatistics, counting_of
 
@@ -71,7 +70,7 @@ class Statistics:
         """Connect to each, beside every link, so that asking is one trip at a phase's edge; disconnect at the end."""
         asked = [(member, counting_of(member.kind)) for member in running.members() if isinstance(member, Backing)]
         servers = [
-            Server(member.name, backing.kind_of(member.kind).url(running.address(member)), counting)
+            Server(member.name, running.statistics_url(member), counting)
             for member, counting in asked
             if counting is not None
         ]

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lab.bench import Address as Address
 from lab.bench import Bench
-from lab.model import Env, Link, Member
+from lab.model import Backing, Env, Link, Member
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,14 @@ class Running(Bench, Protocol):
 
     def link_address(self, link: Link) -> Address:
         """Where the link's proxy listens."""
+        ...
+
+    def url(self, target: Member | Link) -> str:
+        """As a caller on this machine is told a member, or the link to it, with what lets it in."""
+        ...
+
+    def statistics_url(self, server: Backing) -> str:
+        """As the lab itself logs in to read a server's counters: where its kind can, as a user that reads no data."""
         ...
 
     def pids(self, member: Member) -> Sequence[int]:

@@ -16,10 +16,18 @@ from lab.errors import LabError
 from lab.model import Scalar
 
 Kind = Literal[
-    "run begins", "process starts", "process started", "process ended", "fault in", "fault out", "annotation opens",
-    "annotation ended", "run ends",
+    "run begins", "process starts", "process started", "process ended", "folder made", "fault in", "fault out",
+    "annotation opens", "annotation ended", "run ends",
 ]  # fmt: skip
 Fact = Scalar | None
+NUMBER, TEXT = (int, float), (str,)
+# What others read of an entry without asking whether it is there.
+NEEDED: Mapping[str, Mapping[str, tuple[type, ...]]] = {
+    "run begins": {"pid": (int,)},
+    "process started": {"pid": (int,)},
+    "folder made": {"path": TEXT},
+    "annotation opens": {"start_epoch_s": NUMBER, "until_epoch_s": NUMBER, "text": TEXT, "url": TEXT},
+}
 JOURNAL = "journal.jsonl"  # its name in the run's folder, which it makes a run's
 
 
@@ -83,21 +91,32 @@ class Journal:
 
 
 def read(path: Path) -> list[Entry]:
-    """The entries of a journal, oldest first; empty where there is none.
+    """The entries of a journal, oldest first; empty where there is none. Lines that are none are left out."""
+    return look_over(path)[0]
 
-    A line that cannot be read is left out: a crash tears at most the last one, and what could not be written down
-    had not begun.
+
+def look_over(path: Path) -> tuple[list[Entry], list[int]]:
+    """The entries of a journal, and the numbers of lines that are none, from 1.
+
+    The last line is never one of these: a crash tears it, and what could not be written down had not begun.
     """
     try:
         lines = path.read_text(errors="replace").splitlines()
     except FileNotFoundError:
-        return []
-    return [entry for entry in map(_entry, lines) if entry]
+        return [], []
+    entries = [_entry(line) for line in lines]
+    odd = [number for number, entry in enumerate(entries, start=1) if entry is None and number < len(lines)]
+    return [entry for entry in entries if entry], odd
 
 
 def _entry(line: str) -> Entry | None:
+    """What a line says; None where it lacks what its kind must have, or has what no journal of ours has."""
     try:
         facts = json.loads(line)
-        return Entry(float(facts.pop("at")), str(facts.pop("kind")), facts)
-    except (ValueError, KeyError, TypeError, AttributeError):
+        entry = Entry(float(facts.pop("at")), str(facts.pop("kind")), facts)
+    except (ValueError, LookupError, TypeError, AttributeError, ArithmeticError, RecursionError):
         return None
+    needed = NEEDED.get(entry.kind, {})
+    whole = all(type(facts.get(name)) in kinds for name, kinds in needed.items())
+    plain = all(fact is None or isinstance(fact, bool | int | float | str) for fact in facts.values())
+    return entry if whole and plain else None

@@ -5,7 +5,8 @@ The leash is one small process beside each run, in a session of its own. It hold
 writing end only the lab has: when the lab ends, even by `kill -9`, the pipe ends too, and the leash kills what the
 lab could not. It imports nothing but the standard library, so that it is up in milliseconds and small.
 
-    lab --pipe--> leash        lines `+<group>` (began), `-<group>` (ended); end of file: kill what is left
+    lab --pipe--> leash        lines `+<group>` (began), `-<group>` (ended), `=<folder>` (is the run's too);
+                               end of file: kill what is left
 """
 
 from __future__ import annotations
@@ -26,32 +27,35 @@ PF_EXITING = 0x4  # of the flags in /proc/<pid>/stat
 PS = ["ps", "-axEwwo", "pid=,command="]  # macOS: the environment stands behind the command, of own processes only
 
 
-def survivors(run: str, folder: Path) -> list[int]:
+def survivors(run: str, *folders: Path) -> list[int]:
     """Process ids that belong to a run, this process left out.
 
     A process belongs to it when it was started with `LAB_RUN=<run>` in its environment. Some servers overwrite
     that memory with their title and leave their process group (PostgreSQL does both); on Linux those are known by
-    working in the run's folder without a terminal, which no person's shell does.
+    working in a folder of the run without a terminal, which no person's shell does.
     """
-    found = _from_proc(run, folder) if Path("/proc/self/environ").exists() else _from_ps(run)
+    found = _from_proc(run, folders) if Path("/proc/self/environ").exists() else _from_ps(run)
     return [pid for pid in found if pid != os.getpid()]
 
 
-def end(run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = PATIENCE_S) -> list[int]:
+def end(
+    run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = PATIENCE_S, more: Iterable[Path] = ()
+) -> list[int]:
     """
     Kill process groups and every survivor of a run until none is left; gives the ids of those still there.
 
-    Whoever was seen to belong to the run is waited for until its ports are closed too. Shared memory that outlives its
-    process is removed with it.
+    `more` are folders of the run beside its own. Whoever was seen to belong to the run is waited for until its ports are
+    closed too. Shared memory that outlives its process is removed with it.
     """
-    seen = set(survivors(run, folder))  # before anything is killed: who is dying shows no environment any more
+    folders = [folder, *more]
+    seen = set(survivors(run, *folders))  # before anything is killed: who is dying shows no environment any more
     segments = {segment for pid in seen for segment in _segments(pid)}
     for group in groups:
         if group > 1:  # kill(2): 0 is our own group, -1 is everybody
             _kill(-group)
     deadline = time.monotonic() + patience_s
     while True:
-        alive = survivors(run, folder)
+        alive = survivors(run, *folders)
         for pid in alive:
             _kill(pid)
         seen.update(alive)
@@ -61,37 +65,42 @@ def end(run: str, folder: Path, groups: Iterable[int] = (), patience_s: float = 
         time.sleep(0.02)
     for segment in segments:
         segment.unlink(missing_ok=True)
-    _forget_interlocks(folder)
+    for each in folders:
+        _forget_interlocks(each)
     return left
 
 
 def hold(run: str, folder: Path, descriptor: int) -> None:
     """Wait for the end of the pipe, then end the run."""
     groups: set[int] = set()
+    more: list[Path] = []
     with os.fdopen(descriptor) as pipe:
         for line in pipe:
+            if line[0] == "=":
+                more.append(Path(line[1:].rstrip("\n")))
+                continue
             group = int(line[1:])
             (groups.add if line[0] == "+" else groups.discard)(group)
-    end(run, folder, groups)
+    end(run, folder, groups, more=more)
 
 
-def _from_proc(run: str, folder: Path) -> list[int]:
-    wanted, home = f"{MARKER}={run}".encode(), str(folder)
+def _from_proc(run: str, folders: Iterable[Path]) -> list[int]:
+    wanted, homes = f"{MARKER}={run}".encode(), [str(folder) for folder in folders]
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
             continue
         try:
-            if wanted in (entry / "environ").read_bytes().split(b"\0") or _works_in(entry, home):
+            if wanted in (entry / "environ").read_bytes().split(b"\0") or _works_in(entry, homes):
                 found.append(int(entry.name))
         except OSError:  # gone meanwhile, or another user's
             continue
     return found
 
 
-def _works_in(entry: Path, home: str) -> bool:
+def _works_in(entry: Path, homes: Iterable[str]) -> bool:
     place = str((entry / "cwd").readlink()).removesuffix(" (deleted)")
-    if place != home and not place.startswith(home + "/"):
+    if not any(place == home or place.startswith(home + "/") for home in homes):
         return False
     terminal = (entry / "stat").read_text().rpartition(")")[2].split()[4]
     return terminal == "0"

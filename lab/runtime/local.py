@@ -15,6 +15,7 @@ from lab.model import Backing, Link, Member, Scalar, Service
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
+from lab.runtime.credentials import Credentials
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, Ready, http_ok, service_ok, wait_ready
 from lab.runtime.seat import Command, Seat
@@ -23,6 +24,7 @@ from lab.runtime.supervisor import Managed, Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Program, ProxyProgram, Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
+from lab.runtime.unprivileged import give, within_reach
 from lab.tasks import surely
 
 HOST = "127.0.0.1"
@@ -46,6 +48,7 @@ class LocalRuntime:
         self.tools = tools
         self._proxy_program = tools.fault_proxy()
         self._stacks = 0
+        self._credentials = Credentials.fresh()
         self.left: list[str] = []  # never any: the fault proxy is a process of the stack
 
     @property
@@ -63,7 +66,8 @@ class LocalRuntime:
         for tries_left in reversed(range(TRIES)):
             self._stacks += 1
             data = self._supervisor.scratch / f"stack-{self._stacks}"
-            running = LocalRunning(stack, logs, data, self._supervisor, programs, self._proxy_program)
+            words = (self._supervisor, programs, self._proxy_program, self._credentials)
+            running = LocalRunning(stack, logs, data, *words)
             try:
                 await running.start()
             except BaseException as error:
@@ -89,6 +93,7 @@ class LocalRunning:
         supervisor: Supervisor,
         programs: Mapping[str, Program],
         proxy_program: ProxyProgram,
+        credentials: Credentials,
     ) -> None:
         self._stack = stack
         self._logs = logs
@@ -96,6 +101,7 @@ class LocalRunning:
         self._supervisor = supervisor
         self._programs = programs
         self._proxy_program = proxy_program
+        self._credentials = credentials
         self._addresses = {member: Address(HOST, free_port()) for member in stack.members}
         self._link_addresses = {link: Address(HOST, free_port()) for link in stack.links}
         self._peer_addresses = {link.callee: Address(HOST, free_port()) for link in stack.links if of_peers(link)}
@@ -141,6 +147,17 @@ class LocalRunning:
     def link_address(self, link: Link) -> Address:
         """Where the link's proxy listens."""
         return self._link_addresses[link]
+
+    def url(self, target: Member | Link) -> str:
+        """As a caller on this machine is told a member, or the link to it, with what lets it in."""
+        if isinstance(target, Link):
+            return self._url(target)
+        return self._as_called(target, self._addresses[target])
+
+    def statistics_url(self, server: Backing) -> str:
+        """As the lab itself logs in to read a server's counters."""
+        kind = backing.kind_of(server.kind)
+        return (kind.statistics_url or kind.url)(self._addresses[server], self._credentials)
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member, the first one first; empty where it is gone."""
@@ -194,15 +211,20 @@ class LocalRunning:
         await self._seat(service, command, ready).start()
 
     async def _start_backing(self, server: Backing) -> None:
-        kind = backing.kind_of(server.kind)
-        data, shared = self._data / server.name, self._supervisor.scratch / "shared"
+        kind, home = backing.kind_of(server.kind), self._supervisor.for_servers()
+        data, shared = home / self._data.name / server.name, home / "shared"
         for folder in (data, shared):
             folder.mkdir(parents=True, exist_ok=True)
+        give(data)
+        data.chmod(0o700)  # some servers leave theirs open to everybody
+        programs = await asyncio.to_thread(within_reach, self._programs, home / "programs")
         settings = {**self._stack.env.get(server, server.settings), **self._joined.get(server, {})}
         address = self._addresses[server]
-        ground = backing.Ground(server.name, address, data, shared, settings, self._programs, self._supervisor)
+        ground = backing.Ground(
+            server.name, address, data, shared, settings, programs, self._supervisor, self._credentials
+        )
         command = await kind.prepare(ground)
-        await self._seat(server, command, partial(kind.ready, address)).start()
+        await self._seat(server, command, partial(kind.ready, address, self._credentials)).start()
 
     def _seat(self, member: Member, command: Command, ready: Ready) -> Seat:
         log = self._logs / f"{member.name}.log"
@@ -231,5 +253,9 @@ class LocalRunning:
 
     def _url(self, link: Link) -> str:
         """What the caller is told: the proxy's address, in the form that the callee's kind is called by."""
-        address = self._link_addresses[link]
-        return backing.kind_of(link.callee.kind).url(address) if isinstance(link.callee, Backing) else address.url
+        return self._as_called(link.callee, self._link_addresses[link])
+
+    def _as_called(self, member: Member, address: Address) -> str:
+        if isinstance(member, Backing):
+            return backing.kind_of(member.kind).url(address, self._credentials)
+        return address.url

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import socket
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -11,6 +14,8 @@ import psutil
 
 PROC = Path("/proc")
 LISTEN = psutil.CONN_LISTEN
+MACHINE_IDS = (Path("/etc/machine-id"), Path("/var/lib/dbus/machine-id"))
+NEUTRAL = {"LC_ALL": "C", "TZ": "UTC"}  # in which ps writes a start the same whoever asks
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,28 @@ def everything() -> list[Process]:
         found = [_from_proc(int(entry.name)) for entry in PROC.iterdir() if entry.name.isdigit()]
         return [process for process in found if process and process.state != "Z"]
     return [process for process in _from_ps("-ax") if process.state != "Z"]
+
+
+def here() -> Mapping[str, str]:
+    """Which processes this one sees: those of a machine, and there of a namespace of process ids.
+
+    A container that shares a folder with its host sees none of the host's processes, and sees its own under other ids.
+    """
+    ids = (file.read_text().strip() for file in MACHINE_IDS if file.exists())
+    return {"machine": f"{socket.gethostname()} {next(ids, '')}".strip(), "namespace": _namespace()}
+
+
+def before_this_start(started: str) -> bool:
+    """Whether a process with that `started` ran before this machine was started last; False where nobody can tell."""
+    return _has_proc() and ":" in started and started.partition(":")[0] != _boot()
+
+
+@cache
+def _namespace() -> str:
+    try:
+        return str((PROC / "self/ns/pid").readlink()).removeprefix("pid:[").removesuffix("]")
+    except OSError:
+        return ""
 
 
 def family(pid: int) -> list[int]:
@@ -89,6 +116,7 @@ def _from_proc(pid: int) -> Process | None:
 def _from_ps(*which: str) -> list[Process]:
     """What `ps` says where there is no /proc; `started` is then exact to the second."""
     command = ["ps", *which, "-o", "pid=,ppid=,pgid=,stat=,lstart="]
-    listing = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    env = {**os.environ, **NEUTRAL}
+    listing = subprocess.run(command, capture_output=True, text=True, env=env, check=False).stdout
     rows = [line.split(maxsplit=4) for line in listing.splitlines()]
     return [Process(int(r[0]), int(r[1]), int(r[2]), r[3][0], r[4].strip()) for r in rows if len(r) == 5]

@@ -21,8 +21,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lab.errors import LabError, StartError
-from lab.runtime import leash, processes
+from lab.runtime import leash, outside, processes
 from lab.runtime.journal import JOURNAL, Journal
+from lab.runtime.unprivileged import in_reach
 from lab.tasks import awaiting, surely
 
 HERE = Path(__file__).parent
@@ -159,6 +160,7 @@ class Supervisor:
         self._leash = leash_process
         self._children: dict[int, Managed] = {}
         self._left = [] if left is None else left
+        self._outside: Path | None = None
 
     @classmethod
     @asynccontextmanager
@@ -169,6 +171,16 @@ class Supervisor:
             yield supervisor
         finally:
             await surely(supervisor.close())
+
+    def for_servers(self) -> Path:
+        """A folder like `scratch` for servers that run as another user, who may not get as far as there."""
+        if in_reach(self.scratch / "any"):
+            return self.scratch
+        if self._outside is None:
+            self._outside = outside.make(self.run_id)
+            self.journal.write("folder made", path=str(self._outside))
+            self._tell_leash(f"={self._outside}")
+        return self._outside
 
     def spawn(
         self,
@@ -221,6 +233,8 @@ class Supervisor:
                 self._leash.stdin.close()
         with awaiting("the leash, which ends what the others have started"):
             await asyncio.to_thread(_wait_for, self._leash)
+        if self._outside:
+            shutil.rmtree(self._outside, ignore_errors=True)
         self.journal.write_if_possible("run ends")
         self.journal.close()
         shutil.rmtree(self.state_dir, ignore_errors=True)
@@ -290,7 +304,8 @@ def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
     try:
         journal = Journal(state_dir / JOURNAL)
         me = processes.look(os.getpid())
-        journal.write("run begins", run=run_id, pid=os.getpid(), started=me.started if me else None)
+        here = processes.here()
+        journal.write("run begins", run=run_id, pid=os.getpid(), started=me.started if me else None, **here)
         (state_dir / "scratch").mkdir()
     except BaseException:
         shutil.rmtree(state_dir, ignore_errors=True)

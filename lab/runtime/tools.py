@@ -34,11 +34,15 @@ GO_S, VERSION_S = 900, 10
 
 @dataclass(frozen=True)
 class Program:
-    """A program that is there. `env` is what it needs in its environment (libraries fetched for it alone)."""
+    """A program that is there. `env` is what it needs in its environment (libraries fetched for it alone).
+
+    `tree` is the folder that it was unpacked in, which has all that it needs; None where it is installed.
+    """
 
     name: str
     path: Path
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
+    tree: Path | None = None
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ class Tools:
         root = self._root(part)
         fetched = debian.programs_in(root).get(name)
         libraries = debian.library_path(root)
-        return Program(name, fetched, {"LD_LIBRARY_PATH": libraries} if libraries else {}) if fetched else None
+        env = {"LD_LIBRARY_PATH": libraries} if libraries else {}
+        return Program(name, fetched, env, root) if fetched else None
 
     def _root(self, part: Part) -> Path:
         return self.home / "debian" / part.debian[0].split("-[")[0] if part.debian else self.home / "none"

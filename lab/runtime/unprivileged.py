@@ -1,26 +1,32 @@
-"""Servers that refuse to be root: what stands before their command, and how their files become theirs."""
+"""
+Servers that we did not write run as another user where the lab is root: what stands before their command, and how they
+come to files that this user can reach.
+"""
 
 from __future__ import annotations
 
 import os
 import pwd
 import shutil
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
+
+from lab.runtime.tools import Program
 
 SERVED_BY = "nobody"
 
 
-def as_nobody() -> list[str]:
+def as_nobody() -> list[str | Path]:
     """What stands before a command that must not be root; nothing where we aren't.
 
-    It keeps root's way into folders (CAP_DAC_OVERRIDE), so that a clone in root's own home works too, and asks
-    again for the signal at the lab's death, which the kernel forgets at a change of user.
+    No capability is kept. It asks again for the signal at the lab's death: the kernel forgets that at a change of user.
     """
     if os.geteuid() != 0:
         return []
     owner = pwd.getpwnam(SERVED_BY)
     who = [f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--pdeathsig=KILL"]
-    return ["setpriv", *who, "--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override"]
+    return ["setpriv", *who, "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"]
 
 
 def give(path: Path) -> None:
@@ -36,3 +42,29 @@ def copy_as_theirs(template: Path, folder: Path) -> None:
     for inside, _, files in os.walk(folder):
         for name in ("", *files):
             give(Path(inside) / name)
+
+
+def in_reach(path: Path) -> bool:
+    """Whether everybody may pass through all folders above a path; always where we are not root, and servers are us."""
+    return os.geteuid() != 0 or all(folder.stat().st_mode & 0o001 for folder in path.absolute().parents)
+
+
+def within_reach(programs: Mapping[str, Program], into: Path) -> dict[str, Program]:
+    """The same programs; those that were fetched to where servers cannot reach them as copies below `into`."""
+    return {name: _within_reach(program, into) for name, program in programs.items()}
+
+
+def _within_reach(program: Program, into: Path) -> Program:
+    if in_reach(program.path.resolve()):
+        return program
+    top = program.tree or program.path
+    copy = into / top.name
+    if not copy.exists():
+        into.mkdir(exist_ok=True)
+        if program.tree:
+            shutil.copytree(top, copy, symlinks=True)
+        else:
+            shutil.copy2(top, copy)
+    path = copy / program.path.relative_to(program.tree) if program.tree else copy
+    env = {name: value.replace(str(top), str(copy)) for name, value in program.env.items()}
+    return replace(program, path=path, tree=None, env=env)

@@ -14,6 +14,7 @@ from nats.js.client import JetStreamContext as JetStream
 from prometheus_client import Gauge
 
 from targets.kit.service import Service
+from targets.kit.settings import without_login
 
 __all__ = ["Broker", "JetStream", "make_stream", "on_broker"]
 
@@ -70,11 +71,11 @@ def on_broker(
 async def _connect(service: Service, broker: Broker, url: str, connected: Gauge) -> None:
     async def lost() -> None:
         connected.set(0)
-        service.log.warning("broker lost", url=url)
+        service.log.warning("broker lost", url=without_login(url))
 
     async def back() -> None:
         connected.set(1)
-        service.log.info("broker back", url=url)
+        service.log.info("broker back", url=without_login(url))
 
     async def wrong(error: Exception) -> None:
         service.log.debug("broker", error=repr(error))

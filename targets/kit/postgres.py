@@ -8,6 +8,8 @@ from typing import Any, TypeAlias
 
 import asyncpg
 
+from targets.kit.settings import without_login
+
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
 # What goes wrong between us and the server: its errors, the client's, and those of the way there (a TimeoutError is an
 # OSError).
@@ -52,7 +54,7 @@ class Database:
             await connection.close()
             await self._pool
         except TROUBLE as trouble:
-            raise NoDatabase(f"PostgreSQL at {self._url}: {trouble!r}") from trouble
+            raise NoDatabase(f"PostgreSQL at {without_login(self._url)}: {trouble!r}") from trouble
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, dataclass, fields
 from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
@@ -84,7 +85,7 @@ def read(kind: type[S], env: Mapping[str, str]) -> S:
         try:
             values[field.name] = parse(hint, text)
         except ValueError:
-            problems.append(f"{name}={text!r} cannot be: give {wanted(hint)}{_or_default(field)}")
+            problems.append(f"{name}={without_login(text)!r} cannot be: give {wanted(hint)}{_or_default(field)}")
     problems += mistyped(kind, env)
     if not problems:
         try:
@@ -147,6 +148,11 @@ def base_url(text: str, schemes: tuple[str, ...]) -> str:
     if parts.scheme not in schemes or not parts.hostname or parts.query or parts.fragment or parts.port == 0:
         raise ValueError(text)
     return text.rstrip("/")
+
+
+def without_login(text: str) -> str:
+    """A text as logs and errors may show it: where it has a URL with a user and a password in it, without these."""
+    return re.sub(r"(?<=//)[^/\s]*@", "", text)
 
 
 def _within(rule: Between, value: object) -> object:

@@ -22,6 +22,7 @@ from lab.optional import links_of, members_of
 from lab.proxy.metrics import Metrics
 from lab.runtime import backing
 from lab.runtime.base import Address, Stack
+from lab.runtime.credentials import Credentials
 from lab.runtime.local import LocalRuntime
 from lab.runtime.ports import free_port
 from lab.runtime.ready import http_ok, wait_ready
@@ -37,6 +38,7 @@ SUFFIXES = {
     "info": ("_info",),
 }  # fmt: skip
 NOWHERE = Address("127.0.0.1", 9)
+LOGIN = Credentials.fresh()
 ALWAYS = {"groups": [{"name": "g", "rules": [{"alert": "Always", "expr": "vector(1)"}]}]}
 
 
@@ -93,7 +95,7 @@ def environment(scenario: Scenario, member: Member, variant: Variant) -> Mapping
     for link in links_of(scenario, variant):
         if link.caller == member:
             callee = link.callee
-            url = backing.kind_of(callee.kind).url(NOWHERE) if isinstance(callee, Backing) else NOWHERE.url
+            url = backing.kind_of(callee.kind).url(NOWHERE, LOGIN) if isinstance(callee, Backing) else NOWHERE.url
             found[link.env_name] = url
     return {**found, "SERVICE_NAME": member.name}
 

@@ -13,7 +13,6 @@ from aiohttp import ClientSession
 from run_ids import fresh
 
 from lab.model import Backing
-from lab.runtime import backing
 from lab.runtime.base import Stack
 from lab.runtime.local import LocalRuntime
 from lab.runtime.supervisor import Supervisor
@@ -35,7 +34,7 @@ async def server(folder: Path, kind: Any, **settings: bool) -> AsyncIterator[dic
     run = fresh(f"isolation-{kind}")
     async with Supervisor.open(folder / run, run) as supervisor:
         up = await LocalRuntime(supervisor, Tools()).start(Stack([member], []), folder / "logs")
-        yield {f"{kind}_url": backing.kind_of(kind).url(up.address(member))}
+        yield {f"{kind}_url": up.url(member)}
         await up.stop()
 
 

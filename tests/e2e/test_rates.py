@@ -17,8 +17,6 @@ from fault_season import stack_up
 
 from lab import faults
 from lab.model import Backing, Link, Service
-from lab.runtime.backing import kind_of
-from lab.runtime.base import Address
 from lab.runtime.local import LocalRunning
 from targets import rates
 from targets.kit import Running, running
@@ -43,8 +41,8 @@ class Bench:
         """Where an instance finds its servers: at its own links."""
         to_redis, to_postgres = LINKS[service]
         return {
-            "redis_url": url("redis", self.stack.link_address(to_redis)),
-            "postgres_url": url("postgres", self.stack.link_address(to_postgres)),
+            "redis_url": self.stack.url(to_redis),
+            "postgres_url": self.stack.url(to_postgres),
         }
 
     @asynccontextmanager
@@ -78,11 +76,6 @@ class Bench:
             return response.status
 
 
-def url(kind: str, address: Address) -> str:
-    """As callers get it."""
-    return kind_of(kind).url(address)
-
-
 def counted(instances: list[Running], name: str, **labels: str) -> float:
     """The sum of a counter over instances."""
     return sum(i.service.metrics.registry.get_sample_value(name, labels) or 0 for i in instances)
@@ -99,7 +92,7 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[Any]:
     """A client of a Redis with no proxy between."""
-    async with stack_up(tmp_path, [REDIS], []) as stack, open_redis(url("redis", stack.address(REDIS)), 5.0) as client:
+    async with stack_up(tmp_path, [REDIS], []) as stack, open_redis(stack.url(REDIS), 5.0) as client:
         yield client
 
 
@@ -165,9 +158,11 @@ async def test_what_goes_wrong_is_told_apart(bench: Bench) -> None:
 async def test_without_a_database_it_does_not_start() -> None:
     """The reason names the server, and not the port that rates would listen on."""
     settings = rates.RatesSettings(
-        service_name="rates", redis_url="redis://127.0.0.1:1/0", postgres_url="postgresql://lab@127.0.0.1:1/postgres"
+        service_name="rates",
+        redis_url="redis://127.0.0.1:1/0",
+        postgres_url="postgresql://lab:secret@127.0.0.1:1/postgres",
     )
-    with pytest.raises(NoDatabase, match=r"PostgreSQL at postgresql://lab@127.0.0.1:1/postgres"):
+    with pytest.raises(NoDatabase, match=r"PostgreSQL at postgresql://127.0.0.1:1/postgres"):
         async with running(settings, rates.build):
             pass
 

@@ -2,11 +2,12 @@ import asyncio
 import json
 import os
 import signal
-import struct
 from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 import aiohttp
 import aiomysql
+import asyncpg
 import psutil
 import pytest
 from run_ids import fresh
@@ -18,6 +19,7 @@ from lab.model import Backing, Link, Peers, Service
 from lab.observe.snapshots import snapshot
 from lab.runtime import backing, leash, processes
 from lab.runtime.base import Address, Stack
+from lab.runtime.credentials import Credentials
 from lab.runtime.local import LocalRuntime
 from lab.runtime.ready import http_ok
 from lab.runtime.supervisor import Supervisor
@@ -43,71 +45,58 @@ async def started(folder, *members, links=()):
 
 
 async def exchange(address, *requests, until_said=b"\n"):
-    """Send each line of a text protocol and give what is answered."""
+    """Send each line of a text protocol and give what is answered, the last one until something is said."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     answers = []
     try:
-        for request in requests:
+        for number, request in enumerate(requests, start=1):
             writer.write(request)
-            answers.append(await asyncio.wait_for(reader.readuntil(until_said), 10))
+            end = until_said if number == len(requests) else b"\n"
+            answers.append(await asyncio.wait_for(reader.readuntil(end), 10))
     finally:
         writer.close()
     return answers
 
 
 class Postgres:
-    """Just enough of PostgreSQL's protocol to ask a question."""
+    """A session of PostgreSQL that shows every value as a text."""
 
-    def __init__(self, reader, writer):
-        self.reader, self.writer = reader, writer
+    def __init__(self, connection):
+        self.connection = connection
+        self.sent = None
 
     @classmethod
-    async def connect(cls, address):
-        self = cls(*await asyncio.open_connection(address.host, address.port))
-        start = b"user\0lab\0database\0postgres\0\0"
-        self.writer.write(struct.pack("!ii", 8 + len(start), 196_608) + start)
-        await self.answer()
-        return self
+    async def connect(cls, url):
+        return cls(await asyncpg.connect(url, statement_cache_size=0))
 
     async def ask(self, sql):
-        """Rows of a query, each a list of texts."""
-        self.send(sql)
-        return await self.answer()
+        """Rows of the only query among some statements, each a list of texts."""
+        if ";" in sql or not sql.startswith(("SELECT", "SHOW")):
+            return await self.connection.execute(sql)
+        return [[str(value) for value in row] for row in await self.connection.fetch(sql)]
 
     def send(self, sql):
-        """A query whose answer nobody waits for."""
-        self.writer.write(b"Q" + struct.pack("!i", 5 + len(sql)) + sql.encode() + b"\0")
+        """A query whose answer is not awaited yet."""
+        self.sent = asyncio.ensure_future(self.ask(sql))
 
     async def answer(self):
-        rows = []
-        while True:
-            kind, size = struct.unpack("!ci", await asyncio.wait_for(self.reader.readexactly(5), 30))
-            body = await self.reader.readexactly(size - 4)
-            if kind == b"E":
-                raise AssertionError(body)
-            if kind == b"D":
-                rows.append(_row(body))
-            if kind == b"Z":
-                return rows
+        return await self.sent
 
-    def close(self):
-        self.writer.close()
+    async def silent(self, for_s):
+        """Whether the query that was sent is not answered within that time."""
+        return not (await asyncio.wait([self.sent], timeout=for_s))[0]
 
-
-def _row(body):
-    values, at = [], 2
-    for _ in range(struct.unpack("!h", body[:2])[0]):
-        size = struct.unpack("!i", body[at : at + 4])[0]
-        values.append(body[at + 4 : at + 4 + size].decode())
-        at += 4 + size
-    return values
+    async def close(self):
+        self.connection.terminate()
+        if self.sent:
+            await asyncio.gather(self.sent, return_exceptions=True)
 
 
 async def test_postgres_is_durable_and_takes_settings(tmp_path):
     """PostgreSQL runs with fsync on and the settings given; a committed row outlives `kill -9` and a restart."""
     server = Backing("postgres", settings={"default_transaction_isolation": "serializable", "autovacuum": False})
     async with started(tmp_path, server) as running:
-        database = await Postgres.connect(running.address(server))
+        database = await Postgres.connect(running.url(server))
         for name, value in {
             "fsync": "on",
             "default_transaction_isolation": "serializable",
@@ -119,11 +108,11 @@ async def test_postgres_is_durable_and_takes_settings(tmp_path):
         assert len(pids) > 3
         await running.process(server).kill()
         assert not any(processes.look(pid) for pid in pids)
-        database.close()
+        await database.close()
         await running.process(server).restart()
-        database = await Postgres.connect(running.address(server))
+        database = await Postgres.connect(running.url(server))
         assert await database.ask("SELECT cents FROM account") == [["42"]]
-        database.close()
+        await database.close()
         assert running.deaths() == []
         assert running.runtime.versions()["PostgreSQL"][0].isdigit()
 
@@ -133,24 +122,23 @@ async def test_each_postgres_is_fresh(tmp_path):
     first, second = Backing("postgres", "first"), Backing("postgres", "second")
     async with started(tmp_path, first, second) as running:
         for server in (first, second):
-            database = await Postgres.connect(running.address(server))
+            database = await Postgres.connect(running.url(server))
             await database.ask("CREATE TABLE mine (n int)")
-            database.close()
+            await database.close()
 
 
 async def test_a_paused_postgres_answers_nobody(tmp_path):
     """Pausing stops the processes of open connections as well, and resuming loses nothing."""
     server = Backing("postgres")
     async with started(tmp_path, server) as running:
-        database = await Postgres.connect(running.address(server))
+        database = await Postgres.connect(running.url(server))
         control = running.process(server)
         await control.pause()
         database.send("SELECT 1")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(database.reader.readexactly(1), 0.3)
+        assert await database.silent(0.3)
         await control.resume()
         assert await database.answer() == [["1"]]
-        database.close()
+        await database.close()
 
 
 async def test_a_busy_postgres_ends_with_its_run(tmp_path):
@@ -159,15 +147,20 @@ async def test_a_busy_postgres_ends_with_its_run(tmp_path):
     folder = tmp_path / "runs" / run
     async with Supervisor.open(folder, run) as supervisor:
         running = await LocalRuntime(supervisor, Tools()).start(Stack([server], []), tmp_path / "logs")
-        database = await Postgres.connect(running.address(server))
+        database = await Postgres.connect(running.url(server))
         await database.ask("SET jit = off")
         database.send("SELECT sum(n) FROM generate_series(1, 100000000000) n")
+        onlooker = await Postgres.connect(running.url(server))
+        busy = "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' AND query ~ 'sum'"
+        while not await onlooker.ask(busy):  # noqa: ASYNC110 - another process sets no Event
+            await asyncio.sleep(0.02)
+        await onlooker.close()
         main = running.pids(server)[0]
         children = set(running.pids(server)) - {main}
         os.kill(main, signal.SIGKILL)
         await until(lambda: running.pids(server) == [])
-        left = set(leash.survivors(run, folder)) & children
-        database.close()
+        left = set(leash.survivors(run, folder, supervisor.for_servers())) & children
+        await database.close()
     assert left, "the busy one was to outlive its server, else this shows nothing"
     assert not any(processes.look(pid) for pid in children)
 
@@ -177,13 +170,12 @@ async def test_postgres_behind_a_link(tmp_path):
     server = Backing("postgres")
     link = Link(payments, server)
     async with started(tmp_path, server, payments, links=[link]) as running:
-        database = await Postgres.connect(running.link_address(link))
+        database = await Postgres.connect(running.url(link))
         assert await database.ask("SELECT 1") == [["1"]]
         await running.link(link).add(Toxic("silence", "timeout", attributes={"timeout": 0}))
         database.send("SELECT 2")
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(database.reader.readexactly(1), 0.3)
-        database.close()
+        assert await database.silent(0.3)
+        await database.close()
 
 
 async def test_a_wrong_setting_is_shown_in_postgres_own_words(tmp_path):
@@ -194,9 +186,11 @@ async def test_a_wrong_setting_is_shown_in_postgres_own_words(tmp_path):
 
 
 @asynccontextmanager
-async def asking(address):
+async def asking(url):
     """A function that asks MariaDB: statement in, rows out."""
-    connection = await aiomysql.connect(host=address.host, port=address.port, user="lab", db="lab", autocommit=True)
+    parts = urlsplit(url)
+    where = {"host": parts.hostname, "port": parts.port, "user": parts.username, "password": parts.password}
+    connection = await aiomysql.connect(**where, db=parts.path.strip("/"), autocommit=True)
     async with connection.cursor() as cursor:
 
         async def ask(sql):
@@ -214,17 +208,17 @@ async def test_mariadb_is_durable_and_takes_settings(tmp_path):
     async with started(tmp_path, first, second) as running:
         pid = running.pids(first)[0]
         assert psutil.Process(pid).uids().effective != 0
-        async with asking(running.address(first)) as ask:
+        async with asking(running.url(first)) as ask:
             asked = ("flush_log_at_trx_commit", "doublewrite", "snapshot_isolation")
             assert [await ask(f"SELECT @@innodb_{name}") for name in asked] == [((1,),), ((1,),), ((1,),)]
             assert await ask("SELECT @@lock_wait_timeout, @@autocommit, current_user()") == ((7, 1, "lab@%"),)
             await ask("CREATE TABLE account (cents int) ENGINE=InnoDB")
             await ask("INSERT INTO account VALUES (42)")
-        async with asking(running.address(second)) as ask:
+        async with asking(running.url(second)) as ask:
             assert await ask("SHOW TABLES") == (), "servers of one stack share nothing"
         await running.process(first).kill()
         await running.process(first).restart()
-        async with asking(running.address(first)) as ask:
+        async with asking(running.url(first)) as ask:
             assert await ask("SELECT cents FROM account") == ((42,),)
         assert running.deaths() == []
         assert running.runtime.versions()["MariaDB"][:2].isdigit()
@@ -237,6 +231,13 @@ async def test_a_wrong_setting_is_shown_in_mariadbs_own_words(tmp_path):
             pass
 
 
+async def redis(url, request, until_said=b"\n"):
+    """Redis's answer to one request after the password."""
+    parts = urlsplit(url)
+    login = f"AUTH {parts.password}\r\n".encode()
+    return (await exchange(Address(parts.hostname, parts.port), login, request, until_said=until_said))[1:]
+
+
 async def test_redis_keeps_nothing_unless_told(tmp_path):
     """Redis forgets at a restart by default, and keeps every write with `appendonly` and `appendfsync always`."""
     plain = Backing("redis", "plain")
@@ -245,20 +246,22 @@ async def test_redis_keeps_nothing_unless_told(tmp_path):
     )
     async with started(tmp_path, plain, durable) as running:
         for server in (plain, durable):
-            assert await exchange(running.address(server), b"SET k v\r\n") == [b"+OK\r\n"]
+            assert await redis(running.url(server), b"SET k v\r\n") == [b"+OK\r\n"]
             await running.process(server).kill()
             await running.process(server).restart()
-        assert await exchange(running.address(plain), b"GET k\r\n") == [b"$-1\r\n"]
-        assert await exchange(running.address(durable), b"GET k\r\n", until_said=b"v\r\n") == [b"$1\r\nv\r\n"]
-        assert (await exchange(running.address(plain), b"CONFIG GET save\r\n", until_said=b"$0\r\n\r\n"))[0]
+        assert await redis(running.url(plain), b"GET k\r\n") == [b"$-1\r\n"]
+        assert await redis(running.url(durable), b"GET k\r\n", until_said=b"v\r\n") == [b"$1\r\nv\r\n"]
+        assert (await redis(running.url(plain), b"CONFIG GET save\r\n", until_said=b"$0\r\n\r\n"))[0]
 
 
-async def nats(address, subject, body):
+async def nats(url, subject, body):
     """Publish to NATS with a reply subject and give the reply."""
-    hello = b'CONNECT {"verbose":false}\r\nSUB inbox 1\r\n'
+    parts = urlsplit(url)
+    login = json.dumps({"verbose": False, "user": parts.username, "pass": parts.password})
+    hello = f"CONNECT {login}\r\nSUB inbox 1\r\n".encode()
     text = json.dumps(body).encode()
     request = hello + f"PUB {subject} inbox {len(text)}\r\n".encode() + text + b"\r\n"
-    reader, writer = await asyncio.open_connection(address.host, address.port)
+    reader, writer = await asyncio.open_connection(parts.hostname, parts.port)
     try:
         info = await reader.readline()
         writer.write(request)
@@ -273,15 +276,15 @@ async def test_nats_keeps_its_streams(tmp_path):
     """A message that JetStream has acknowledged outlives `kill -9` and a restart; settings reach the server."""
     server = Backing("nats", settings={"max_payload": 4096, "max_file_store": 1_000_000_000})
     async with started(tmp_path, server) as running:
-        address = running.address(server)
+        url = running.url(server)
         stream = {"name": "S", "subjects": ["trades"], "storage": "file"}
-        info, made = await nats(address, "$JS.API.STREAM.CREATE.S", stream)
+        info, made = await nats(url, "$JS.API.STREAM.CREATE.S", stream)
         assert b'"max_payload":4096' in info
         assert "error" not in made
-        assert (await nats(address, "trades", {"id": 1}))[1]["seq"] == 1
+        assert (await nats(url, "trades", {"id": 1}))[1]["seq"] == 1
         await running.process(server).kill()
         await running.process(server).restart()
-        assert (await nats(address, "$JS.API.STREAM.INFO.S", {}))[1]["state"]["messages"] == 1
+        assert (await nats(url, "$JS.API.STREAM.INFO.S", {}))[1]["state"]["messages"] == 1
 
 
 async def ask_etcd(address, path, **content):
@@ -348,12 +351,17 @@ async def test_etcd_may_stand_alone(tmp_path):
 
 
 def test_callers_are_told_where_in_the_words_of_each_kind():
-    """Each kind gives its URL in the form its clients take."""
-    address = Address("127.0.0.1", 5)
-    assert {kind: backing.kind_of(kind).url(address) for kind in backing.kinds()} == {
+    """Each kind gives its URL in the form its clients take, with what lets them in."""
+    address, login = Address("127.0.0.1", 5), Credentials("word", "other")
+    assert {kind: backing.kind_of(kind).url(address, login) for kind in backing.kinds()} == {
         "etcd": "http://127.0.0.1:5",
-        "mariadb": "mysql://lab@127.0.0.1:5/lab",
-        "nats": "nats://127.0.0.1:5",
-        "postgres": "postgresql://lab@127.0.0.1:5/postgres",
-        "redis": "redis://127.0.0.1:5/0",
+        "mariadb": "mysql://lab:word@127.0.0.1:5/lab",
+        "nats": "nats://lab:word@127.0.0.1:5",
+        "postgres": "postgresql://lab:word@127.0.0.1:5/postgres",
+        "redis": "redis://:word@127.0.0.1:5/0",
+    }
+    makers = {kind: backing.kind_of(kind).statistics_url for kind in backing.kinds()}
+    assert {kind: make(address, login) for kind, make in makers.items() if make} == {
+        "mariadb": "mysql://lab_statistics:other@127.0.0.1:5/information_schema",
+        "postgres": "postgresql://lab_statistics:other@127.0.0.1:5/postgres",
     }

@@ -232,6 +232,9 @@ class Addresses:
     def link_address(self, link):
         return Address("127.0.0.1", 1_000)
 
+    def url(self, member):
+        return f"redis://:word@{self.address(member)}/0"
+
 
 def test_watch_gives_each_target_probes_that_can_show_all_its_faults():
     """Faults of several phases on one link share its probes, which then wait for the longest and the last."""
@@ -240,10 +243,10 @@ def test_watch_gives_each_target_probes_that_can_show_all_its_faults():
     given = [faults.latency(link, ms=500), faults.slow_close(link, ms=900), faults.kill(b), faults.silence(to_cache)]
     assert watch(given, Addresses(a, b, cache)) == [
         CanaryTarget(
-            "a->b", "service", Address("127.0.0.1", 1), Address("127.0.0.1", 1_000), ProbeShape(1.9, until="close")
+            "a->b", "service", Address("127.0.0.1", 1), Address("127.0.0.1", 1_000), "", ProbeShape(1.9, until="close")
         ),
         CanaryTarget("b", "service", Address("127.0.0.1", 1)),
-        CanaryTarget("a->redis", "redis", Address("127.0.0.1", 5), Address("127.0.0.1", 1_000)),
+        CanaryTarget("a->redis", "redis", Address("127.0.0.1", 5), Address("127.0.0.1", 1_000), "word"),
     ]
     assert watch([], Addresses()) == []
 

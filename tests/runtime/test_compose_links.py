@@ -17,6 +17,7 @@ from lab.runtime.compose import names, shared
 from lab.runtime.compose.endpoint import Endpoint
 from lab.runtime.compose.heal import owner, unlink
 from lab.runtime.compose.runtime import ComposeRunning
+from lab.runtime.credentials import Credentials
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.toxiproxy import FaultProxy
@@ -24,6 +25,7 @@ from lab.runtime.toxiproxy import FaultProxy
 ROOT = Path(__file__).parents[2]
 RUN = fresh("links")
 CHARGE = Link(Service("exchange"), Service("payments"))
+LOGIN = Credentials.fresh()
 GONE = f"{socket.gethostname()} {os.getpid()} earlier"  # that process id is another's now
 
 
@@ -118,7 +120,7 @@ async def test_a_proxy_that_stays_is_told_at_the_end_and_healed_later(
     await shared.open_links(proxy, [free_port() for _ in range(9)], RUN, GONE, upstreams)
     place, left = shared.Shared(process.address, None, "127.0.0.1", [], None), []
     stack = Stack([], [CHARGE])
-    running = ComposeRunning(stack, tmp_path, supervisor, SimpleNamespace(), NoContainers(), place, left)
+    running = ComposeRunning(stack, tmp_path, supervisor, SimpleNamespace(), NoContainers(), place, left, LOGIN)
     process.signal(signal.SIGSTOP)
     await running.stop()
     process.signal(signal.SIGCONT)

@@ -48,12 +48,9 @@ def test_a_target_is_told_what_the_variant_says_and_no_more() -> None:
 
 
 def test_a_server_keeps_what_its_image_reads() -> None:
-    """Its environment stays; its command is the recipe's, and its files are mounted where nobody can write."""
-    place = Placed(
-        "redis", "h", "i", 6379, ("127.0.0.1", 1), command=("redis-server", "--save", ""), files={"/a": "/b"},
-        keeps_env=True,
-    )  # fmt: skip
+    """Its environment stays, beside the run's passwords; its command is the recipe's."""
+    command, told = ("redis-server", "--save", ""), {"LAB_PASSWORD": "word"}
+    place = Placed("redis", "h", "i", 6379, ("127.0.0.1", 1), told, command, keeps_env=True)
     service = made(place)
-    assert service["environment"] == {"ANY": "kept"}
+    assert service["environment"] == {"ANY": "kept", **told}
     assert service["command"] == ["redis-server", "--save", ""]
-    assert service["volumes"] == [{"type": "bind", "source": "/a", "target": "/b", "read_only": True}]

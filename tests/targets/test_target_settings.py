@@ -9,7 +9,8 @@ import pytest
 
 from targets.exchange import ExchangeSettings
 from targets.kit import Between, Count, Millis, NatsUrl, Port, Ratio, Seconds, Settings, SettingsError, Url
-from targets.kit.settings import read
+from targets.kit.settings import read, without_login
+from targets.rates import RatesSettings
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -111,3 +112,13 @@ def test_numbers_must_fit_together() -> None:
     with pytest.raises(SettingsError, match="BREAKER_MIN_CALLS=30 cannot be with BREAKER_WINDOW=20"):
         read(ExchangeSettings, env)
     assert read(ExchangeSettings, env | {"BREAKER_WINDOW": "30"}).breaker_window == 30
+
+
+def test_a_login_is_not_shown() -> None:
+    """What is wrong with a URL is told without its user and password: the message ends in a log, and in a report."""
+    given = {"SERVICE_NAME": "rates", "POSTGRES_URL": "mysql://lab:secret@h:1/p", "REDIS_URL": "redis://:secret@"}
+    with pytest.raises(SettingsError) as told:
+        read(RatesSettings, given)
+    assert "secret" not in str(told.value)
+    assert "POSTGRES_URL='mysql://h:1/p' cannot be" in str(told.value)
+    assert without_login("two: a://u:p@h/x and a://v@h/y") == "two: a://h/x and a://h/y"

@@ -11,6 +11,7 @@ from pathlib import Path
 from lab.errors import MissingPart
 from lab.model import Env, Member, Service
 from lab.runtime.base import Address
+from lab.runtime.credentials import Credentials
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Program
@@ -18,7 +19,7 @@ from lab.runtime.tools import Program
 
 @dataclass(frozen=True)
 class Ground:
-    """What one server gets: its address, an empty folder of its own, its settings, and the programs of its part.
+    """What one server gets: its address, an empty folder of its own, its settings, the programs of its part, passwords.
 
     `shared` is a folder that all servers of the run share, for what is costly to make twice.
     """
@@ -30,6 +31,7 @@ class Ground:
     settings: Env
     programs: Mapping[str, Program]
     supervisor: Supervisor = field(repr=False)
+    credentials: Credentials
 
 
 @dataclass(frozen=True)
@@ -46,10 +48,10 @@ class Cluster:
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a server's container is told its settings: the command of its image, and files by their path inside."""
+    """How a server's container is told its settings: what follows its entrypoint, and variables beside passwords."""
 
     command: Sequence[str]
-    files: Mapping[str, str] = field(default_factory=dict)
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -58,21 +60,24 @@ class Kind:
 
     `part` names it in lab.runtime.parts. `prepare` fills the data folder and gives the command, `ready` asks in the
     server's own way whether it can be used (OSError: not yet), `url` is what callers get in `<NAME>_URL` for the
-    address they are to connect to. In a container, the service of docker-compose.yml that bears the kind's name,
-    it listens on `port`, and `recipe` puts the settings in force; without one only local processes can be had.
-    A kind whose servers form clusters turns what each is told of it into settings by `join`; in a container it listens
-    for the others on `peer_port`. `counts`: it has `/metrics`, for Prometheus.
+    address they are to connect to, with the password. `statistics_url`, where there is one, is for the lab itself.
+
+    In a container, the service of docker-compose.yml that bears the kind's name, it listens on `port`, and `recipe`
+    puts the settings in force; without one only local processes can be had. A kind whose servers form clusters turns
+    what each is told of it into settings by `join`; in a container it listens for the others on `peer_port`. `counts`:
+    it has `/metrics`, for Prometheus.
     """
 
     part: str
     prepare: Callable[[Ground], Awaitable[Command]]
-    ready: Callable[[Address], Awaitable[bool]]
-    url: Callable[[Address], str]
+    ready: Callable[[Address, Credentials], Awaitable[bool]]
+    url: Callable[[Address, Credentials], str]
     port: int = 0
     recipe: Callable[[Env], Recipe] | None = None
     join: Callable[[Cluster], Env] | None = None
     peer_port: int = 0
     counts: bool = False
+    statistics_url: Callable[[Address, Credentials], str] | None = None
 
 
 def counts(member: Member) -> bool:

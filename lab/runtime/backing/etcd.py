@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 from lab.model import Env, Scalar
 from lab.runtime.backing import Cluster, Ground, Kind, Recipe
 from lab.runtime.base import Address
+from lab.runtime.credentials import Credentials
 from lab.runtime.ready import http_ok
 from lab.runtime.seat import Command
+from lab.runtime.unprivileged import as_nobody
 
 # Durable as in production: each entry is in the log on disk before it counts, as it is by default. Alone it still wants
 # an address for others, which nobody will call: a port that the system chooses.
@@ -19,7 +19,8 @@ async def prepare(ground: Ground) -> Command:
     """Everything is on its command line; a data folder that is there already is used as it is."""
     program = ground.programs["etcd"]
     client, data = ground.address.url, str(ground.data / "data")
-    return Command([program.path, *_words(ground.settings, client, data)], program.env, cwd=ground.data)
+    argv = [*as_nobody(), program.path, *_words(ground.settings, client, data)]
+    return Command(argv, program.env, cwd=ground.data)
 
 
 def recipe(settings: Env) -> Recipe:
@@ -37,13 +38,17 @@ def join(cluster: Cluster) -> Env:
     }
 
 
-def url(address: Address) -> str:
-    """Its API as JSON over HTTP."""
+async def ready(address: Address, credentials: Credentials) -> bool:
+    """Healthy: its cluster has a leader. So all members have to start at the same time."""
+    return await http_ok(address, "/health")
+
+
+def url(address: Address, credentials: Credentials) -> str:
+    """Its API as JSON over HTTP. Without a password: SECURITY.md says why."""
     return address.url
 
 
-# Healthy: its cluster has a leader. So all members have to start at the same time.
-KIND = Kind("etcd", prepare, partial(http_ok, path="/health"), url, 2379, recipe, join, 2380, counts=True)
+KIND = Kind("etcd", prepare, ready, url, 2379, recipe, join, 2380, counts=True)
 
 
 def _words(settings: Env, client: str, data: str) -> list[str]:

@@ -7,44 +7,46 @@ import json
 from lab.model import Env
 from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
+from lab.runtime.credentials import SERVICE_VARIABLE, USER, Credentials
 from lab.runtime.ready import says
 from lab.runtime.seat import Command
+from lab.runtime.unprivileged import as_nobody
 
 JETSTREAM = ("sync_interval", "max_memory_store", "max_file_store")
 
-
-INSIDE = "/etc/lab/nats.conf"
+VARIABLE = "NATS_CONFIGURATION"  # from which docker-compose.yml writes the file inside a container
 
 
 async def prepare(ground: Ground) -> Command:
-    """Everything is in its configuration file."""
+    """Everything is in its configuration file, but for the password, which is in its environment."""
     program = ground.programs["nats-server"]
     file = ground.data / "nats.conf"
     file.write_text(_configuration(ground.settings, str(ground.address), ground.name, str(ground.data / "jetstream")))
-    return Command([program.path, "-c", file], program.env, cwd=ground.data)
+    env = {**program.env, SERVICE_VARIABLE: ground.credentials.service}
+    return Command([*as_nobody(), program.path, "-c", file], env, cwd=ground.data)
 
 
 def recipe(settings: Env) -> Recipe:
-    """The same file, mounted into the container."""
-    return Recipe(["-c", INSIDE], {INSIDE: _configuration(settings, "0.0.0.0:4222", "nats", "/tmp/jetstream")})
+    """The same file, which the container writes from its environment."""
+    return Recipe([], {VARIABLE: _configuration(settings, "0.0.0.0:4222", "nats", "/tmp/jetstream")})
 
 
 def _configuration(settings: Env, listen: str, name: str, store: str) -> str:
-    """JSON is a subset of its configuration language."""
+    """JSON is a subset of its configuration language, save for the variable: in quotes it would be none."""
     jetstream = {name: value for name, value in settings.items() if name in JETSTREAM}
     rest = {name: value for name, value in settings.items() if name not in JETSTREAM}
     whole = {**rest, "listen": listen, "server_name": name, "jetstream": {"store_dir": store, **jetstream}}
-    return json.dumps(whole, indent=2)
+    return f"{json.dumps(whole, indent=2)[:-2]},\n  authorization: {{user: {USER}, password: ${SERVICE_VARIABLE}}}\n}}"
 
 
-async def ready(address: Address) -> bool:
+async def ready(address: Address, credentials: Credentials) -> bool:
     """It greets each connection with what it is."""
     return await says(address, b"", b"INFO ")
 
 
-def url(address: Address) -> str:
-    """Without a user: it listens on this machine only."""
-    return f"nats://{address}"
+def url(address: Address, credentials: Credentials) -> str:
+    """As a service logs in."""
+    return f"nats://{USER}:{credentials.service}@{address}"
 
 
 KIND = Kind("nats", prepare, ready, url, 4222, recipe)

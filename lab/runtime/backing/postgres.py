@@ -12,22 +12,43 @@ from pathlib import Path
 from lab.model import Env, Scalar
 from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
+from lab.runtime.credentials import STATISTICS, USER, Credentials, scram, write_private
 from lab.runtime.seat import Command
 from lab.runtime.template import fresh_copy
 from lab.runtime.unprivileged import as_nobody
 
-USER, DATABASE = "lab", "postgres"
+DATABASE, OWNER = "postgres", "postgres"
 # Durable as in production (fsync stays on, as it is by default), small, and quick to stop.
 DEFAULTS: Mapping[str, Scalar] = {"max_connections": 200, "shared_buffers": "64MB", "unix_socket_directories": ""}
 # Loaded where it is installed, so that the server's own count of each statement can be had: lab.runtime.statistics.
 COUNTED: Mapping[str, Scalar] = {"shared_preload_libraries": "pg_stat_statements"}
 LIBRARIES = ("lib", "lib/postgresql", "lib/pgsql", "lib64/pgsql")  # of Debian, Homebrew and Alpine, and Red Hat
+# The services' role owns one schema and nothing else. That of statistics reads no data, is not counted itself, and may
+# make a database to ask from. The superuser can log in nowhere: no line of pg_hba.conf names it.
+ROLES = (
+    f"CREATE ROLE {USER} LOGIN PASSWORD '{{service}}';",
+    f"CREATE SCHEMA {USER} AUTHORIZATION {USER};",
+    f"CREATE ROLE {STATISTICS} LOGIN PASSWORD '{{statistics}}' CREATEDB IN ROLE pg_monitor;",
+    f"ALTER ROLE {STATISTICS} SET pg_stat_statements.track = 'none';",
+    "DO 'BEGIN IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = ''pg_stat_statements'') "
+    "THEN CREATE EXTENSION pg_stat_statements; END IF; END';",
+)
+HBA = f"host {DATABASE},{STATISTICS} {USER},{STATISTICS} all scram-sha-256"
+# initdb, then the roles, by the server as a program that reads statements and serves nobody. Without fsync: only copies
+# of the cluster are ever served.
+MAKE = f"""
+initdb=$1 postgres=$2 cluster=$3 hba=$4 script=$5
+shift 5
+"$@" "$initdb" -D "$cluster" -U {OWNER} -A reject -E UTF8 --no-locale --no-sync
+echo "$hba" >"$cluster/pg_hba.conf"
+exec "$@" "$postgres" --single -F -j -c exit_on_error=on -D "$cluster" {DATABASE} <"$script"
+"""
 
 
 async def prepare(ground: Ground) -> Command:
     """Copy a fresh cluster, which is made once a run."""
     cluster = ground.data / "cluster"
-    await fresh_copy(ground, cluster, "initdb", partial(_initdb, ground))
+    await fresh_copy(ground, cluster, "initdb", partial(_make, ground))
     program = ground.programs["postgres"]
     settings = {**(COUNTED if _can_count(program.path) else {}), **ground.settings}
     # Its shared memory is in files of its own folder, not in /dev/shm: what a kill leaves goes with the folder.
@@ -37,18 +58,18 @@ async def prepare(ground: Ground) -> Command:
         "dynamic_shared_memory_type": "mmap",
     }
     words = _words(settings, place)
-    argv: list[str | Path] = [*as_nobody(), program.path, "-D", cluster, *words]
+    argv = [*as_nobody(), program.path, "-D", cluster, *words]
     # SIGINT: end now and cleanly; at SIGTERM it would wait for its clients to leave.
     return Command(argv, program.env, cwd=cluster, polite=signal.SIGINT)
 
 
 def recipe(settings: Env) -> Recipe:
-    """The same words; the image makes the cluster, and its user and database are set in docker-compose.yml."""
+    """The same words; the image makes the cluster, and docker-compose.yml the same roles."""
     return Recipe(["postgres", *_words({**COUNTED, **settings}, {"listen_addresses": "*", "port": 5432})])
 
 
-async def ready(address: Address) -> bool:
-    """It takes a connection of our user to our database: the first answer is R (authentication), not E (error)."""
+async def ready(address: Address, credentials: Credentials) -> bool:
+    """It would let our user in, with a password: the first answer is R (authentication), not E (error)."""
     reader, writer = await asyncio.open_connection(address.host, address.port)
     try:
         parameters = f"user\0{USER}\0database\0{DATABASE}\0\0".encode()
@@ -58,19 +79,31 @@ async def ready(address: Address) -> bool:
         writer.close()
 
 
-def url(address: Address) -> str:
-    """User and database are ours; it asks for no password, since it listens on this machine only."""
-    return f"postgresql://{USER}@{address}/{DATABASE}"
+def url(address: Address, credentials: Credentials) -> str:
+    """As a service logs in: its tables are in a schema of its own."""
+    return f"postgresql://{USER}:{credentials.service}@{address}/{DATABASE}"
 
 
-KIND = Kind("postgres", prepare, ready, url, 5432, recipe)
+def statistics_url(address: Address, credentials: Credentials) -> str:
+    """As the lab logs in, to read pg_stat_statements and its like."""
+    return f"postgresql://{STATISTICS}:{credentials.statistics}@{address}/{DATABASE}"
 
 
-def _initdb(ground: Ground, folder: Path) -> Command:
-    """Make a cluster; `--no-sync`, since only its copies are ever served."""
-    program = ground.programs["initdb"]
-    options = ["-U", USER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
-    return Command([*as_nobody(), program.path, "-D", folder, *options], program.env)
+KIND = Kind("postgres", prepare, ready, url, 5432, recipe, statistics_url=statistics_url)
+
+
+def roles(credentials: Credentials) -> str:
+    """The statements that make the roles, with what the server keeps of their passwords in place of these."""
+    kept = {"service": scram(credentials.service), "statistics": scram(credentials.statistics)}
+    return "".join(f"{statement.format(**kept)}\n\n" for statement in ROLES)
+
+
+def _make(ground: Ground, folder: Path) -> Command:
+    """Make a cluster with its roles."""
+    script, programs = ground.shared / "postgres-roles.sql", ground.programs
+    write_private(script, roles(ground.credentials))
+    words: list[str | Path] = [programs["initdb"].path, programs["postgres"].path, folder, HBA, script]
+    return Command(["sh", "-ec", MAKE, "sh", *words, *as_nobody()], programs["initdb"].env)
 
 
 def _can_count(postgres: Path) -> bool:

@@ -1,4 +1,4 @@
-""".env beside docker-compose.yml: what differs from machine to machine, and one password that nobody has to type."""
+""".env beside docker-compose.yml: what differs from machine to machine, and passwords that nobody has to type."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab.runtime.credentials import SERVICE_VARIABLE, STATISTICS_VARIABLE
+
 NAME = ".env"
 PASSWORD = "GRAFANA_ADMIN_PASSWORD"
+PASSWORDS = (PASSWORD, SERVICE_VARIABLE, STATISTICS_VARIABLE)
 
 
 def ensure(root: Path) -> None:
-    """Make the file, readable by its owner alone, where it has no admin password for Grafana yet."""
-    if PASSWORD in os.environ or PASSWORD in read(root):
-        return
-    write(root, {PASSWORD: secrets.token_urlsafe(18)})
+    """Make the file, readable by its owner alone, where it lacks Grafana's admin password or those of servers."""
+    there = {**read(root), **os.environ}
+    missing = {name: f"p{secrets.token_hex(16)}" for name in PASSWORDS if name not in there}
+    if missing:
+        write(root, missing)
 
 
 def read(root: Path) -> dict[str, str]:

@@ -25,6 +25,7 @@ from lab.runtime.compose.seat import ContainerSeat
 from lab.runtime.compose.shared import Shared
 from lab.runtime.compose.spy import beside
 from lab.runtime.compose.stackfile import Placed, stack_file
+from lab.runtime.credentials import Credentials, write_private
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, service_ok
 from lab.runtime.supervisor import Supervisor
@@ -51,6 +52,7 @@ class ComposeRuntime:
         self.shared = place
         self.tools = Tools()
         self.left: list[str] = []
+        self._credentials = Credentials.fresh()
         self._supervisor = supervisor
         self._found = found
         self._engine = engine
@@ -91,7 +93,8 @@ class ComposeRuntime:
         raise AssertionError("the last try returns or raises")
 
     def _running(self, stack: Stack, logs: Path) -> ComposeRunning:
-        return ComposeRunning(stack, logs, self._supervisor, self._found, self._engine, self.shared, self.left)
+        words = (self._supervisor, self._found, self._engine, self.shared, self.left, self._credentials)
+        return ComposeRunning(stack, logs, *words)
 
     async def close(self) -> None:
         """Toxiproxy and Prometheus stay up for the next run; only the connections end."""
@@ -110,8 +113,10 @@ class ComposeRunning:
         engine: Engine,
         place: Shared,
         left: list[str],
+        credentials: Credentials,
     ) -> None:
         self._left = left
+        self._credentials = credentials
         self._stack = stack
         self._logs = logs
         self._supervisor = supervisor
@@ -137,7 +142,8 @@ class ComposeRunning:
         self._joined = settings_of_members(self._stack.links, _peer_address, self._inside)
         file = self._supervisor.scratch / f"{self._project}.json"
         placed = {member: self._placed(member) for member in self._stack.members}
-        file.write_text(json.dumps(stack_file(self._found.base, self._project, placed, self._labels()), indent=2))
+        content = stack_file(self._found.base, self._project, placed, self._labels())
+        write_private(file, json.dumps(content, indent=2))  # it has passwords in it
         servers = [member for member in self._stack.members if isinstance(member, Backing)]
         services = [member for member in self._stack.members if isinstance(member, Service)]
         if servers:  # a service may want its database at once
@@ -168,6 +174,17 @@ class ComposeRunning:
     def link_address(self, link: Link) -> Address:
         """Where this machine reaches the link's proxy."""
         return Address(self._shared.link_host, self._links[link][1])
+
+    def url(self, target: Member | Link) -> str:
+        """As a caller on this machine is told a member, or the link to it, with what lets it in."""
+        if isinstance(target, Link):
+            return self._as_called(target.callee, self.link_address(target))
+        return self._as_called(target, self._addresses[target])
+
+    def statistics_url(self, server: Backing) -> str:
+        """As the lab itself logs in to read a server's counters."""
+        kind = backing.kind_of(server.kind)
+        return (kind.statistics_url or kind.url)(self._addresses[server], self._credentials)
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member where they are this machine's, the first one first."""
@@ -262,7 +279,7 @@ class ComposeRunning:
     async def _attend(self, member: Member) -> None:
         address = self._addresses[member]
         ready = (
-            partial(backing.kind_of(member.kind).ready, address)
+            partial(backing.kind_of(member.kind).ready, address, self._credentials)
             if isinstance(member, Backing)
             else partial(service_ok, address, member.name, self._supervisor.run_id)
         )
@@ -285,14 +302,8 @@ class ComposeRunning:
             return place(env=self._service_env(member))
         settings = {**self._stack.env.get(member, member.settings), **self._joined.get(member, {})}
         recipe = _recipe(member, settings)
-        folder = self._supervisor.scratch / "files" / self._hosts[member]
-        files = {}
-        for there, content in recipe.files.items():
-            here = folder / Path(there).name
-            here.parent.mkdir(parents=True, exist_ok=True)
-            here.write_text(content)
-            files[str(here)] = there
-        return place(command=tuple(recipe.command), files=files, keeps_env=True)
+        told = {**recipe.env, **self._credentials.environment}
+        return place(command=tuple(recipe.command), env=told, keeps_env=True)
 
     def _service_env(self, service: Service) -> dict[str, str]:
         own = self._stack.env.get(service, service.env)
@@ -302,8 +313,12 @@ class ComposeRunning:
 
     def _url(self, link: Link) -> str:
         """What the caller is told: the proxy's address in the network, in the form that the callee's kind has."""
-        address = self._inside(link)
-        return backing.kind_of(link.callee.kind).url(address) if isinstance(link.callee, Backing) else address.url
+        return self._as_called(link.callee, self._inside(link))
+
+    def _as_called(self, member: Member, address: Address) -> str:
+        if isinstance(member, Backing):
+            return backing.kind_of(member.kind).url(address, self._credentials)
+        return address.url
 
     def _inside(self, link: Link) -> Address:
         """Where containers reach the link's proxy."""

@@ -21,9 +21,9 @@ LEFT_OUT = ("build", "depends_on", "develop", "healthcheck", "ports", "profiles"
 class Placed:
     """One member as a container: what it runs on, where it is reached, what it is told.
 
-    `command` None leaves that of docker-compose.yml; `files` are mounted from this machine, path here to path there.
-    With `keeps_env` it is told what docker-compose.yml says as well: a server is, its image reads it. A target is not:
-    the neighbours that it has when started by hand would be there beside the links of a run.
+    `command` None leaves that of docker-compose.yml. With `keeps_env` it is told what docker-compose.yml says as well:
+    a server is, its image reads it. A target is not: the neighbours that it has when started by hand would be there
+    beside the links of a run.
     """
 
     service: str
@@ -33,7 +33,6 @@ class Placed:
     published: tuple[str, int]
     env: Mapping[str, str] = field(default_factory=dict, hash=False)
     command: tuple[str, ...] | None = None
-    files: Mapping[str, str] = field(default_factory=dict, hash=False)
     keeps_env: bool = False
 
 
@@ -48,9 +47,6 @@ def stack_file(
 
 def _service(found: Mapping[str, Any], place: Placed, labels: Mapping[str, str]) -> dict[str, Any]:
     kept = {name: value for name, value in found.items() if name not in LEFT_OUT}
-    own_mounts = [
-        {"type": "bind", "source": here, "target": there, "read_only": True} for here, there in place.files.items()
-    ]
     port = {"target": place.inside_port, "host_ip": place.published[0], "published": str(place.published[1])}
     told = {name: _literal(value) for name, value in place.env.items()}
     return {
@@ -61,7 +57,7 @@ def _service(found: Mapping[str, Any], place: Placed, labels: Mapping[str, str])
         "healthcheck": {"disable": True},
         "labels": {**(found.get("labels") or {}), **labels},
         "ports": [port],
-        "volumes": [*(found.get("volumes") or []), *own_mounts],
+        "volumes": [*(found.get("volumes") or [])],
         **({"command": [_literal(word) for word in place.command]} if place.command is not None else {}),
     }
 

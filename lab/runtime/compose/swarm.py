@@ -23,6 +23,7 @@ from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import Found
 from lab.runtime.compose.runtime import ComposeRunning, ComposeRuntime, listens
 from lab.runtime.compose.swarmfile import network_name, swarm_service
+from lab.runtime.credentials import write_private
 from lab.runtime.supervisor import Supervisor
 
 BRIDGE = "docker_gwbridge"  # each task on an overlay network has an address on it, for its way out
@@ -76,7 +77,7 @@ class SwarmRuntime(ComposeRuntime):
                 await self._engine.call("POST", f"/networks/{self._network}/connect", body=body)
 
     def _running(self, stack: Stack, logs: Path) -> ComposeRunning:
-        words = (stack, logs, self._supervisor, self._found, self._engine, self.shared, self.left)
+        words = (stack, logs, self._supervisor, self._found, self._engine, self.shared, self.left, self._credentials)
         return SwarmRunning(self._node, self._network, *words)
 
 
@@ -105,7 +106,7 @@ class SwarmRunning(ComposeRunning):
 
     def _rewritten(self, file: Path) -> Path:
         own = file.with_suffix(".swarm.json")
-        own.write_text(json.dumps(self._as_swarm(json.loads(file.read_text())), indent=2))
+        write_private(own, json.dumps(self._as_swarm(json.loads(file.read_text())), indent=2))
         return own
 
     def _as_swarm(self, stack: Mapping[str, Any]) -> dict[str, Any]:

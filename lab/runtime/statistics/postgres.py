@@ -5,8 +5,8 @@ PostgreSQL's statistics: how often each statement ran, by `pg_stat_statements`, 
     pg_stat_statements_rows{command, query}    rows that they returned or touched
 
 `command` is the statement's first word (`SELECT`). `query` is the statement with its constants left out, cut after
-QUERY_CHARS; of what PostgreSQL does not normalise (`ALTER ROLE ... PASSWORD`) it is empty. The lab's own session is not
-counted: it tells the extension to track nothing.
+QUERY_CHARS; of what PostgreSQL does not normalise (`ALTER ROLE ... PASSWORD`) it is empty. Sessions of
+the lab's own role are not counted: the extension is told so when the role is made, see lab.runtime.backing.postgres.
 
 A server without the extension has `pg_stat_database_xact_commit` and `pg_stat_database_xact_rollback`, over all of its
 databases but the one that the lab asks from. They trail: a session tells them at most once a second.
@@ -39,9 +39,8 @@ WHERE datname IS DISTINCT FROM '{APART}'
 async def counting(url: str) -> AsyncIterator[Ask]:
     """One session for as long as it is asked. Raises NoStatistics."""
     try:
-        connection = await asyncpg.connect(url, timeout=TIMEOUT_S, server_settings={"pg_stat_statements.track": "none"})
+        connection = await asyncpg.connect(url, timeout=TIMEOUT_S)
         try:
-            await connection.execute("CREATE EXTENSION IF NOT EXISTS pg_stat_statements")
             await connection.fetch(STATEMENTS)
             sql, read = STATEMENTS, _statements
         except asyncpg.PostgresError:  # not installed, or not loaded when the server started
