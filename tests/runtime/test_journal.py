@@ -49,7 +49,7 @@ def test_two_faults_at_once_are_told_apart(tmp_path):
 def test_a_torn_last_line_is_left_out(tmp_path, torn):
     """A line that a crash tore is left out, and those before it are read."""
     path = tmp_path / "journal.jsonl"
-    path.write_text(json.dumps({"at": 1.0, "kind": "run begins"}) + "\n" + torn)
+    path.write_text(json.dumps({"at": 1.0, "kind": "run begins", "pid": 1}) + "\n" + torn)
     assert [entry.kind for entry in read(path)] == ["run begins"]
 
 

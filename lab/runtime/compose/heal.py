@@ -20,14 +20,19 @@ from lab.runtime.toxiproxy import FaultProxy
 def owner() -> str:
     """This lab, as the label of its containers names it: machine, process id, start of the process."""
     me = processes.look(os.getpid())
-    return f"{socket.gethostname()} {os.getpid()} {me.started if me else ''}"
+    return f"{_machine()} {os.getpid()} {me.started if me else ''}"
+
+
+def _machine() -> str:
+    """One word: a container that shares its host's name has another namespace of process ids."""
+    return f"{socket.gethostname()}/{processes.here()['namespace']}"
 
 
 def is_dead(owner: str) -> bool:
     """Whether the lab that a label names is surely gone: one of another machine may well be alive."""
     machine, _, rest = owner.partition(" ")
     pid, _, started = rest.partition(" ")
-    if machine != socket.gethostname() or not pid.isdigit():
+    if machine not in (_machine(), socket.gethostname()) or not pid.isdigit():  # earlier labs named no namespace
         return False
     process = processes.look(int(pid))
     return process is None or process.started != started
