@@ -44,8 +44,8 @@ def end(
     """
     Kill process groups and every survivor of a run until none is left; gives the ids of those still there.
 
-    `more` are folders of the run beside its own. Whoever was seen to belong to the run is waited for until its ports are
-    closed too. Shared memory that outlives its process is removed with it.
+    `more` are folders of the run beside its own. Whoever was seen to belong to the run is waited for until its ports
+    are closed too. Shared memory that outlives its process is removed with it.
     """
     folders = [folder, *more]
     seen = set(survivors(run, *folders))  # before anything is killed: who is dying shows no environment any more

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import aiomysql
 import asyncpg
@@ -17,7 +18,6 @@ from redis.asyncio import Redis
 
 from lab.model import Backing
 from lab.observe.statistics import Statistics
-from lab.runtime.backing import kind_of
 from lab.runtime.local import LocalRunning
 
 pytestmark = pytest.mark.e2e
@@ -29,7 +29,7 @@ Rows = list[dict[str, Any]]
 async def asked(folder: Path, server: Backing) -> AsyncIterator[tuple[LocalRunning, Statistics, str]]:
     """A stack of one server, what is asked of it, and its URL."""
     async with stack_up(folder, [server], []) as running, Statistics.of(running) as statistics:
-        yield running, statistics, kind_of(server.kind).url(running.address(server))
+        yield running, statistics, running.url(server)
 
 
 async def rows_of(statistics: Statistics) -> Rows:
@@ -111,9 +111,10 @@ async def test_redis_counts_commands_and_expiries(tmp_path: Path) -> None:
 
 async def test_mariadb_counts_commands(tmp_path: Path) -> None:
     """Five updates in transactions, and a wait for a row; what the lab selects to know it is taken off."""
-    async with asked(tmp_path, Backing("mariadb")) as (running, statistics, _):
+    async with asked(tmp_path, Backing("mariadb")) as (running, statistics, url):
         address = running.address(Backing("mariadb"))
-        client = await aiomysql.connect(host=address.host, port=address.port, user="lab", db="lab", autocommit=True)
+        login = {"user": "lab", "password": urlsplit(url).password, "db": "lab"}
+        client = await aiomysql.connect(host=address.host, port=address.port, **login, autocommit=True)
         async with client.cursor() as cursor:
             await cursor.execute("CREATE TABLE account (cents int) ENGINE=InnoDB")
             await cursor.execute("INSERT INTO account VALUES (1)")

@@ -10,6 +10,7 @@ from lab.runtime.compose import runtime as compose
 from lab.runtime.compose.endpoint import Endpoint
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.compose.shared import Shared
+from lab.runtime.credentials import Credentials
 from lab.tasks import awaited
 
 pytestmark = pytest.mark.e2e
@@ -57,6 +58,7 @@ async def test_a_stack_is_stopped_as_far_as_a_mute_engine_lets_it(engine, tmp_pa
         engine,
         Shared(Address("127.0.0.1", 9), None, "127.0.0.1", [], None),
         left,
+        Credentials.fresh(),
     )
     monkeypatch.setattr(running, "_close_links", lambda: asyncio.sleep(0))
     await running.stop()
