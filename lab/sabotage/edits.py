@@ -318,7 +318,11 @@ def control_hurts_before(run: Forgery) -> Iterator[Forged]:
 
 
 def _suffer(run: Forgery, trial: int, control: str, before: str, phase: str) -> None:
-    """Give operations and counters of one phase the waits, answers and growth of another."""
+    """Give operations, messages and counters of one phase the waits, answers, losses and growth of another."""
+    if any(c.metric.name == "messages_lost" and c.phase == phase for c in run.record.spec.claims if c.control):
+        run.unreceived[trial, control] = {
+            row["key"] for row in run.rows("operations", control, before) if row["trial"] == trial and row["key"]
+        }
     mine = [r for r in run.rows("operations", control, before) if r["trial"] == trial]
     models = [dict(r) for r in run.rows("operations", control, phase) if r["trial"] == trial]
     for n, row in enumerate(mine):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -16,12 +17,16 @@ FILES = ("readbacks", "profiles")  # what metrics and checkers read beside the t
 
 @dataclass
 class Forgery:
-    """A run in memory. Rows are those of the record's tables; `files` says whose files each variant shows."""
+    """A run in memory. Rows are those of the record's tables; `files` says whose files each variant shows.
+
+    `unreceived` has, for the readbacks of a trial and variant, the ids of messages that they are to know nothing of.
+    """
 
     source: Path
     record: Record
     tables: dict[str, list[Row]]
     files: dict[str, str] = field(default_factory=dict)
+    unreceived: dict[tuple[int, str], set[str]] = field(default_factory=dict)
 
     @staticmethod
     def of(run: Run) -> Forgery:
@@ -31,7 +36,8 @@ class Forgery:
     def copy(self) -> Forgery:
         """Another one, to be changed apart from this."""
         tables = {name: [dict(row) for row in rows] for name, rows in self.tables.items()}
-        return Forgery(self.source, self.record, tables, dict(self.files))
+        unreceived = {whose: set(ids) for whose, ids in self.unreceived.items()}
+        return Forgery(self.source, self.record, tables, dict(self.files), unreceived)
 
     def rows(self, table: str, variant: str, phase: str | None = None) -> list[Row]:
         """The rows of one variant, in all trials; of one phase where the table has phases."""
@@ -50,6 +56,8 @@ class Forgery:
         for kind in FILES:
             if (self.source / kind).is_dir():
                 self._copy_files(folder, kind)
+        for (trial, variant), ids in self.unreceived.items():
+            _forget(folder / "readbacks" / f"{trial}-{variant}.json", ids)
         return read_run(folder)
 
     def _copy_files(self, folder: Path, kind: str) -> None:
@@ -62,6 +70,20 @@ class Forgery:
                 shutil.copytree(shown, target)
             elif shown.exists():
                 shutil.copyfile(shown, target)
+
+
+def _forget(file: Path, ids: set[str]) -> None:
+    """Take the entries of these ids out of every list of a readback."""
+
+    def without(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: without(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return [without(each) for each in value if not (isinstance(each, dict) and each.get("id") in ids)]
+        return value
+
+    if file.exists():
+        file.write_text(json.dumps(without(json.loads(file.read_text("utf-8")))), "utf-8")
 
 
 def phases_with_faults(record: Record) -> Iterator[str]:
