@@ -144,6 +144,8 @@ def _told(error: BaseException) -> str:
     if isinstance(error, AttributeError) and isinstance(of, ModuleType) and of.__name__.partition(".")[0] == "lab":
         there = [name for name in getattr(of, "__all__", dir(of)) if not name.startswith("_")]
         return f'{of.__name__.removeprefix("lab.")} has no "{error.name}"; {typed.meant(error.name or "", there)}'
+    if isinstance(error, AttributeError) and of is not None and error.name:
+        return f'{typed.shown(of)} has no "{error.name}"; call it first, or leave that out'
     asked = re.match(r"cannot import name '(\w+)' from 'lab'", str(error)) if isinstance(error, ImportError) else None
     if asked:
         return f'lab has no "{asked[1]}"; {typed.meant(asked[1], lab.__all__)}'

@@ -15,6 +15,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, is_dataclass
 from difflib import get_close_matches
+from enum import Enum
 from functools import cache, wraps
 from typing import Any, Literal, ParamSpec, Self, TypeVar, Union, get_args, get_origin, get_type_hints
 
@@ -110,6 +111,8 @@ def shown(value: object) -> str:
     except Exception:  # a number of 5,000 digits, an object whose __repr__ fails
         text = f"a value of the type {kind}"
     text = " ".join(text.split())
+    if " at 0x" in text:
+        return f"a value of the type {kind}"
     return text if len(text) <= _SHOWN else f"{text[:_SHOWN]}..."
 
 
@@ -200,12 +203,17 @@ def _hints(cls: type) -> dict[str, Any]:
 # --- types --------------------------------------------------------------------------------------------------------
 
 
+def _is_plain(value: object, kind: type) -> bool:
+    """A class of a file's own that derives from text or a number could be anything; of an enumeration it is known."""
+    return type(value) is kind or (isinstance(value, kind) and isinstance(value, Enum))
+
+
 def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= LONGEST and not _UNSENDABLE.search(value)
+    return _is_plain(value, str) and isinstance(value, str) and len(value) <= LONGEST and not _UNSENDABLE.search(value)
 
 
 def _is_whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and -LARGEST <= value <= LARGEST
+    return _is_plain(value, int) and isinstance(value, int) and -LARGEST <= value <= LARGEST
 
 
 def _is_number(value: object) -> bool:
@@ -290,7 +298,7 @@ def _instead(value: object, arms: Sequence[Any]) -> str:
     if [arm.__name__ for arm in classes] == ["Link"] and hasattr(value, "name"):
         return f"{takes}: the one that leads there, such as Link(caller, {value.name})"
     if isinstance(value, str) and any(get_origin(arm) is Mapping for arm in arms):
-        return f'{takes}: for another instance of a target write Service(name, module="{value[:_SHOWN]}")'
+        return f"{takes}: for another instance of a target write Service(name, module={shown(value)})"
     return takes
 
 

@@ -35,11 +35,13 @@ class Run:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
-        from lab.record.tables import TABLES
+        from lab.record.tables import NEVER_NULL, TABLES
 
         file, schema = self.path / f"{name}.parquet", TABLES[name]
         if not file.exists():
             return schema.empty_table()
+        if not file.is_file():  # Arrow would look for a data set in a folder
+            raise RecordError(f"{file}: is no file; the run is damaged")
         try:
             table = pq.read_table(file, page_checksum_verification=True)
         except (pa.ArrowException, ValueError, OSError) as error:
@@ -47,6 +49,16 @@ class Run:
         missing = [column for column in schema.names if column not in table.column_names]
         if missing:
             raise RecordError(f"{file}: has no column {', '.join(missing)}; the run is damaged or was edited")
+        try:
+            table = table.select(schema.names).cast(schema)
+        except (pa.ArrowException, ValueError) as error:
+            why = _first(error)
+            raise RecordError(
+                f"{file}: holds values of another type ({why}); the run is damaged or was edited"
+            ) from error
+        empty = [column for column in schema.names if column in NEVER_NULL and table[column].null_count]
+        if empty:
+            raise RecordError(f"{file}: lacks values of {', '.join(empty)}; the run is damaged or was edited")
         return table
 
     @cached_property
@@ -100,7 +112,7 @@ class Run:
             return {}
         try:
             return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        except (msgspec.DecodeError, OSError) as error:
+        except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
             raise RecordError(f"{file}: cannot be read ({_first(error)}); the run is damaged") from error
 
     def episode(self, variant: str, trial: int = 1) -> Episode | None:
@@ -176,8 +188,8 @@ def read_run(path: Path) -> Run:
     _check_version(file, data)
     try:
         record = msgspec.json.decode(data, type=Record)
-    except msgspec.ValidationError as error:
-        raise RecordError(f"{file}: {error}; the run is damaged or was edited") from error
+    except (msgspec.ValidationError, ValueError, RecursionError) as error:
+        raise RecordError(f"{file}: {_first(error)}; the run is damaged or was edited") from error
     hollow = [name for name in ("variants", "phases") if not getattr(record.spec, name)]
     if hollow or record.trials < 1:
         what = f"its spec has no {hollow[0]}" if hollow else f"it has {record.trials} trials"
@@ -194,8 +206,8 @@ def _no_record(path: Path) -> str:
 def _check_version(file: Path, data: bytes) -> None:
     try:
         whole = msgspec.json.decode(data)
-    except msgspec.DecodeError as error:
-        raise RecordError(f"{file}: not valid JSON ({error}); the run is damaged") from error
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise RecordError(f"{file}: not valid JSON ({_first(error)}); the run is damaged") from error
     version = whole.get("version") if isinstance(whole, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
         raise RecordError(f"{file}: names no version; it is not a record of a run, or was edited")

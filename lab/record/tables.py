@@ -65,6 +65,9 @@ SERIES = pa.schema(
         ("value", pa.float64()),
     ]
 )
+NEVER_NULL = frozenset(
+    ("trial", "variant", "n", "due_s", "operation", "outcome", "target", "path", "at_s", "edge", "service", "metric")
+)  # whatever the table
 TABLES: Mapping[str, pa.Schema] = {
     "operations": OPERATIONS,
     "probes": PROBES,

@@ -67,7 +67,7 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
     (
         lambda: Service("exchange-2", wrong or "exchange"),
         "Service: env is 'exchange'; it takes a mapping {text: text, a number or True or False}: "
-        'for another instance of a target write Service(name, module="exchange")',
+        "for another instance of a target write Service(name, module='exchange')",
     ),
     (lambda: Link(exchange, payments, True), "Link: distance_ms is True; it takes a whole number"),
     (
