@@ -191,6 +191,15 @@ def fault_late(run: Forgery) -> Iterator[Forged]:
 
 
 @edit
+def fault_late_and_denied(run: Forgery) -> Iterator[Forged]:
+    """A fault goes in after 40 % of its window, and its receipt says that it was on time."""
+    for name in phases_with_faults(run.record):
+        changed = run.copy()
+        if _heal_probes(changed, name, since=0.0, until=1 - FAULT_SHARE):
+            yield Forged("fault late and denied", name, changed, INSTRUMENT)
+
+
+@edit
 def fault_never_removed(run: Forgery) -> Iterator[Forged]:
     """A fault stays until the next one or the end, in every variant, while receipts say that it was removed."""
     for name in phases_with_faults(run.record):
@@ -239,7 +248,8 @@ def _prolong_probes(run: Forgery, phase: str) -> bool:
     names = [p.name for p in run.record.spec.phases]
     again = [p.name for p in run.record.spec.phases[names.index(phase) + 1 :] if p.faults]
     for episode, window in _windows(run.record, phase):
-        stop_s = min((w.start_s for w in episode.phases if w.name in again), default=float("inf"))
+        end_s = max(w.end_s for w in episode.phases)  # after the last phase nothing is judged
+        stop_s = min((w.start_s for w in episode.phases if w.name in again), default=end_s)
         rows = [r for r in run.rows("probes", episode.variant) if r["trial"] == episode.trial]
         models = _hurt(rows, window)
         for n, row in enumerate(rows):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,13 +74,33 @@ def test_a_lost_fault_lets_late_probes_through(run: Run) -> None:
     assert "answered" not in {r["outcome"] for r in through if window.start_s + 1 < r["at_s"] < edge_s}
 
 
+@pytest.mark.parametrize(("edit", "moved"), [("fault late", True), ("fault late and denied", False)])
+def test_a_late_fault_lets_early_probes_through(run: Run, edit: str, moved: bool) -> None:
+    """In the first 40 % of the window every probe is answered, after that none; its receipt says so, or does not."""
+    changed = only(run, edit, "fault").forgery
+    window = next(w for w in run.record.episodes[0].phases if w.name == "fault")
+    edge_s = window.start_s + 0.4 * (window.end_s - window.start_s)
+    through = [r for r in changed.rows("probes", "on") if r["path"] == "through"]
+    assert {r["outcome"] for r in through if window.start_s < r["at_s"] < edge_s} == {"answered"}
+    assert "answered" not in {r["outcome"] for r in through if edge_s < r["at_s"] < window.end_s - 1}
+    receipts = [[r.injected_s for r in record.episodes[0].receipts] for record in (changed.record, run.record)]
+    assert (receipts[0] != receipts[1]) == moved
+
+
 def test_a_fault_that_stays_shows_in_the_probes_after_it(run: Run) -> None:
     """No probe through the link is answered in recovery, as none was in the fault; beside it all still are."""
     changed = only(run, "fault never removed", "fault").forgery
     window = next(w for w in run.record.episodes[0].phases if w.name == "recovery")
-    after = [r for r in changed.rows("probes", "on") if r["at_s"] > window.start_s]
+    after = [r for r in changed.rows("probes", "on") if window.start_s < r["at_s"] < window.end_s]
     assert {r["outcome"] for r in after if r["path"] == "through"} == {"timeout"}
     assert {r["outcome"] for r in after if r["path"] == "beside"} == {"answered"}
+
+
+def test_a_fault_of_the_last_phase_cannot_stay(run: Run) -> None:
+    """Where no phase follows, nothing is measured that it could touch: that is no edit."""
+    last = Forgery.of(run)
+    last.episodes(lambda episode: replace(episode, phases=[w for w in episode.phases if w.name != "recovery"]))
+    assert not list(EDITS["fault never removed"](last))
 
 
 def test_a_process_that_stays_dead_shows_in_the_probes_after_it(run: Run) -> None:
@@ -94,7 +115,7 @@ def test_a_process_that_stays_dead_shows_in_the_probes_after_it(run: Run) -> Non
     assert not list(EDITS["fault never removed"](untouched))
     (edit,) = EDITS["fault never removed"](dead)
     window = next(w for w in run.record.episodes[0].phases if w.name == "recovery")
-    after = [r for r in edit.forgery.rows("probes", "on") if r["at_s"] > window.start_s]
+    after = [r for r in edit.forgery.rows("probes", "on") if window.start_s < r["at_s"] < window.end_s]
     assert {(r["path"], r["outcome"]) for r in after} == {("through", "refused"), ("beside", "refused")}
 
 
