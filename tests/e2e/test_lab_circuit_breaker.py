@@ -39,7 +39,7 @@ def test_the_record_holds_everything(run: Done) -> None:
     record = json.loads((folder / "record.json").read_text())
     assert [e["variant"] for e in record["episodes"]] == ["off", "on"]
     for episode in record["episodes"]:
-        assert [r["dose"]["in_force"] for r in episode["receipts"]] == [True]
+        assert [(r["id"], r["dose"]["in_force"]) for r in episode["receipts"]] == [("blip#1", True), ("fault#1", True)]
         logs = {log.name for log in (folder / "logs" / f"1-{episode['variant']}").iterdir()}
         assert logs == {"exchange.log", "payments.log", "fault-proxy.log", "locust.log"}
         assert (folder / "logs" / f"1-{episode['variant']}" / "exchange.log").stat().st_size > 0
