@@ -32,8 +32,8 @@ scenario = Scenario(
     phases=[Phase("baseline", lasts_s=1), Phase("fault", lasts_s=2, faults=[faults.silence(charge)])],
     variants=[Variant("off", {exchange: {"BREAKER": "off"}}), Variant("on", {exchange: {"BREAKER": "on"}})],
     claims=[
-        Claim("it hurts", "off", "fault", metrics.p90_ms(), at_least=900, control=True),
-        Claim("it helps", "on", "fault", metrics.p90_ms(), at_most=50),
+        Claim("it hurts", "off", "fault", metrics.p90_ms(of="all"), at_least=900, control=True),
+        Claim("it helps", "on", "fault", metrics.p90_ms(of="all"), at_most=50),
     ],
     invariants=[Invariant("once", checkers.ask("exactly_once", readback="charges"))],
     readbacks=[Readback("charges", payments, "/charges")],
@@ -45,7 +45,7 @@ scenario = Scenario(
 TO = "to=exchange"
 TRADES = f'"POST /trades", {TO}'
 ON = 'Variant("on", {exchange: {"BREAKER": "on"}})'
-HELPS = 'Claim("it helps", "on", "fault", metrics.p90_ms(), at_most=50)'
+HELPS = 'Claim("it helps", "on", "fault", metrics.p90_ms(of="all"), at_most=50)'
 
 # what is changed in GOOD, into what, and words that the one error must hold
 MISTAKES = [
@@ -70,7 +70,7 @@ MISTAKES = [
     ("faults.silence(charge)", "faults.latency(charge, delay=50)", ':20: faults.latency takes no "delay"'),
     (
         HELPS,
-        HELPS.replace("p90_ms()", "sucess_ratio()"),
+        HELPS.replace('p90_ms(of="all")', "sucess_ratio()"),
         'metrics has no "sucess_ratio"; did you mean "success_ratio"?',
     ),
     ('ask("exactly_once", readback="charges")', 'ask("exactly_once", readback=5)', "readback is 5; it takes text"),
@@ -131,20 +131,25 @@ MISTAKES = [
     (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="none"'), 'against variant "none"'),
     (HELPS, HELPS.replace("at_most=50", 'at_most=50, of="on"'), "the ratio is always 1"),
     (HELPS, HELPS.replace("at_most=50", "at_most=50, control=True"), "the control is the first variant"),
-    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90_ms"), "write it as a call"),
+    (HELPS, HELPS.replace('metrics.p90_ms(of="all")', "metrics.p90_ms"), "write it as a call"),
     (
         HELPS,
-        HELPS.replace("metrics.p90_ms()", 'metrics.counter_increase([exchange, stranger], "x_total")'),
+        HELPS.replace('metrics.p90_ms(of="all")', 'metrics.counter_increase([exchange, stranger], "x_total")'),
         "measures service stranger, which is not in this scenario",
     ),
-    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.p90()"), 'metrics has no "p90"; did you mean "p90_ms"?'),
-    (HELPS, HELPS.replace("metrics.p90_ms()", "metrics.attempts(other)"), "measures link payments->exchange"),
+    (HELPS, HELPS.replace('of="all"', ""), 'say whose waits it takes, of="ok", of="refused" or of="all"'),
+    (HELPS, HELPS.replace('metrics.p90_ms(of="all")', "metrics.p90()"), 'metrics has no "p90"; did you mean "p90_ms"?'),
+    (HELPS, HELPS.replace('metrics.p90_ms(of="all")', "metrics.attempts(other)"), "measures link payments->exchange"),
     (
         HELPS,
-        HELPS.replace("metrics.p90_ms()", 'metrics.profile_fall_points(exchange, "f", since="none")'),
+        HELPS.replace('metrics.p90_ms(of="all")', 'metrics.profile_fall_points(exchange, "f", since="none")'),
         "measures since none, which is not in this scenario",
     ),
-    (HELPS, HELPS.replace("metrics.p90_ms()", 'metrics.messages_lost("mail")'), "measures readback mail, which is not"),
+    (
+        HELPS,
+        HELPS.replace('metrics.p90_ms(of="all")', 'metrics.messages_lost("mail")'),
+        "measures readback mail, which is not",
+    ),
     (HELPS, HELPS.replace("it helps", "it hurts"), 'two claims read "it hurts"'),
     (", control=True", "", "no claim says that the control"),
     ('ask("exactly_once"', 'ask("exactly_twice"', 'did you mean "exactly_once"?'),
@@ -159,19 +164,31 @@ MISTAKES = [
     ('Panel("State", "breaker_state")', 'Panel("State", "")', "has no expression"),
     ("profile=[exchange]", "profile=[stranger]", "profile names stranger"),
     # names within a claim or an invariant
-    (HELPS, HELPS.replace("p90_ms()", 'requests_lost("POST /trade")'), "trade, which is not in this scenario; did you"),
-    (HELPS, HELPS.replace("p90_ms()", 'longest_gap_s("write")'), "measures operation write, which is not"),
-    (HELPS, HELPS.replace("p90_ms()", 'panel_max("Sate")'), 'did you mean "State"?'),
-    (HELPS, HELPS.replace("p90_ms()", "stale_reads()"), "operations whose first word is read, of which there are none"),
+    (
+        HELPS,
+        HELPS.replace('p90_ms(of="all")', 'requests_lost("POST /trade")'),
+        "trade, which is not in this scenario; did you",
+    ),
+    (HELPS, HELPS.replace('p90_ms(of="all")', 'longest_gap_s("write")'), "measures operation write, which is not"),
+    (HELPS, HELPS.replace('p90_ms(of="all")', 'panel_max("Sate")'), 'did you mean "State"?'),
+    (
+        HELPS,
+        HELPS.replace('p90_ms(of="all")', "stale_reads()"),
+        "operations whose first word is read, of which there are none",
+    ),
     ('ask("exactly_once", readback', 'ask("exactly_once", reedback', 'the argument reedback; did you mean "readback"?'),
     ('ask("exactly_once", readback="charges")', 'ask("exactly_once")', "the argument readback, which it needs"),
     ('ask("exactly_once", readback="charges")', 'ask("as_expected", operation="POST /")', "looks at operation POST /"),
     # bounds that leave nothing to decide
     (HELPS, HELPS.replace("at_most=50", "at_most=10_001"), "the load waits for 10000 ms: more is never known"),
-    (HELPS, HELPS.replace("p90_ms()", "recovery_s()"), '"fault" lasts 2 s: it cannot fail'),
-    (HELPS, HELPS.replace("p90_ms(), at_most=50", "longest_gap_s(), at_least=2"), '"fault" lasts 2 s: it cannot hold'),
-    (HELPS, HELPS.replace("p90_ms(), at_most=50", "requests_lost(), at_least=102"), "some 100 are due in"),
-    (HELPS, HELPS.replace("p90_ms(), at_most=50", "success_ratio(), at_least=99"), "of a share; it is 0 to 1"),
+    (HELPS, HELPS.replace('p90_ms(of="all")', "recovery_s()"), '"fault" lasts 2 s: it cannot fail'),
+    (
+        HELPS,
+        HELPS.replace('p90_ms(of="all"), at_most=50', "longest_gap_s(), at_least=2"),
+        '"fault" lasts 2 s: it cannot hold',
+    ),
+    (HELPS, HELPS.replace('p90_ms(of="all"), at_most=50', "requests_lost(), at_least=102"), "some 100 are due in"),
+    (HELPS, HELPS.replace('p90_ms(of="all"), at_most=50', "success_ratio(), at_least=99"), "of a share; it is 0 to 1"),
     (ON, ON.replace('"BREAKER": "on"', '"BREAKER": "off"'), 'variants "off" and "on" have the same environment'),
 ]
 
@@ -207,15 +224,15 @@ def test_a_mistake_is_told_in_one_sentence(tmp_path: Path, old: str, new: str, w
 def test_a_claim_about_an_operation_that_is_not_sent_in_its_phase(tmp_path: Path) -> None:
     """It would be about nothing."""
     text = GOOD.replace(TRADES, f'[Operation("POST /trades", print, phases=["baseline"]), "GET /x"], {TO}')
-    text = text.replace(HELPS, HELPS.replace("p90_ms()", 'p90_ms("POST /trades")'))
+    text = text.replace(HELPS, HELPS.replace('p90_ms(of="all")', 'p90_ms("POST /trades", of="all")'))
     with pytest.raises(ScenarioError, match="measures operation POST /trades in fault; it is sent in baseline alone"):
         read(write(tmp_path, text))
 
 
 def test_what_a_scale_puts_out_of_reach_is_named_before_the_run(tmp_path: Path) -> None:
     """A gap of 1.5 s fits a fault of 2 s and not one of 1 s; a p99 takes 100 operations; a whole run names nothing."""
-    text = GOOD.replace("metrics.p90_ms(), at_least=900", "metrics.longest_gap_s(), at_least=1.5")
-    scenario = read(write(tmp_path, text.replace("metrics.p90_ms(), at_most", "metrics.p99_ms(), at_most"))).scenario
+    text = GOOD.replace('metrics.p90_ms(of="all"), at_least=900', "metrics.longest_gap_s(), at_least=1.5")
+    scenario = read(write(tmp_path, text.replace('p90_ms(of="all"), at_most', 'p99_ms(of="all"), at_most'))).scenario
     assert out_of_reach(scenario, 1.0) == []
     assert out_of_reach(scenario, 0.5) == [
         'At scale 0.5 claim "it hurts" asks for at least 1.5 s, and "fault" lasts 1 s: it cannot hold.',

@@ -1,8 +1,8 @@
 """
 Samples in, numbers out; pure, and the unit stands in every name.
 
-A scenario asks for a number by calling a metric (`metrics.p90_ms()`, `metrics.attempts(link)`); the judge and the
-report take it later, of a record, with `measure(spec, window(run, variant, phase, trial))`. A metric is a function
+A scenario asks for a number by calling a metric (`metrics.p90_ms(of="ok")`, `metrics.attempts(link)`); the judge and
+the report take it later, of a record, with `measure(spec, window(run, variant, phase, trial))`. A metric is a function
 below `@metric`, named in the list below; its docstring says what it measures, with a line for each of `Window:`,
 `Whose:`, `Censored:` and `Minimum:` unless its module's docstring has that line for all (`lab.metrics.definition`).
 """

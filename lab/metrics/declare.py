@@ -25,6 +25,8 @@ _METRICS: dict[str, Callable[..., Answer]] = {}
 _UNITS: dict[str, str] = {}
 _HINTS: dict[str, dict[str, object]] = {}
 _CHOICES: dict[str, dict[str, tuple[str, ...]]] = {}  # by metric and argument: the words that it takes
+_WHOSE = "of"
+_WHOSE_IN_OLD_RECORDS = "all"  # records of before claims said whose waits they take
 
 
 def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Callable[P, Metric]]:
@@ -55,6 +57,10 @@ def metric(unit: str) -> Callable[[Callable[Concatenate[Window, P], Answer]], Ca
 
 
 def _plain(name: str, asked: Signature, args: tuple[object, ...], kwargs: Mapping[str, object]) -> dict[str, Scalar]:
+    known = kwargs.keys() <= asked.parameters.keys()  # else a name is misspelled, perhaps this one
+    if _WHOSE in _CHOICES[name] and known and _WHOSE not in kwargs:
+        words = _or([f'{_WHOSE}="{word}"' for word in _CHOICES[name][_WHOSE]])
+        raise WordError(f"metrics.{name}: say whose waits it takes, {words}")
     bound = bind(f"metrics.{name}", asked, args, kwargs)
     bound.apply_defaults()
     given: dict[str, object] = {}
@@ -73,8 +79,12 @@ def _plain(name: str, asked: Signature, args: tuple[object, ...], kwargs: Mappin
 def _wrong_word(name: str, args: Mapping[str, Scalar]) -> str:
     for key, words in _CHOICES[name].items():
         if key in args and args[key] not in words:
-            return f"{key} is {args[key]!r}; it takes " + " or ".join(f'"{word}"' for word in words)
+            return f"{key} is {args[key]!r}; it takes " + _or([f'"{word}"' for word in words])
     return ""
+
+
+def _or(words: Sequence[str]) -> str:
+    return " or ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
 def _scalar(name: str, key: str, value: object) -> Scalar:
@@ -140,15 +150,16 @@ def measure(spec: MetricSpec, window: Window) -> Measured:
     function = _METRICS.get(spec.name)
     if function is None:
         return Measured(None, why=f'this lab has no metric "{spec.name}"')
+    args = {_WHOSE: _WHOSE_IN_OLD_RECORDS, **spec.args} if _WHOSE in _CHOICES[spec.name] else spec.args
     try:
-        signature(function).bind(window, **spec.args)
+        signature(function).bind(window, **args)
     except TypeError as error:
         return Measured(None, why=f"{spec.name} does not take the recorded arguments: {error}")
-    wrong = _wrong_word(spec.name, spec.args)
+    wrong = _wrong_word(spec.name, args)
     if wrong:
         return Measured(None, why=f"{spec.name} does not take the recorded arguments: {wrong}")
     try:
-        answer = function(window, **spec.args)
+        answer = function(window, **args)
     except Exception as error:  # a record may hold anything; a run is not to end for one number
         return Measured(None, why=f"{spec.name} cannot read {window.text}: {type(error).__name__}: {error}")
     measured = answer if isinstance(answer, Measured) else Measured(answer)

@@ -5,7 +5,7 @@ A wait runs from the moment an operation was due, not from when it could be sent
 system would otherwise leave out just the waits that the stall caused (coordinated omission; Tene, "How NOT to
 Measure Latency").
 
-Each metric says whose waits it takes, by `of`:
+Each claim says whose waits it takes, by `of`, which has no default; records of before it mean `"all"`:
 
 - `"ok"`: of operations that succeeded. Exact.
 - `"refused"`: of operations answered with a definite failure (outcome `fail`), a refused connection among them. Exact.
@@ -83,25 +83,25 @@ def _too_few(window: Window, operation: str | None, of: Whose, n: int, least: in
 
 
 @metric("ms")
-def p50_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def p50_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The median wait (nearest rank)."""
     return _percentile(window, operation, of, 500)
 
 
 @metric("ms")
-def p90_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def p90_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The wait that 90 % of operations did not exceed (nearest rank)."""
     return _percentile(window, operation, of, 900)
 
 
 @metric("ms")
-def p95_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def p95_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The wait that 95 % of operations did not exceed (nearest rank)."""
     return _percentile(window, operation, of, 950)
 
 
 @metric("ms")
-def p99_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def p99_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The wait that 99 % of operations did not exceed (nearest rank).
 
     Minimum: 100 operations, since of fewer it would be the longest wait under another name.
@@ -110,7 +110,7 @@ def p99_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -
 
 
 @metric("ms")
-def p999_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def p999_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The wait that 99.9 % of operations did not exceed (nearest rank).
 
     Minimum: 1,000 operations, since of fewer it would be the longest wait under another name.
@@ -119,13 +119,13 @@ def p999_ms(window: Window, operation: str | None = None, *, of: Whose = "all") 
 
 
 @metric("ms")
-def max_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def max_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The longest wait."""
     return _percentile(window, operation, of, 1000)
 
 
 @metric("ms")
-def mean_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def mean_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The mean wait.
 
     Censored: with `of="all"`, at least that where any operation had no answer.
@@ -136,7 +136,7 @@ def mean_ms(window: Window, operation: str | None = None, *, of: Whose = "all") 
 
 
 @metric("ms")
-def naive_p99_ms(window: Window, operation: str | None = None, *, of: Whose = "all") -> Measured:
+def naive_p99_ms(window: Window, operation: str | None = None, *, of: Whose) -> Measured:
     """The p99 counted from when an operation was sent, not from when it was due: what `p99_ms` is above it is lateness.
 
     Window: from sending to the answer, of the same operations as `p99_ms`.

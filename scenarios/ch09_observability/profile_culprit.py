@@ -61,7 +61,7 @@ scenario = Scenario(
         Claim("the difference points at it", "fixed", "load", place, at_most=1),
         # What is left is to read 600 numbers and to answer: a fifth of the time, and of the CPU a quarter, since some
         # of that goes into metrics, logs and the loop itself.
-        Claim("statements are quick", "fixed", "load", metrics.p50_ms(), at_most=0.5, of="slow"),
+        Claim("statements are quick", "fixed", "load", metrics.p50_ms(of="ok"), at_most=0.5, of="slow"),
         Claim("they cost less", "fixed", "load", metrics.cpu_share(backoffice), at_most=0.5, of="slow"),
         Claim("nothing fails", "fixed", "load", metrics.success_ratio(), at_least=0.999),
     ],

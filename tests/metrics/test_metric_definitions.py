@@ -32,7 +32,7 @@ def test_arguments_are_written_as_python_has_them() -> None:
     """Defaults in quotes, annotations without."""
     found = metrics.definition("p90_ms")
     assert found is not None
-    assert found.arguments == "(operation: str | None = None, *, of: Whose = 'all')"
+    assert found.arguments == "(operation: str | None = None, *, of: Whose)"
     assert metrics.definition("p75_ms") is None
 
 

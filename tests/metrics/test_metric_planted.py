@@ -29,8 +29,9 @@ def near(value: float, censored: bool = False) -> Measured:
 @pytest.mark.parametrize(
     ("metric", "expected"),
     [
-        (metrics.p50_ms(), 50), (metrics.p90_ms(), 90), (metrics.p95_ms(), 95), (metrics.p99_ms(), 99),
-        (metrics.max_ms(), 100), (metrics.mean_ms(), 50.5), (metrics.naive_p99_ms(), 99),
+        (metrics.p50_ms(of="all"), 50), (metrics.p90_ms(of="all"), 90), (metrics.p95_ms(of="all"), 95),
+        (metrics.p99_ms(of="all"), 99),
+        (metrics.max_ms(of="all"), 100), (metrics.mean_ms(of="all"), 50.5), (metrics.naive_p99_ms(of="all"), 99),
         (metrics.requests(), 100), (metrics.requests_lost(), 0), (metrics.success_ratio(), 1),
         (metrics.error_ratio(), 0), (metrics.throughput_per_s(), 10), (metrics.goodput_per_s(), 10),
         (metrics.max_in_flight(), 2),
@@ -44,8 +45,8 @@ def test_a_hundred_waits_of_1_to_100_ms(tmp_path: Path, metric: Metric, expected
 def test_a_wait_runs_from_due_time_and_the_naive_one_from_sending(tmp_path: Path) -> None:
     """An operation sent 500 ms late and answered in 10 ms made its caller wait 510 ms."""
     run = plant(tmp_path, [operation(11 + k / 100, 0.51, start_s=11.5 + k / 100) for k in range(100)])
-    assert taken(run, metrics.p99_ms()) == near(510)
-    assert taken(run, metrics.naive_p99_ms()) == near(10)
+    assert taken(run, metrics.p99_ms(of="all")) == near(510)
+    assert taken(run, metrics.naive_p99_ms(of="all")) == near(10)
 
 
 def test_never_answered_counts_as_at_least_the_timeout(tmp_path: Path) -> None:
@@ -53,18 +54,18 @@ def test_never_answered_counts_as_at_least_the_timeout(tmp_path: Path) -> None:
     lost = [operation(11, None, "info", start_s=11.25) for _ in range(5)]
     timed_out = [operation(11, TIMEOUT_S, "info", status=None, error="timeout") for _ in range(5)]
     run = plant(tmp_path, [*(operation(11, 0.02) for _ in range(90)), *timed_out, *lost])
-    assert taken(run, metrics.p90_ms()) == near(20)
-    assert taken(run, metrics.p95_ms()) == near(4000, censored=True)
-    assert taken(run, metrics.max_ms()) == near(4250, censored=True)
-    assert taken(run, metrics.naive_p99_ms()) == near(4000, censored=True)
-    assert taken(run, metrics.mean_ms()) == near(0.9 * 20 + 0.05 * 4000 + 0.05 * 4250, censored=True)
+    assert taken(run, metrics.p90_ms(of="all")) == near(20)
+    assert taken(run, metrics.p95_ms(of="all")) == near(4000, censored=True)
+    assert taken(run, metrics.max_ms(of="all")) == near(4250, censored=True)
+    assert taken(run, metrics.naive_p99_ms(of="all")) == near(4000, censored=True)
+    assert taken(run, metrics.mean_ms(of="all")) == near(0.9 * 20 + 0.05 * 4000 + 0.05 * 4250, censored=True)
     assert taken(run, metrics.requests_lost()) == near(10)
 
 
 def test_a_refusal_is_an_answer(tmp_path: Path) -> None:
     """A 504 after 2 s made its caller wait 2 s, exactly; it is throughput and no goodput."""
     run = plant(tmp_path, [operation(11 + k / 10, 2.0, "info", error="http 504") for k in range(20)])
-    assert taken(run, metrics.p90_ms()) == near(2000)
+    assert taken(run, metrics.p90_ms(of="all")) == near(2000)
     assert taken(run, metrics.throughput_per_s()) == near(2)
     assert taken(run, metrics.goodput_per_s()) == near(0)
     assert taken(run, metrics.error_ratio()) == near(1)
@@ -74,16 +75,20 @@ def test_too_few_operations_have_no_high_percentile(tmp_path: Path) -> None:
     """A p99 of 99 operations would be their maximum under another name, and is not taken."""
     run = plant(tmp_path, HUNDRED[:99])
     few = "only 99 operations were due in fault of off; the metric takes at least"
-    assert taken(run, metrics.p99_ms()) == told(None, why=f"{few} 100", n=99)
-    assert taken(run, metrics.p999_ms()) == told(None, why=f"{few} 1,000", n=99)
-    assert taken(run, metrics.p95_ms()) == near(95)
+    assert taken(run, metrics.p99_ms(of="all")) == told(None, why=f"{few} 100", n=99)
+    assert taken(run, metrics.p999_ms(of="all")) == told(None, why=f"{few} 1,000", n=99)
+    assert taken(run, metrics.p95_ms(of="all")) == near(95)
 
 
 def test_two_logins_have_no_median(tmp_path: Path) -> None:
     """Two logins among 150 other operations are a sample of two, however many the phase has in all."""
     run = plant(tmp_path, [*HUNDRED, *(operation(11, 0.05, operation="POST /logins") for _ in range(2))])
     why = "only 2 POST /logins operations were due in fault of off; the metric takes at least 20"
-    for metric in (metrics.p50_ms("POST /logins"), metrics.mean_ms("POST /logins"), metrics.max_ms("POST /logins")):
+    for metric in (
+        metrics.p50_ms("POST /logins", of="all"),
+        metrics.mean_ms("POST /logins", of="all"),
+        metrics.max_ms("POST /logins", of="all"),
+    ):
         assert taken(run, metric) == told(None, why=why, n=2)
     assert taken(run, metrics.success_ratio("POST /logins")).n == 2
 
@@ -92,19 +97,20 @@ def test_one_kind_of_operation_is_told_from_the_others(tmp_path: Path) -> None:
     """With `operation`, the others do not count."""
     slow = [operation(10 + k / 20, 3.0, "fail", operation="GET /report") for k in range(20)]
     run = plant(tmp_path, [*HUNDRED, *slow])
-    assert taken(run, metrics.p90_ms("GET /report")) == near(3000)
-    assert taken(run, metrics.p90_ms(operation="POST /trades")) == near(90)
+    assert taken(run, metrics.p90_ms("GET /report", of="all")) == near(3000)
+    assert taken(run, metrics.p90_ms(operation="POST /trades", of="all")) == near(90)
     assert taken(run, metrics.success_ratio("GET /report")) == near(0)
     assert taken(run, metrics.goodput_per_s("GET /report")) == near(0)
     assert taken(run, metrics.throughput_per_s("GET /report")) == near(2)
     assert taken(run, metrics.requests("GET /report")) == near(20)
-    assert taken(run, metrics.p50_ms("GET /none")).why == "no GET /none was due in fault of off"
+    assert taken(run, metrics.p50_ms("GET /none", of="all")).why == "no GET /none was due in fault of off"
 
 
 @pytest.mark.parametrize(
     "metric",
     [
-        metrics.p50_ms(), metrics.mean_ms(), metrics.max_ms(), metrics.success_ratio(), metrics.error_ratio(),
+        metrics.p50_ms(of="all"), metrics.mean_ms(of="all"), metrics.max_ms(of="all"),
+        metrics.success_ratio(), metrics.error_ratio(),
         metrics.recovery_s(), metrics.requests(), metrics.requests_lost(), metrics.goodput_per_s(),
         metrics.throughput_per_s(), metrics.longest_gap_s(), metrics.max_in_flight(),
     ],
@@ -120,7 +126,8 @@ def test_an_empty_phase_is_unmeasured(tmp_path: Path, metric: Metric) -> None:
 ])  # fmt: skip
 def test_an_operation_that_does_not_exist_is_unmeasured(tmp_path: Path, make: Any) -> None:
     """`requests_lost("POST /trade")` at most 0 must not hold because the operation is called `POST /trades`."""
-    found = taken(plant(tmp_path, HUNDRED), make("POST /trade"))
+    whose = {"of": "all"} if make.__name__.endswith("_ms") else {}
+    found = taken(plant(tmp_path, HUNDRED), make("POST /trade", **whose))
     assert found == told(None, why="no POST /trade was due in fault of off", n=0)
 
 
@@ -139,12 +146,13 @@ def test_operations_of_earlier_phases_are_still_in_flight(tmp_path: Path) -> Non
 def test_what_the_run_did_not_come_to_is_unmeasured(tmp_path: Path) -> None:
     """A variant, trial or phase that the run did not reach gives a reason in place of a number."""
     run = plant(tmp_path, HUNDRED, phases=PHASES[:2], trials=2)
-    assert taken(run, metrics.p50_ms(), variant="on").why == "the run has no on in trial 1: it ended before"
-    assert taken(run, metrics.p50_ms(), trial=2).why == "the run has no off in trial 2: it ended before"
+    assert taken(run, metrics.p50_ms(of="all"), variant="on").why == "the run has no on in trial 1: it ended before"
+    assert taken(run, metrics.p50_ms(of="all"), trial=2).why == "the run has no off in trial 2: it ended before"
     assert (
-        taken(run, metrics.p50_ms(), "recovery").why == "off did not come to recovery in trial 1: the run ended before"
+        taken(run, metrics.p50_ms(of="all"), "recovery").why
+        == "off did not come to recovery in trial 1: the run ended before"
     )
-    assert taken(run, metrics.p50_ms(), "baseline").why == "no operation was due in baseline of off, trial 1"
+    assert taken(run, metrics.p50_ms(of="all"), "baseline").why == "no operation was due in baseline of off, trial 1"
 
 
 def test_a_record_of_another_lab_is_unmeasured_not_an_error(tmp_path: Path) -> None:
@@ -194,7 +202,8 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
         unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")
         unit = "/s" if name.endswith("_per_s") else unit
         assert name in metrics.__all__
-        made = getattr(metrics, name)(*arguments.get(name, []))
+        whose = {"of": "ok"} if unit == "ms" else {}
+        made = getattr(metrics, name)(*arguments.get(name, []), **whose)
         assert (made.name, made.unit) == (name, unit)
 
 

@@ -73,11 +73,13 @@ def test_whose_is_kept_in_the_record_and_records_without_it_mean_all(tmp_path: P
     here = window(run, "off", "fault")
     assert measure(MetricSpec("p90_ms", "ms"), here) == taken(run, metrics.p90_ms(of="all"))
     assert (
-        'of is \'good\'; it takes "ok" or "refused" or "all"'
+        'of is \'good\'; it takes "ok", "refused" or "all"'
         in measure(MetricSpec("p90_ms", "ms", {"of": "good"}), here).why
     )
     with pytest.raises(TypeError, match=r"metrics\.p90_ms: of is 'good'; it takes"):
         metrics.p90_ms(of="good")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match=r'say whose waits it takes, of="ok", of="refused" or of="all"'):
+        metrics.p90_ms()  # type: ignore[call-arg]
 
 
 ENDINGS = st.sampled_from(
