@@ -17,8 +17,11 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
+hypothesis.settings.register_profile("lab", deadline=None)  # how long an example takes tells of the machine
+hypothesis.settings.load_profile("lab")
 os.environ["LAB_RUNTIME"] = "local"
 os.environ["GRAFANA_URL"] = "none"
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
