@@ -1,4 +1,4 @@
-"""Drives one core: time, disk and peers around it, one step at a time."""
+"""A core with real time, a real disk and real peers around it."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from targets.kit.logs import Log
 from targets.raft import messages
 from targets.raft.core import Raft, Role
 from targets.raft.messages import AppendEntries, Command, Reply, Request, RequestVote, Result
-from targets.raft.outcomes import Doubtful, Found, Refused, Timing
+from targets.raft.outcomes import Answer, Doubtful, Found, Refused, Save, Timing
 from targets.raft.storage import Storage
+from targets.raft.turns import Turns
 
 PATHS: Mapping[type[Request], str] = {
     RequestVote: "/raft/request-vote",
@@ -28,8 +29,7 @@ class Node:
     """
     A member of the cluster, alive while `run` runs.
 
-    Whatever comes in waits in line; each turn takes all of it into the core, saves in a thread, and only then lets
-    messages and answers go, so that a busy disk makes for larger turns and not for more of them.
+    It takes its turns one after another, saves in a thread, and sends each request in a task of its own.
     """
 
     def __init__(
@@ -40,9 +40,8 @@ class Node:
         self.log = log
         self.core = Raft(name, (name, *peers), storage.stored, timing, rng, time.monotonic())
         self.led: list[int] = []  # terms that this server has led since its start
-        self.heard: dict[int, set[str]] = {}  # who led which term, as far as this server was told
-        self._inputs: list[Callable[[], None]] = []
-        self._replies: list[tuple[asyncio.Future[Reply], Reply]] = []
+        self.heard: dict[int, set[str]] = {}  # the leaders of each term that this server has heard of since its start
+        self._turns = Turns(self.core, time.monotonic, self._save, self._spawn, self._answer)
         self._awake = asyncio.Event()
         self._waiting: dict[int, asyncio.Future[Outcome]] = {}
         self._tokens = itertools.count(1)
@@ -50,32 +49,17 @@ class Node:
         self._seen: tuple[Role, int, str | None] = (self.core.role, self.core.current_term, None)
 
     async def run(self) -> None:
-        """Take turns until cancelled. Raises what the disk raises: without it there is nothing more to promise."""
+        """Take turns until cancelled. Raises what the disk raises: what it cannot save it cannot promise."""
         while True:
             await self._next()
-            self.core.tick(time.monotonic())
-            inputs, self._inputs = self._inputs, []
-            for take in inputs:
-                take()
-            replies, self._replies = self._replies, []
-            ready = self.core.take()
-            if ready.save is not None:
-                await asyncio.to_thread(self.storage.save, ready.save)
-            for peer, request in ready.messages:
-                self._spawn(peer, request)
-            for future, reply in replies:
-                if not future.done():
-                    future.set_result(reply)
-            for answer in ready.answers:
-                waiting = self._waiting.pop(answer.token, None)
-                if waiting is not None and not waiting.done():
-                    waiting.set_result(answer.outcome)
-            self._say_what_changed()
+            await self._turns.turn()
+            self._note_what_changed()
 
     async def on_request(self, request: Request) -> Reply:
         """A peer's request, answered once what the answer promises is on disk."""
         future: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        self._give(lambda: self._replies.append((future, self.core.receive(request))))
+        self._turns.request(request, lambda reply: None if future.done() else future.set_result(reply))
+        self._awake.set()
         return await future
 
     async def propose(self, command: Command) -> Outcome:
@@ -101,12 +85,20 @@ class Node:
             self._waiting.pop(token, None)
 
     def _give(self, take: Callable[[], None]) -> None:
-        self._inputs.append(take)
+        self._turns.give(take)
         self._awake.set()
+
+    async def _save(self, save: Save) -> None:
+        await asyncio.to_thread(self.storage.save, save)
+
+    def _answer(self, answer: Answer) -> None:
+        waiting = self._waiting.pop(answer.token, None)
+        if waiting is not None and not waiting.done():
+            waiting.set_result(answer.outcome)
 
     async def _next(self) -> None:
         """Wait for something to come in, or for the core's next time."""
-        if not self._inputs:
+        if not self._turns.are_due:
             self._awake.clear()
             try:
                 async with asyncio.timeout(max(0.0, self.core.due_s - time.monotonic())):
@@ -129,7 +121,7 @@ class Node:
             reply = messages.decode_reply(answer.body)
             self._give(lambda: self.core.receive_reply(peer, reply))
 
-    def _say_what_changed(self) -> None:
+    def _note_what_changed(self) -> None:
         now = (self.core.role, self.core.current_term, self.core.leader_id)
         if now != self._seen:
             if now[0] is Role.LEADER and now[1] not in self.led:

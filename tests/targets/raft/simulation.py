@@ -10,7 +10,7 @@ import heapq
 import itertools
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
@@ -20,11 +20,13 @@ from weather import World, world_of
 
 from lab.checkers._wing_gong import Budget, Op, search
 from targets.raft.core import Raft, Role
-from targets.raft.messages import Cas, Command, Done, Expired, Put, Register
-from targets.raft.outcomes import Answer, Found, Ready, Refused
+from targets.raft.messages import Cas, Command, Done, Expired, Put, Register, Reply, Request
+from targets.raft.outcomes import Answer, Found, Ready, Refused, Save
+from targets.raft.turns import Turns
 
 KEYS = ("x", "y")
 MOST_EVENTS = 50_000
+LEAST_DONE = 5  # of the operations of a settled stretch; three clients do some fifty
 
 
 @dataclass
@@ -52,34 +54,63 @@ class Client:
     hint: str | None = None
 
 
+@dataclass(frozen=True)
+class Saving:
+    """What a turn waits for while its save is under way."""
+
+    save: Save
+
+    def __await__(self) -> Iterator[Save]:
+        yield self.save
+
+
+def resume(turn: Coroutine[Any, Any, None]) -> Save | None:
+    """Let a turn go on; gives what it then waits to be saved, None at its end."""
+    try:
+        return turn.send(None)  # type: ignore[no-any-return]
+    except StopIteration:
+        return None
+
+
+@dataclass(frozen=True)
+class Build:
+    """The code under test: a core, the turns that drive it, and the disk of the server with that name."""
+
+    core: type[Raft] = Raft
+    turns: type[Turns] = Turns
+    disk: Callable[[str], Any] = lambda name: MemoryDisk()
+
+
+GOOD = Build()
+
+
 class Simulation:
     """One run. `run` raises Violation for the first guarantee that does not hold."""
 
-    def __init__(
-        self, seed: int, kind: type[Raft] = Raft, world: World | None = None, disks: Callable[[str], Any] | None = None
-    ) -> None:
+    def __init__(self, seed: int, build: Build = GOOD, world: World | None = None) -> None:
         self.rng = Random(seed)
         self.world = world or world_of(seed)
-        self.kind = kind
+        self.build = build
         self.now_s = 0.0
-        self.events: list[tuple[float, int, Callable[[], None]]] = []
+        self.events: list[tuple[float, int, Callable[[], object]]] = []
         self.order = itertools.count()
         self.tokens = itertools.count(1)
         self.names = [f"s{n}" for n in range(self.world.servers)]
-        self.servers = {name: Server(name, disks(name) if disks else MemoryDisk()) for name in self.names}
+        self.servers = {name: Server(name, build.disk(name)) for name in self.names}
         self.cut: set[tuple[str, str]] = set()
         self.waiting: dict[int, tuple[Asked, Callable[[object], None]]] = {}
         self.clients = [Client(n) for n in range(self.world.clients)]
         self.ops: dict[str, list[Op]] = {key: [] for key in KEYS}
         self.numbers = itertools.count()
         self.calm = False
-        self.done_in_calm = 0
+        self.settled = False
+        self.done_when_settled = 0
         self.counts: Counter[str] = Counter()
         self.guarantees = Guarantees(self.servers, self.counts)
 
     # Time
 
-    def after(self, delay_s: float, action: Callable[[], None]) -> None:
+    def after(self, delay_s: float, action: Callable[[], object]) -> None:
         heapq.heappush(self.events, (self.now_s + delay_s, next(self.order), action))
 
     def run(self) -> Simulation:
@@ -89,6 +120,7 @@ class Simulation:
             self.after(self.rng.random() * 0.3, lambda client=client: self.next_operation(client))
         self.after(self.rng.random(), self.fault)
         self.after(self.world.lasts_s - self.world.calm_s, self.heal_all)
+        self.after(self.world.lasts_s - self.world.settled_s, self.settle)
         while self.events and self.events[0][0] < self.world.lasts_s:
             self.now_s, number, action = heapq.heappop(self.events)
             if number > MOST_EVENTS:
@@ -100,14 +132,21 @@ class Simulation:
     def finish(self) -> None:
         for asked, _ in list(self.waiting.values()):
             self.end(asked, None)
-        if not self.done_in_calm:
-            raise Violation("liveness", f"nothing was done in {self.world.calm_s} s without faults")
+        self.check_liveness()
         for key, ops in self.ops.items():
             result = search(ops, None, Budget(300_000, math.inf))
             if result.linearizable is False:
                 raise Violation("linearizability", f"key {key} until {result.stuck_s:.3f} s")
             if result.linearizable is None:
                 raise Violation("undecided", f"key {key}: {len(ops)} operations")
+
+    def check_liveness(self) -> None:
+        """Once it had time to settle, a cluster whose majority is well has one leader and does what it is asked."""
+        since = f"in the last {self.world.settled_s} s, {self.world.calm_s - self.world.settled_s} s after the faults"
+        if self.done_when_settled < LEAST_DONE:
+            raise Violation("liveness", f"{self.done_when_settled} operations were done {since}")
+        if late := self.counts["elections when settled"]:
+            raise Violation("liveness", f"{late} elections {since}")
 
     # Faults
 
@@ -116,27 +155,58 @@ class Simulation:
             return
         rng = self.rng
         draw = rng.random()
-        leader = next((s.name for s in self.servers.values() if s.raft and s.raft.role is Role.LEADER), None)
+        leader = self.leader()
         victim = leader if leader and rng.random() < 0.6 else rng.choice(self.names)
         if draw < 0.5:
-            for name in {victim, *rng.sample(self.names, rng.choice([0, 0, 1, 2]))}:
+            for name in dict.fromkeys([victim, *self.some([0, 0, 1, 2])]):
                 self.crash(name)
         elif draw < 0.6:
-            self.cut = {(victim, other) for other in self.names}  # it can hear, and is not heard
+            self.cut = self.mute(victim)
         elif draw < 0.7:
-            self.cut = {(other, victim) for other in self.names}
+            self.cut = self.deaf(victim)
         elif draw < 0.9:
-            side = {victim, *rng.sample(self.names, rng.choice([0, 1]))}
+            side = {victim, *self.some([0, 1])}
             self.cut = {(a, b) for a in self.names for b in self.names if (a in side) != (b in side)}
         else:
             self.cut = set()
         self.after(rng.expovariate(1 / self.world.fault_every_s), self.fault)
 
+    def leader(self) -> str | None:
+        return next((s.name for s in self.servers.values() if s.raft and s.raft.role is Role.LEADER), None)
+
+    def some(self, counts: Sequence[int]) -> list[str]:
+        return self.rng.sample(self.names, min(self.rng.choice(counts), len(self.names)))
+
+    def mute(self, victim: str) -> set[tuple[str, str]]:
+        """It hears the others, and is not heard."""
+        return {(victim, other) for other in self.names}
+
+    def deaf(self, victim: str) -> set[tuple[str, str]]:
+        """The others hear it, and it hears none."""
+        return {(other, victim) for other in self.names}
+
     def heal_all(self) -> None:
+        """End all faults, but for one server in a world with a lasting fault."""
         self.calm, self.cut = True, set()
         for server in self.servers.values():
             if server.raft is None:
                 self.start(server.name)
+        if self.world.lasting:
+            self.last((self.rng.random() < 0.5 and self.leader()) or self.rng.choice(self.names))
+
+    def last(self, victim: str) -> None:
+        """Keep one server deaf, mute, apart, or apart now and then, to the end."""
+        both = self.deaf(victim) | self.mute(victim)
+        now_and_then = set() if self.cut else both
+        kinds = {"deaf": self.deaf(victim), "mute": self.mute(victim), "apart": both, "flapping": now_and_then}
+        self.cut = kinds[self.world.lasting or "apart"]
+        if self.world.lasting == "flapping":
+            self.after(0.2 + self.rng.random() * 0.6, lambda: self.last(victim))
+
+    def settle(self) -> None:
+        """From here on liveness is asked for."""
+        self.settled = True
+        self.counts["elections when settled"] = 0
 
     def start(self, name: str) -> None:
         server = self.servers[name]
@@ -145,21 +215,29 @@ class Simulation:
         server.disk = server.disk.reopened()
         stored = server.disk.stored
         rng = Random(self.rng.random())
-        server.raft = self.kind(name, self.names, stored, self.world.timing, rng, self.now_s)
+        raft = self.build.core(name, self.names, stored, self.world.timing, rng, self.now_s)
+        take = raft.take
+        raft.take = lambda: self.taken(server, raft, take())  # type: ignore[method-assign]
+        server.raft, server.turns = raft, self.build.turns(
+            raft,
+            clock=lambda: self.now_s,
+            save=Saving,
+            send=lambda to, request: self.ask(name, to, request),
+            answer=lambda answer: self.answer(name, answer),
+        )
         server.applied = server.committed = stored.snapshot.last_included_index
         server.lead_term = 0
-        server.inbox, server.outbox, server.busy = [], [], False
         self.guarantees.watch(server)
-        self.wake_at(server, server.raft.due_s)
+        self.wake_at(server, raft.due_s)
 
     def crash(self, name: str) -> None:
         server = self.servers[name]
         if server.raft is None:
             return
-        server.raft, server.life, server.alarm = None, server.life + 1, 0
+        server.raft, server.turns, server.life, server.alarm = None, None, server.life + 1, 0
         self.counts["crashes"] += 1
-        if server.saving is not None and self.rng.random() < 0.3:  # the disk got it, though nobody was told
-            server.disk.save(server.saving)
+        server.disk.crash(server.saving, self.rng)
+        self.guarantees.settle(server, saved=server.saving is None)
         server.saving = None
         self.after(self.rng.random() * self.world.down_s, lambda: self.start(name))
 
@@ -170,71 +248,72 @@ class Simulation:
         alarm = server.alarm = next(self.order)
 
         def ring() -> None:
-            if server.alarm == alarm and not server.busy:
+            if server.alarm == alarm and server.saving is None:
                 self.step(server)
 
         self.after(max(0.0005, at_s - self.now_s), ring)
 
-    def give(self, name: str, act: Callable[[Raft], object]) -> None:
+    def give(self, name: str, act: Callable[[Turns, Raft], object]) -> None:
+        """Let something come in, if the server is up."""
         server = self.servers[name]
-        if server.raft is not None:
-            server.inbox.append(act)
-            if not server.busy:
+        if server.turns is not None and server.raft is not None:
+            act(server.turns, server.raft)
+            if server.saving is None:
                 self.step(server)
 
     def step(self, server: Server) -> None:
-        """What the driver does: everything that has come in, then save, then send."""
-        raft = server.raft
-        if raft is None:
+        """Begin a turn; where it saves, it goes on when the disk has done so, unless a crash comes first."""
+        if server.turns is None or server.raft is None:
             return
-        raft.tick(self.now_s)
-        inbox, server.inbox = server.inbox, []
-        for act in inbox:
-            act(raft)
-        before = (server.lead_term, server.committed)
-        ready = raft.take()
-        self.guarantees.check(server, raft, ready)
-        news = raft.role is Role.LEADER and (server.lead_term, server.committed) != before
-        if news and not self.calm and self.rng.random() < self.world.isolates:
-            self.cut = {cut for other in self.names for cut in ((server.name, other), (other, server.name))}
-        outbox, server.outbox = server.outbox, []
-        if ready.save is None:
-            self.send_all(server, ready, outbox)
+        raft, turn, life = server.raft, server.turns.turn(), server.life
+        save = resume(turn)
+        if save is None:
+            self.guarantees.settle(server, saved=True)
             self.wake_at(server, raft.due_s)
             return
-        server.busy, server.saving, life, save = True, ready.save, server.life, ready.save
+        server.saving = save
+        takes_s = self.rng.choice([0.0005, 0.002, 0.02])
+        if self.rng.random() < self.world.dies_unsaved and not self.calm:
+            self.after(self.rng.random() * takes_s, lambda: server.life == life and self.crash(server.name))
 
         def synced() -> None:
             if server.life != life:
                 return
             server.disk.save(save)
-            server.busy, server.saving = False, None
-            self.send_all(server, ready, outbox)
+            server.saving = None
+            self.guarantees.settle(server, saved=True)
+            assert resume(turn) is None
             dies = self.world.dies_saving if save.entries else self.world.dies_voting
             if self.rng.random() < dies and not self.calm:
                 self.crash(server.name)
             else:
                 self.step(server)
 
-        self.after(self.rng.choice([0.0005, 0.002, 0.02]), synced)
+        self.after(takes_s, synced)
 
-    def send_all(self, server: Server, ready: Ready, outbox: Sequence[tuple[str, object]]) -> None:
-        for to, request in ready.messages:
-            self.send(server.name, to, lambda to=to, request=request: self.deliver(server.name, to, request))
-        for to, reply in outbox:
+    def taken(self, server: Server, raft: Raft, ready: Ready) -> Ready:
+        """Look at what a core gives, before any of it is saved or leaves."""
+        before = (server.lead_term, server.committed)
+        self.guarantees.check(server, raft, ready)
+        self.counts["elections when settled"] += self.settled and server.lead_term != before[0]
+        news = raft.role is Role.LEADER and (server.lead_term, server.committed) != before
+        if news and not self.calm and self.rng.random() < self.world.isolates:
+            self.cut = {cut for other in self.names for cut in ((server.name, other), (other, server.name))}
+        return ready
+
+    def ask(self, sender: str, to: str, request: Request) -> None:
+        """A request to a peer, and its reply."""
+        self.guarantees.requested(self.servers[sender], request)
+
+        def reply(said: Reply) -> None:
+            self.guarantees.replied(self.servers[to], request, said)
             self.send(
-                server.name,
-                to,
-                lambda to=to, reply=reply: self.give(to, lambda raft: raft.receive_reply(server.name, reply)),
+                to, sender, lambda: self.give(sender, lambda turns, raft: turns.give(lambda: raft.receive_reply(to, said)))
             )
-        for answer in ready.answers:
-            self.send(server.name, "client", lambda answer=answer: self.answered(server.name, answer))
 
-    def deliver(self, sender: str, to: str, request: Any) -> None:
-        server = self.servers[to]
-        self.give(to, lambda raft: server.outbox.append((sender, raft.receive(request))))
+        self.send(sender, to, lambda: self.give(to, lambda turns, raft: turns.request(request, reply)))
 
-    def send(self, sender: str, to: str, arrive: Callable[[], None]) -> None:
+    def send(self, sender: str, to: str, arrive: Callable[[], object]) -> None:
         rng, world = self.rng, self.world
         if (sender, to) in self.cut:
             return
@@ -268,9 +347,12 @@ class Simulation:
             return
         name = client.hint or self.rng.choice(self.names)
         token = next(self.tokens)
+        committed = self.guarantees.highest
         command = self.command(asked, client, sequence)
 
         def on_answer(outcome: object) -> None:
+            if isinstance(outcome, Found) and outcome.index < committed:
+                raise Violation("reads are fresh", f"{name} read at {outcome.index} when {committed} was committed")
             if asked.ended:
                 return
             if isinstance(outcome, Done | Found | Expired):
@@ -286,9 +368,9 @@ class Simulation:
 
         self.waiting[token] = (asked, on_answer)
         if command is None:
-            self.send("client", name, lambda: self.give(name, lambda raft: raft.read(token, asked.key)))
+            self.send("client", name, lambda: self.tell(name, lambda raft: raft.read(token, asked.key)))
         else:
-            self.send("client", name, lambda: self.give(name, lambda raft: raft.propose(token, command)))
+            self.send("client", name, lambda: self.tell(name, lambda raft: raft.propose(token, command)))
         self.after(0.4, on_timeout)
 
     def command(self, asked: Asked, client: Client, sequence: int) -> Command | None:
@@ -302,10 +384,18 @@ class Simulation:
                 return Cas(asked.key, asked.expect, asked.value or "", session, sequence, sequence)
         return None
 
-    def answered(self, name: str, answer: Answer) -> None:
-        entry = self.waiting.pop(answer.token, None)
-        if entry is not None:
-            entry[1](answer.outcome)
+    def tell(self, name: str, act: Callable[[Raft], None]) -> None:
+        self.give(name, lambda turns, raft: turns.give(lambda: act(raft)))
+
+    def answer(self, name: str, answer: Answer) -> None:
+        """What a server answers a client, under way."""
+
+        def arrive() -> None:
+            entry = self.waiting.pop(answer.token, None)
+            if entry is not None:
+                entry[1](answer.outcome)
+
+        self.send(name, "client", arrive)
 
     def end(self, asked: Asked, outcome: object) -> None:
         """Note how an operation ended, and go on with the next."""
@@ -317,7 +407,7 @@ class Simulation:
             client.session, client.sequence = (outcome.index, 0) if isinstance(outcome, Done) else (None, 0)
         else:
             self.counts["operations" if outcome else "unanswered"] += 1
-            self.done_in_calm += self.calm and outcome is not None
+            self.done_when_settled += self.settled and outcome is not None
             op = self.op(asked, outcome)
             if op is not None:
                 self.ops[asked.key].append(op)
@@ -339,15 +429,15 @@ class Simulation:
         return Op(n, start_s, self.now_s, "unlike", sees=asked.expect)
 
 
-def survey(seeds: Sequence[int], kind: type[Raft]) -> Violation | None:
-    """The first broken guarantee that any of the seeds shows. That nothing goes on any more is not one."""
+def survey(seeds: Iterable[int], build: Build, names: Container[str]) -> tuple[int, Violation] | None:
+    """The first of the seeds that shows a broken guarantee of these names, and which; what else breaks is passed over."""
     for seed in seeds:
         try:
-            Simulation(seed, kind).run()
+            Simulation(seed, build).run()
         except Violation as violation:
-            if violation.name != "liveness":
-                return violation
+            if violation.name in names:
+                return seed, violation
     return None
 
 
-__all__ = ["Simulation", "Violation", "World", "survey", "world_of"]
+__all__ = ["Build", "Simulation", "Violation", "World", "survey", "world_of"]

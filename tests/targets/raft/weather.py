@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from random import Random
+from typing import Literal
 
 from targets.raft.outcomes import Timing
+
+Lasting = Literal["deaf", "mute", "apart", "flapping"]
+LASTING: Sequence[Lasting] = ("deaf", "mute", "apart", "flapping")
 
 
 @dataclass(frozen=True)
@@ -13,7 +18,9 @@ class World:
     """How rough it is. Times are seconds of the simulation; shares are probabilities."""
 
     lasts_s: float = 8.0
-    calm_s: float = 3.0  # at the end: no faults, so that everybody can agree
+    calm_s: float = 3.0  # at the end: no faults, so that all servers can agree
+    settled_s: float = 1.0  # at the end of that: one leader, and operations are done
+    lasting: Lasting | None = None  # what one server suffers to the end
     servers: int = 5
     clients: int = 3
     loss: float = 0.05
@@ -22,19 +29,29 @@ class World:
     slowest_s: float = 0.3
     fault_every_s: float = 0.5
     down_s: float = 0.6
+    dies_unsaved: float = 0.02  # of saves are cut short by a crash
     dies_saving: float = 0.01  # of saves are followed by a crash, as soon as their messages are sent
     dies_voting: float = 0.01  # the same of saves without entries, which are mostly votes
     isolates: float = 0.0  # of elections and commitments cut the leader off before it can tell anybody, as in figure 8
     timing: Timing = field(default_factory=lambda: Timing(0.05, 0.15, 0.3, 60, 256))
 
 
+KINDS = ("ordinary", "crashes", "contested", "cut off", "late", "alone", "lasting")
+
+
+def seeds_of(kind: str, count: int) -> range:
+    """So many seeds of one kind of weather."""
+    first, step = KINDS.index(kind), len(KINDS)
+    return range(first, first + count * step, step)
+
+
 def world_of(seed: int) -> World:
-    """The seed's own weather, one of four kinds in turn."""
+    """The seed's own weather, one of the kinds in turn."""
     rng = Random(f"world {seed}")
     snapshot_every, batch = rng.choice([20, 10_000]), rng.choice([1, 4, 256])
     servers, repeats = rng.choice([3, 5]), rng.choice([0.0, 0.3])
-    match seed % 4:
-        case 0:  # ordinary trouble
+    match KINDS[seed % len(KINDS)]:
+        case "ordinary":  # some of everything
             return World(
                 servers=servers,
                 loss=rng.choice([0.0, 0.05, 0.2]),
@@ -42,7 +59,7 @@ def world_of(seed: int) -> World:
                 fault_every_s=rng.choice([0.15, 0.4, 1.0]),
                 timing=Timing(0.05, 0.1, 0.4, snapshot_every, batch),
             )
-        case 1:  # a storm of short crashes
+        case "crashes":  # a storm of short ones
             return World(
                 servers=servers,
                 loss=rng.choice([0.1, 0.3]),
@@ -54,7 +71,7 @@ def world_of(seed: int) -> World:
                 dies_voting=0.1,
                 timing=Timing(0.05, 0.15, 0.3, snapshot_every, batch),
             )
-        case 2:  # elections that several servers begin at once, and voters that crash meanwhile
+        case "contested":  # elections that several servers begin at once, and voters that crash meanwhile
             return World(
                 servers=3,
                 repeats=repeats,
@@ -65,7 +82,7 @@ def world_of(seed: int) -> World:
                 dies_voting=0.5,
                 timing=Timing(0.05, 0.3, 0.3, snapshot_every, batch),
             )
-        case _:  # leaders cut off with what they have just decided, as in figure 8
+        case "cut off":  # leaders that lose the others with what they have just decided, as in figure 8
             return World(
                 servers=servers,
                 repeats=repeats,
@@ -73,4 +90,31 @@ def world_of(seed: int) -> World:
                 down_s=0.1,
                 isolates=0.4,
                 timing=Timing(0.05, 0.15, 0.3, snapshot_every, 1),
+            )
+        case "late":  # messages that arrive terms later, some twice; a snapshot for whoever missed a few entries
+            return World(
+                servers=servers,
+                loss=0.1,
+                repeats=0.3,
+                slow=rng.choice([0.1, 0.3]),
+                slowest_s=2.0,
+                fault_every_s=rng.choice([0.1, 0.3]),
+                down_s=rng.choice([0.02, 0.2]),
+                dies_saving=0.03,
+                isolates=0.1,
+                timing=Timing(0.05, 0.15, 0.3, rng.choice([1, 3, 10]), rng.choice([1, 4])),
+            )
+        case "alone":  # a cluster of one, whose majority is itself, and its crashes
+            return World(
+                servers=1,
+                fault_every_s=0.1,
+                down_s=0.05,
+                timing=Timing(0.05, 0.1, 0.2, snapshot_every, batch),
+            )
+        case _:  # one server that stays in trouble while the others are well
+            return World(
+                servers=servers,
+                lasts_s=6.0,
+                lasting=rng.choice(LASTING),
+                timing=Timing(0.05, 0.15, 0.3, snapshot_every, batch),
             )
