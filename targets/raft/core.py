@@ -11,6 +11,7 @@ from targets.raft.leading import Leading, Progress, Read, new_leading
 from targets.raft.log import Log, Snapshot
 from targets.raft.machine import Machine
 from targets.raft.messages import (
+    STALE,
     AppendEntries,
     AppendEntriesReply,
     Command,
@@ -132,7 +133,7 @@ class Raft:
             case RequestVoteReply():
                 self.on_vote(sender, reply)
             case AppendEntriesReply() | InstallSnapshotReply():
-                if self.leading is not None and reply.term == self.current_term:
+                if self.leading is not None and reply.term == self.current_term and reply.round != STALE:
                     self.on_progress(self.leading, self.leading.progress[sender], reply)
             case _:
                 assert_never(reply)
@@ -279,7 +280,7 @@ class Raft:
     def on_append_entries(self, request: AppendEntries) -> AppendEntriesReply:
         """Receiver implementation of AppendEntries (figure 2)."""
         if request.term < self.current_term:
-            return AppendEntriesReply(self.current_term, False, request.round)
+            return AppendEntriesReply(self.current_term, False, STALE)
         self.follow(request.leader_id)
         prev_index = request.prev_log_index
         if prev_index > self.log.last_index:
@@ -306,10 +307,11 @@ class Raft:
 
     def on_install_snapshot(self, request: InstallSnapshot) -> InstallSnapshotReply:
         """Receiver implementation of InstallSnapshot (figure 13), in one piece."""
-        if request.term == self.current_term:
-            self.follow(request.leader_id)
-            if request.last_included_index > self.commit_index:
-                self.install(Snapshot(request.last_included_index, request.last_included_term, request.data))
+        if request.term < self.current_term:
+            return InstallSnapshotReply(self.current_term, 0, STALE)
+        self.follow(request.leader_id)
+        if request.last_included_index > self.commit_index:
+            self.install(Snapshot(request.last_included_index, request.last_included_term, request.data))
         return InstallSnapshotReply(self.current_term, request.last_included_index, request.round)
 
     def install(self, snapshot: Snapshot) -> None:

@@ -84,6 +84,11 @@ class RequestVoteReply(Struct, frozen=True, tag="request-vote-reply"):
     pre_vote: bool = False
 
 
+# The round in a reply to a request of an earlier term. Rounds begin at 1. The reply bears the term of the server that
+# refuses, in which the sender may lead again by now: it must not take the refusal for an answer to its new self.
+STALE = 0
+
+
 class AppendEntries(Struct, frozen=True, tag="append-entries"):
     """
     Invoked by the leader to replicate entries; also its heartbeat.
@@ -102,7 +107,8 @@ class AppendEntries(Struct, frozen=True, tag="append-entries"):
 
 class AppendEntriesReply(Struct, frozen=True, tag="append-entries-reply"):
     """
-    Success: the logs agree up to `match_index`. Else where the conflict begins (the paper, end of section 5.3).
+    Success: the logs agree up to `match_index`. Else the request is STALE, or it says where the conflict begins (the
+    paper, end of section 5.3).
 
     `conflict_term` is the term of the entry that conflicts, 0 where there is none; `conflict_index` the first index of
     that term, or the one after the log's end.
@@ -128,7 +134,7 @@ class InstallSnapshot(Struct, frozen=True, tag="install-snapshot"):
 
 
 class InstallSnapshotReply(Struct, frozen=True, tag="install-snapshot-reply"):
-    """The follower's state now covers the snapshot."""
+    """The follower's state now covers the snapshot, unless the request is STALE."""
 
     term: int
     last_included_index: int

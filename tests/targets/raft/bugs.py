@@ -5,25 +5,26 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import msgspec
 from guarantees import MemoryDisk
 
 from targets.raft.core import Raft
-from targets.raft.leading import Leading, Progress, Read
-from targets.raft.log import Log, Snapshot
+from targets.raft.leading import Leading, Read
+from targets.raft.log import Log
 from targets.raft.machine import Machine
 from targets.raft.messages import (
     AppendEntries,
-    AppendEntriesReply,
     Cas,
     Entry,
-    InstallSnapshotReply,
+    InstallSnapshot,
     Put,
     Reply,
+    Request,
     RequestVote,
     RequestVoteReply,
     Result,
 )
-from targets.raft.outcomes import Answer, Found, Save, Stored
+from targets.raft.outcomes import Answer, Found, Save
 from targets.raft.turns import Turns
 
 # Votes
@@ -123,6 +124,25 @@ class CountsRepliesOfOlderTerms(Raft):
             self.on_progress(self.leading, self.leading.progress[sender], reply)
 
 
+class TakesARefusalForAnAnswer(Raft):
+    """
+    Refuses what an earlier term's leader sent with that message's round and its own, later term.
+
+    Where that leader leads again, in the later term, it takes this for an answer of today.
+    """
+
+    def receive(self, request: Request) -> Reply:
+        reply = super().receive(request)
+        if isinstance(request, AppendEntries | InstallSnapshot) and request.term < self.current_term:
+            return replace_round(reply, request.round)
+        return reply
+
+
+def replace_round(reply: Reply, number: int) -> Reply:
+    """The same reply, with another round."""
+    return msgspec.structs.replace(reply, round=number)
+
+
 # Commitment
 
 
@@ -138,16 +158,6 @@ class CommitsByItself(Raft):
 
     def advance_commit(self, leading: Leading) -> None:
         index = leading.matched_by(max(1, self.majority - 1), self.log.last_index)
-        if index > self.commit_index and self.may_commit(index):
-            self.commit_to(index)
-
-
-class CountsNextIndex(Raft):
-    """Takes what it would send next for what the follower has."""
-
-    def advance_commit(self, leading: Leading) -> None:
-        has = [self.log.last_index, *(progress.next_index - 1 for progress in leading.progress.values())]
-        index = sorted(has, reverse=True)[self.majority - 1]
         if index > self.commit_index and self.may_commit(index):
             self.commit_to(index)
 
@@ -191,14 +201,6 @@ class LabelsSnapshotsWithItsTerm(Raft):
         super().compact()
         if self.log.snapshot is not before:
             self._new_snapshot = self.log.snapshot = replace(self.log.snapshot, last_included_term=self.current_term)
-
-
-class SnapshotTakesTheTail(Raft):
-    """Drops the whole log for a snapshot that comes, also what follows it."""
-
-    def install(self, snapshot: Snapshot) -> None:
-        super().install(snapshot)
-        self.log.entries = []
 
 
 # Reads
@@ -292,25 +294,3 @@ class AsksNoPreVote(Raft):
 
     def ask_for_votes(self, pre_vote: bool) -> None:
         super().ask_for_votes(pre_vote=False)
-
-
-class VotesAndIsImpatient(Raft):
-    """Does not wait anew when it has given its vote."""
-
-    def on_request_vote(self, request: RequestVote) -> RequestVoteReply:
-        due_s = self.election_due_s
-        reply = super().on_request_vote(request)
-        if reply.vote_granted:
-            self.election_due_s = due_s
-        return reply
-
-
-class WaitsForAStaleLeader(Raft):
-    """Waits anew when the leader of an earlier term speaks."""
-
-    def on_append_entries(self, request: AppendEntries) -> AppendEntriesReply:
-        if request.term < self.current_term:
-            self.reset_election_timer()
-        return super().on_append_entries(request)
-
-

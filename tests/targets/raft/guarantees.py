@@ -1,9 +1,9 @@
 """
 What Raft promises, checked at every step of a simulated run.
 
-That is figure 3 of the paper, and what those guarantees rest on: that a server stands by each vote and by each entry that
-it has told another of (figure 2, persistent state), that a leader has a majority's votes, and that a majority has said
-that it holds what is committed.
+That is figure 3 of the paper, and what those guarantees rest on: that a server stands by each vote and by each entry
+that it has acknowledged (figure 2, persistent state), that a leader has a majority's votes, that a majority has
+acknowledged what is committed, and that a majority follows the leader that answers a read.
 """
 
 from __future__ import annotations
@@ -31,7 +31,6 @@ from targets.raft.messages import (
 )
 from targets.raft.outcomes import Ready, Save, Stored
 from targets.raft.turns import Turns
-
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -103,6 +102,8 @@ class Guarantees:
         self.highest = 0  # index of the last committed entry
         self.votes: dict[tuple[str, int], str] = {}  # by voter and term
         self.acknowledged: dict[str, tuple[int, int]] = {}  # by server: in which term, and up to which index
+        self.followed_s: dict[tuple[str, int, str], float] = {}  # by leader, term, follower
+        self.asked_s: dict[int, float] = {}  # by token: when a read came to a server
         self.provisional: dict[str, list[tuple[dict[Any, Any], Any]]] = {name: [] for name in servers}
 
     def note(self, server: Server, table: dict[K, V], key: K, value: V) -> V:
@@ -180,6 +181,22 @@ class Guarantees:
         before = self.acknowledged.get(server.name, (0, 0))
         self.acknowledged[server.name] = max(before, (term, index))
 
+    def followed(self, leader: str, server: str, request: Request, reply: Reply, sent_s: float) -> None:
+        """A reply leaves, to a request that left at `sent_s`: whether its sender led at that time, by this server."""
+        if not isinstance(request, RequestVote) and request.term == reply.term:
+            key = (leader, request.term, server)
+            self.followed_s[key] = max(sent_s, self.followed_s.get(key, sent_s))
+
+    def answered(self, server: Server, token: int) -> None:
+        """A read's answer leaves: its leader has made sure that it led after the read had come (thesis 6.4)."""
+        raft = server.raft
+        assert raft is not None
+        since_s = self.asked_s[token]
+        keys = {name: (server.name, raft.current_term, name) for name in self.servers}
+        following = [name for name, key in keys.items() if self.followed_s.get(key, -1.0) >= since_s]
+        if raft.leading is None or len({*following, server.name}) < self.majority:
+            raise Violation("a majority confirms a read", f"{server.name}, read at {since_s:.3f} s: only {following}")
+
     # What its core holds
 
     def check(self, server: Server, raft: Raft, ready: Ready) -> None:
@@ -187,7 +204,9 @@ class Guarantees:
         term, index = self.acknowledged.get(server.name, (0, 0))
         if raft.current_term < term or (raft.current_term == term and raft.log.last_index < index):
             held = f"is in term {raft.current_term} with {raft.log.last_index} entries"
-            raise Violation("acknowledged entries stay", f"{server.name} said it had {index} in term {term}, and {held}")
+            raise Violation(
+                "acknowledged entries stay", f"{server.name} said it had {index} in term {term}, and {held}"
+            )
         if ready.save is not None:
             self.check_log_matching(server, raft, ready.save)
         if raft.leading is not None and server.lead_term != raft.current_term:
@@ -218,7 +237,9 @@ class Guarantees:
 
     def check_committed(self, server: Server, raft: Raft) -> None:
         if raft.leading is not None:
-            having = [name for name, said in self.acknowledged.items() if said >= (raft.current_term, raft.commit_index)]
+            having = [
+                name for name, said in self.acknowledged.items() if said >= (raft.current_term, raft.commit_index)
+            ]
             if len({*having, server.name}) < self.majority:
                 raise Violation("a majority has what is committed", f"{raft.commit_index}: {having}, {server.name}")
         server.committed = raft.commit_index

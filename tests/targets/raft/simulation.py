@@ -8,50 +8,24 @@ from __future__ import annotations
 
 import heapq
 import itertools
-import math
 from collections import Counter
 from collections.abc import Callable, Container, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+from clients import Clients
 from guarantees import Guarantees, MemoryDisk, Server, Violation
 from weather import World, world_of
 
-from lab.checkers._wing_gong import Budget, Op, search
 from targets.raft.core import Raft, Role
-from targets.raft.messages import Cas, Command, Done, Expired, Put, Register, Reply, Request
-from targets.raft.outcomes import Answer, Found, Ready, Refused, Save
+from targets.raft.messages import Command, Reply, Request
+from targets.raft.outcomes import Answer, Found, Ready, Save
 from targets.raft.turns import Turns
 
 KEYS = ("x", "y")
 MOST_EVENTS = 50_000
 LEAST_DONE = 5  # of the operations of a settled stretch; three clients do some fifty
-
-
-@dataclass
-class Asked:
-    """One operation of a client, from its first try to its end."""
-
-    n: int
-    client: int
-    start_s: float
-    kind: str
-    key: str
-    expect: str | None
-    value: str | None
-    tries: int = 0
-    ended: bool = False
-
-
-@dataclass
-class Client:
-    """A closed loop with a session; `doubtful` sequences stay open, as a client that gives up leaves them."""
-
-    number: int
-    session: int | None = None
-    sequence: int = 0
-    hint: str | None = None
 
 
 @dataclass(frozen=True)
@@ -94,19 +68,14 @@ class Simulation:
         self.now_s = 0.0
         self.events: list[tuple[float, int, Callable[[], object]]] = []
         self.order = itertools.count()
-        self.tokens = itertools.count(1)
         self.names = [f"s{n}" for n in range(self.world.servers)]
         self.servers = {name: Server(name, build.disk(name)) for name in self.names}
         self.cut: set[tuple[str, str]] = set()
-        self.waiting: dict[int, tuple[Asked, Callable[[object], None]]] = {}
-        self.clients = [Client(n) for n in range(self.world.clients)]
-        self.ops: dict[str, list[Op]] = {key: [] for key in KEYS}
-        self.numbers = itertools.count()
         self.calm = False
         self.settled = False
-        self.done_when_settled = 0
         self.counts: Counter[str] = Counter()
         self.guarantees = Guarantees(self.servers, self.counts)
+        self.clients = Clients(self)
 
     # Time
 
@@ -116,8 +85,7 @@ class Simulation:
     def run(self) -> Simulation:
         for name in self.names:
             self.start(name)
-        for client in self.clients:
-            self.after(self.rng.random() * 0.3, lambda client=client: self.next_operation(client))
+        self.clients.start()
         self.after(self.rng.random(), self.fault)
         self.after(self.world.lasts_s - self.world.calm_s, self.heal_all)
         self.after(self.world.lasts_s - self.world.settled_s, self.settle)
@@ -130,21 +98,15 @@ class Simulation:
         return self
 
     def finish(self) -> None:
-        for asked, _ in list(self.waiting.values()):
-            self.end(asked, None)
+        self.clients.finish()
         self.check_liveness()
-        for key, ops in self.ops.items():
-            result = search(ops, None, Budget(300_000, math.inf))
-            if result.linearizable is False:
-                raise Violation("linearizability", f"key {key} until {result.stuck_s:.3f} s")
-            if result.linearizable is None:
-                raise Violation("undecided", f"key {key}: {len(ops)} operations")
+        self.clients.check_order()
 
     def check_liveness(self) -> None:
         """Once it had time to settle, a cluster whose majority is well has one leader and does what it is asked."""
         since = f"in the last {self.world.settled_s} s, {self.world.calm_s - self.world.settled_s} s after the faults"
-        if self.done_when_settled < LEAST_DONE:
-            raise Violation("liveness", f"{self.done_when_settled} operations were done {since}")
+        if self.clients.done_when_settled < LEAST_DONE:
+            raise Violation("liveness", f"{self.clients.done_when_settled} operations were done {since}")
         if late := self.counts["elections when settled"]:
             raise Violation("liveness", f"{late} elections {since}")
 
@@ -218,12 +180,15 @@ class Simulation:
         raft = self.build.core(name, self.names, stored, self.world.timing, rng, self.now_s)
         take = raft.take
         raft.take = lambda: self.taken(server, raft, take())  # type: ignore[method-assign]
-        server.raft, server.turns = raft, self.build.turns(
+        server.raft, server.turns = (
             raft,
-            clock=lambda: self.now_s,
-            save=Saving,
-            send=lambda to, request: self.ask(name, to, request),
-            answer=lambda answer: self.answer(name, answer),
+            self.build.turns(
+                raft,
+                clock=lambda: self.now_s,
+                save=Saving,
+                send=lambda to, request: self.ask(name, to, request),
+                answer=lambda answer: self.answer(name, answer),
+            ),
         )
         server.applied = server.committed = stored.snapshot.last_included_index
         server.lead_term = 0
@@ -304,12 +269,15 @@ class Simulation:
     def ask(self, sender: str, to: str, request: Request) -> None:
         """A request to a peer, and its reply."""
         self.guarantees.requested(self.servers[sender], request)
+        sent_s = self.now_s
+
+        def arrived(turns: Turns, raft: Raft, said: Reply) -> None:
+            turns.give(lambda: raft.receive_reply(to, said))
 
         def reply(said: Reply) -> None:
             self.guarantees.replied(self.servers[to], request, said)
-            self.send(
-                to, sender, lambda: self.give(sender, lambda turns, raft: turns.give(lambda: raft.receive_reply(to, said)))
-            )
+            self.guarantees.followed(sender, to, request, said, sent_s)
+            self.send(to, sender, lambda: self.give(sender, lambda turns, raft: arrived(turns, raft, said)))
 
         self.send(sender, to, lambda: self.give(to, lambda turns, raft: turns.request(request, reply)))
 
@@ -323,114 +291,26 @@ class Simulation:
             slow = not self.calm and rng.random() < world.slow
             self.after(rng.random() * (world.slowest_s if slow else 0.01), arrive)
 
-    # Clients
+    # What comes from clients, and goes to them
 
-    def next_operation(self, client: Client) -> None:
-        rng = self.rng
-        if client.session is None:
-            asked = Asked(-1, client.number, self.now_s, "register", "", None, None)
-        else:
-            n = next(self.numbers)
-            kind = rng.choice(["read", "read", "put", "put", "cas"])
-            expect = rng.choice([None, *(str(n - back) for back in range(1, 8))])
-            client.sequence += kind != "read"
-            asked = Asked(n, client.number, self.now_s, kind, rng.choice(KEYS), expect, str(n))
-        self.attempt(asked, client.sequence)
+    def propose(self, name: str, token: int, command: Command) -> None:
+        """A command arrives at a server."""
+        self.give(name, lambda turns, raft: turns.give(lambda: raft.propose(token, command)))
 
-    def attempt(self, asked: Asked, sequence: int) -> None:
-        client = self.clients[asked.client]
-        if asked.ended:
-            return
-        asked.tries += 1
-        if asked.tries > 12:
-            self.end(asked, None)
-            return
-        name = client.hint or self.rng.choice(self.names)
-        token = next(self.tokens)
-        committed = self.guarantees.highest
-        command = self.command(asked, client, sequence)
-
-        def on_answer(outcome: object) -> None:
-            if isinstance(outcome, Found) and outcome.index < committed:
-                raise Violation("reads are fresh", f"{name} read at {outcome.index} when {committed} was committed")
-            if asked.ended:
-                return
-            if isinstance(outcome, Done | Found | Expired):
-                self.end(asked, outcome)
-                return
-            client.hint = outcome.leader_id if isinstance(outcome, Refused) else None
-            self.after(0.02, lambda: self.attempt(asked, sequence))
-
-        def on_timeout() -> None:
-            if self.waiting.pop(token, None) and not asked.ended:
-                client.hint = None
-                self.attempt(asked, sequence)
-
-        self.waiting[token] = (asked, on_answer)
-        if command is None:
-            self.send("client", name, lambda: self.tell(name, lambda raft: raft.read(token, asked.key)))
-        else:
-            self.send("client", name, lambda: self.tell(name, lambda raft: raft.propose(token, command)))
-        self.after(0.4, on_timeout)
-
-    def command(self, asked: Asked, client: Client, sequence: int) -> Command | None:
-        session = client.session or 0
-        match asked.kind:
-            case "register":
-                return Register(f"{client.number}")
-            case "put":
-                return Put(asked.key, asked.value or "", session, sequence, sequence)
-            case "cas":
-                return Cas(asked.key, asked.expect, asked.value or "", session, sequence, sequence)
-        return None
-
-    def tell(self, name: str, act: Callable[[Raft], None]) -> None:
-        self.give(name, lambda turns, raft: turns.give(lambda: act(raft)))
+    def read(self, name: str, token: int, key: str) -> None:
+        """A read arrives at a server."""
+        self.guarantees.asked_s.setdefault(token, self.now_s)  # a request may come twice
+        self.give(name, lambda turns, raft: turns.give(lambda: raft.read(token, key)))
 
     def answer(self, name: str, answer: Answer) -> None:
-        """What a server answers a client, under way."""
-
-        def arrive() -> None:
-            entry = self.waiting.pop(answer.token, None)
-            if entry is not None:
-                entry[1](answer.outcome)
-
-        self.send(name, "client", arrive)
-
-    def end(self, asked: Asked, outcome: object) -> None:
-        """Note how an operation ended, and go on with the next."""
-        if asked.ended:
-            return
-        asked.ended = True
-        client = self.clients[asked.client]
-        if asked.kind == "register":
-            client.session, client.sequence = (outcome.index, 0) if isinstance(outcome, Done) else (None, 0)
-        else:
-            self.counts["operations" if outcome else "unanswered"] += 1
-            self.done_when_settled += self.settled and outcome is not None
-            op = self.op(asked, outcome)
-            if op is not None:
-                self.ops[asked.key].append(op)
-            if asked.kind != "read" and not isinstance(outcome, Done):
-                client.session = None  # its last sequence is open for ever
-        self.after(self.rng.random() * 0.05, lambda: self.next_operation(client))
-
-    def op(self, asked: Asked, outcome: object) -> Op | None:
-        n, start_s = asked.n, asked.start_s
-        if asked.kind == "read":
-            return Op(n, start_s, self.now_s, "read", sees=outcome.value) if isinstance(outcome, Found) else None
-        maybe = Op(n, start_s, math.inf, "write", sets=asked.value, certain=False)
-        if asked.kind == "cas":
-            maybe = replace(maybe, kind="swap", sees=asked.expect)
-        if not isinstance(outcome, Done):
-            return maybe
-        if outcome.swapped:
-            return replace(maybe, end_s=self.now_s, certain=True)
-        return Op(n, start_s, self.now_s, "unlike", sees=asked.expect)
+        """A server answers a client."""
+        if isinstance(answer.outcome, Found):
+            self.guarantees.answered(self.servers[name], answer.token)
+        self.send(name, "client", lambda: self.clients.arrive(answer))
 
 
 def survey(seeds: Iterable[int], build: Build, names: Container[str]) -> tuple[int, Violation] | None:
-    """The first of the seeds that shows a broken guarantee of these names, and which; what else breaks is passed over."""
+    """The first seed in which one of these guarantees breaks, and how; others that break are passed over."""
     for seed in seeds:
         try:
             Simulation(seed, build).run()

@@ -8,6 +8,7 @@ from targets.raft.core import Raft, Role
 from targets.raft.log import Log, Snapshot
 from targets.raft.machine import MOST_SESSIONS, Machine
 from targets.raft.messages import (
+    STALE,
     AppendEntries,
     AppendEntriesReply,
     Done,
@@ -93,7 +94,7 @@ def test_up_to_date() -> None:
 def test_stale_term_is_refused() -> None:
     """A leader or candidate of an earlier term learns the current one and gets nothing."""
     raft = server(term=5)
-    assert raft.receive(append(4, (0, 0), 4)) == AppendEntriesReply(5, False, 1)
+    assert raft.receive(append(4, (0, 0), 4)) == AppendEntriesReply(5, False, STALE)
     assert raft.receive(RequestVote(4, "b", 9, 9)) == RequestVoteReply(5, False)
     assert raft.log.last_index == 0
 

@@ -94,6 +94,7 @@ def world_of(seed: int) -> World:
         case "late":  # messages that arrive terms later, some twice; a snapshot for whoever missed a few entries
             return World(
                 servers=servers,
+                clients=rng.choice([3, 10]),
                 loss=0.1,
                 repeats=0.3,
                 slow=rng.choice([0.1, 0.3]),
