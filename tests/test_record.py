@@ -223,9 +223,12 @@ def test_a_record_that_cannot_be_opened_is_told(run: Run) -> None:
 
 
 def test_a_record_that_cannot_be_written_is_told(run: Run) -> None:
-    """A full disk or a folder of somebody else: the place and the reason, and the old record is whole."""
-    (run.path / "record.json.new").mkdir()
-    assert "cannot be written there" in sentence(lambda: write_record(run.path, run.record))
+    """A folder in its place, or a file in that of the run's folder: the place and the reason; no draft stays."""
+    other = run.path.parent / "other"
+    (other / "record.json").mkdir(parents=True)
+    for place in (other, run.path / "record.json"):
+        assert "cannot be written there" in sentence(lambda place=place: write_record(place, run.record))
+    assert [file.name for file in other.iterdir()] == ["record.json"]
     assert read_run(run.path).record == run.record
 
 

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lab.errors import RecordError
+from lab.files import put_in_place
+from lab.record import sound
 from lab.record.facts import Episode, Judgement, Probe, Record
 from lab.record.operations import Operations
 
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1  # the oldest that this lab still reads
-_DRAFT = ".new"
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,14 @@ class Run:
         if not file.is_file():  # Arrow would look for a data set in a folder
             raise RecordError(f"{file}: is no file; the run is damaged")
         try:
-            table = pq.read_table(file, page_checksum_verification=True)
+            with pq.ParquetFile(file) as parquet:
+                sound.check_size(file, parquet)
+                found = [field for field in parquet.schema_arrow if field.name in schema.names]
+            texts = [field.name for field in found if pa.types.is_string(field.type)]
+            with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as parquet:
+                table = parquet.read(columns=[field.name for field in found])
+            sound.check_texts(file, table)
+            table = _written_out(table, texts)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise RecordError(f"{file}: cannot be read as Parquet ({_first(error)}); the run is damaged") from error
         missing = [column for column in schema.names if column not in table.column_names]
@@ -133,6 +141,16 @@ class Run:
         return self.path / "profiles"
 
 
+def _written_out(table: pa.Table, texts: Sequence[str]) -> pa.Table:
+    """The table with these columns as they were written: they are dictionaries only so that their size can be seen."""
+    import pyarrow as pa
+
+    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
+        if name in texts and pa.types.is_dictionary(column.type):
+            table = table.set_column(place, name, column.cast(column.type.value_type))
+    return table
+
+
 def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:
     """Write `<name>.parquet` from rows shaped as TABLES says."""
     import pyarrow as pa
@@ -149,11 +167,9 @@ def write_record(path: Path, record: Record) -> None:
 
     Raises RecordError where it cannot be written.
     """
-    draft = path / f"record.json{_DRAFT}"
     try:
         path.mkdir(parents=True, exist_ok=True)
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(record), indent=2))
-        draft.replace(path / "record.json")
+        put_in_place(path / "record.json", msgspec.json.format(msgspec.json.encode(record), indent=2))
     except OSError as error:
         raise RecordError(f"{path}: the record cannot be written there ({error.strerror})") from error
 
@@ -180,6 +196,7 @@ def read_run(path: Path) -> Run:
     """Open a run's folder. Raises RecordError, in a sentence, where it is missing, damaged, too old or too new."""
     file = path / "record.json"
     try:
+        sound.refuse_links(path)
         data = file.read_bytes()
     except FileNotFoundError as error:
         raise RecordError(_no_record(path)) from error
@@ -194,6 +211,7 @@ def read_run(path: Path) -> Run:
     if hollow or record.trials < 1:
         what = f"its spec has no {hollow[0]}" if hollow else f"it has {record.trials} trials"
         raise RecordError(f"{file}: {what}; the run is damaged or was edited")
+    sound.check(file, record)
     return Run(path, record)
 
 

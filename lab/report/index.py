@@ -9,12 +9,12 @@ from pathlib import Path
 import msgspec
 from markupsafe import Markup
 
+from lab.files import put_in_place
 from lab.handbook import Section
 from lab.record import Verdict, runs_of
 from lab.report.charts.theme import css_variables
 from lab.report.numbers import clock
 from lab.report.page import SYMBOLS, environment, favicon, policy, static
-from lab.report.write import write
 
 HISTORY = 10
 
@@ -111,7 +111,7 @@ def write_index(reports: Path, handbook: Sequence[Section], catalogue: Sequence[
         )
     )
     reports.mkdir(parents=True, exist_ok=True)
-    return write(reports / "index.html", text)
+    return put_in_place(reports / "index.html", text)
 
 
 def _line(section: Section, items: Sequence[Item]) -> Line:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from altair.utils import schemapi
 
+from lab.files import put_in_place
 from lab.handbook import sections as handbook
 from lab.record import Run
 from lab.report.charts.render import warm_up
@@ -33,14 +34,6 @@ def write_report(run: Run, neighbours: Sequence[Neighbour] = ()) -> Path:
     folder.mkdir(parents=True)
     for name, chart in drawn.items():
         (folder / f"{name}.svg").write_text(standalone(chart.svg), "utf-8")
-    write(run.path / "junit.xml", junit(run))
-    write(run.path / "summary.md", summary(view, sections))
-    return write(run.path / "index.html", page(view, sections, drawn))
-
-
-def write(file: Path, text: str) -> Path:
-    """Write a file so that a reader sees the old or the new one, never half of either."""
-    draft = file.with_name(file.name + ".new")
-    draft.write_text(text, "utf-8")
-    draft.replace(file)
-    return file
+    put_in_place(run.path / "junit.xml", junit(run))
+    put_in_place(run.path / "summary.md", summary(view, sections))
+    return put_in_place(run.path / "index.html", page(view, sections, drawn))

@@ -9,6 +9,7 @@ from typing import Literal
 import msgspec
 
 from lab.errors import LabError
+from lab.files import put_in_place
 from lab.places import ROOT
 from lab.record import Verdict
 
@@ -72,9 +73,7 @@ class Ledger:
         self._results = {k: r for k, r in self._results.items() if r.kind != "mutant" or r.name in names}
 
     def _write(self) -> None:
-        draft = self._file.with_name(self._file.name + ".new")
-        draft.write_bytes(msgspec.json.format(msgspec.json.encode(self.results()), indent=1) + b"\n")
-        draft.replace(self._file)
+        put_in_place(self._file, msgspec.json.format(msgspec.json.encode(self.results()), indent=1) + b"\n")
 
 
 def _key(result: Result) -> tuple[str, str, str, str]:

@@ -15,7 +15,6 @@ from lab.report.charts.render import Drawn
 from lab.report.page import fitted, parts, policy
 from lab.report.sections import ORDER, links
 from lab.report.view import View
-from lab.report.write import write
 
 ReportOf = Callable[[str], Reported]
 VOID = {"meta", "link", "input", "br", "img"}
@@ -241,12 +240,3 @@ def test_the_link_is_named_with_an_arrow(report_of: ReportOf) -> None:
     """Names of links do not break at their arrow."""
     assert "Canary at exchange→payments" in report_of("pass").html
     assert LINK == "exchange->payments"
-
-
-def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
-    """Writing leaves the file and no draft of it."""
-    file = tmp_path / "a.txt"
-    write(file, "one")
-    write(file, "two")
-    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
-    assert file.read_text() == "two"

@@ -1,0 +1,52 @@
+"""The engine that CI starts is stopped, and no other process that has its id by now."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+pytestmark = pytest.mark.skipif(not Path("/proc/self/stat").exists(), reason="without /proc there is no engine of ours")
+
+
+@pytest.fixture
+def other() -> Iterator[subprocess.Popen[bytes]]:
+    """A process that may have the id which an engine had."""
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    yield child
+    child.kill()
+    child.communicate()
+
+
+def down(folder: Path, said: str) -> Path:
+    """`.ci/engine down` where this stands in the file with the engine's id; gives that file."""
+    (folder / ".ci").mkdir()
+    shutil.copy2(ROOT / ".ci" / "engine", folder / ".ci")
+    file = folder / ".lab" / "ci" / "dockerd.pid"
+    file.parent.mkdir(parents=True)
+    file.write_text(said)
+    subprocess.run([folder / ".ci" / "engine", "down"], check=False, capture_output=True, timeout=60)
+    return file
+
+
+@pytest.mark.parametrize("began", ["", " 1"], ids=["of an earlier lab", "another start"])
+def test_a_stale_file_kills_nothing(tmp_path: Path, other: subprocess.Popen[bytes], began: str) -> None:
+    """Whatever had the id was killed."""
+    file = down(tmp_path, f"{other.pid}{began}\n")
+    assert other.poll() is None
+    assert not file.exists()
+
+
+def test_its_own_engine_is_stopped(tmp_path: Path, other: subprocess.Popen[bytes]) -> None:
+    """By id and start."""
+    began = Path(f"/proc/{other.pid}/stat").read_text().rpartition(") ")[2].split()[19]
+    threading.Thread(target=other.wait, daemon=True).start()  # who is not awaited stays, as a zombie
+    file = down(tmp_path, f"{other.pid} {began}\n")
+    assert other.wait(30) == -15
+    assert not file.exists()
