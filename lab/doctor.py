@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
+from lab.limits import raise_open_files
 from lab.observe import which_grafana
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import TAG, Place
@@ -27,7 +28,6 @@ from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, lacking
 from lab.runtime.parts import PARTS, Part
-from lab.runtime.supervisor import MOST_FILES
 from lab.runtime.tools import Program, Tools, version_of
 
 GIB = 1024**3
@@ -271,8 +271,8 @@ def _disk(home: Path) -> Finding:
 
 def _files() -> Finding:
     name, purpose = "open files", "thousands of connections at once"
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    reach = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    reach = raise_open_files()
     text = f"{max(soft, reach)} (now {soft}; a run raises it)" if reach > soft else str(soft)
     if max(soft, reach) >= ENOUGH_FILES:
         return Finding(name, True, text, purpose)

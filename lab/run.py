@@ -21,6 +21,7 @@ from lab.console.shapes import console
 from lab.episode import EpisodeCapture, RunContext, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError
 from lab.ground import Choice, choose, heal_everything, open_marks, open_prometheus, open_runtime
+from lab.limits import complaint, raise_open_files
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.machine import git_state, machine, package_versions
@@ -165,7 +166,7 @@ async def _prepare(work: Work, progress: Progress, stack: AsyncExitStack) -> Run
     Thread(target=_warm_up, daemon=True).start()
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(plan(work.entry.spec(work.options.scale), work.options.trials))
-    beyond = out_of_reach(work.entry.scenario, work.options.scale)
+    beyond = [*out_of_reach(work.entry.scenario, work.options.scale), *filter(None, [complaint(raise_open_files())])]
     work.notes += beyond
     for sentence in beyond:
         progress.say(sentence)

@@ -24,7 +24,8 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "files": set(),
     "handbook": set(),
-    "proxy": set(),
+    "limits": set(),
+    "proxy": {"limits"},
     "bench": set(),
     "tasks": set(),
     "optional": set(),
@@ -35,9 +36,9 @@ ALLOWED: dict[str, set[str]] = {
     "checkers": {"record"},
     "verdict": {"record", "metrics", "checkers", "load", "faults"},  # doses are judged again
     "faults": {"bench", "record", "observe", "tasks"},  # a dose is judged by what the canary sends
-    "load": {"record"},
+    "load": {"record", "limits"},
     "progress": {"load"},
-    "runtime": {"bench", "proxy", "tasks"},
+    "runtime": {"bench", "proxy", "tasks", "limits"},
     "observe": {"record", "runtime", "load"},
     "machine": {"record"},
     "report": {"files", "record", "metrics", "verdict", "handbook", "observe", "fold"},

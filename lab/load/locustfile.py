@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import gc
 import os
-import resource
 import time
-from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -22,6 +20,7 @@ from gevent.event import Event
 from locust import runners
 from locust.exception import CatchResponseError, StopUser
 
+from lab.limits import raise_open_files
 from lab.load import forms, words
 from lab.load.alarm import new_alarm
 from lab.load.channel import Channel, Files, Messages
@@ -157,10 +156,7 @@ def _settle_memory() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    limit = _UNLIMITED if hard == resource.RLIM_INFINITY else hard
-    with suppress(ValueError, OSError):  # macOS has a lower limit of its own, which it does not tell
-        resource.setrlimit(resource.RLIMIT_NOFILE, (limit, hard))
+    raise_open_files(_UNLIMITED)
 
 
 class _Holder:

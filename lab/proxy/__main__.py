@@ -2,11 +2,9 @@
 
 import argparse
 import asyncio
-import contextlib
 import gc
 import logging
 import os
-import resource
 import signal
 import sys
 import time
@@ -16,6 +14,7 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
+from lab.limits import raise_open_files
 from lab.proxy import bodies
 from lab.proxy.addresses import Address, AddressError, listen
 from lab.proxy.api import VERSION, application
@@ -24,6 +23,7 @@ from lab.proxy.proxies import Proxies
 from lab.proxy.relay import Wiring, log
 from lab.proxy.timers import start_timers
 
+MOST_FILES = 1 << 20  # two for each connection
 _LEVELS = {
     "trace": logging.DEBUG, "debug": logging.DEBUG, "info": logging.INFO, "warn": logging.WARNING,
     "error": logging.ERROR, "fatal": logging.CRITICAL, "panic": logging.CRITICAL, "disabled": logging.CRITICAL + 1,
@@ -99,9 +99,7 @@ def main(argv: list[str]) -> int:
     level = _LEVELS.get(os.environ.get("LOG_LEVEL", "info").lower(), logging.INFO)
     logging.basicConfig(level=level, stream=sys.stderr, format="%(asctime)s %(levelname)s %(message)s")
     options = arguments(argv)
-    with contextlib.suppress(ValueError, OSError):
-        _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
+    raise_open_files(MOST_FILES)
     try:
         uvloop.run(serve(options))
     except AddressError as error:

@@ -70,19 +70,22 @@ class Timers:
         self._armed_s = -1.0  # the callbacks' own timers need not arm one by one
         heap = self._heap
         now_s, pause_s = self.now(), _PAUSE_S
-        for _ in range(_AT_ONCE):
-            if not heap or heap[0][0] > now_s:
-                pause_s = 0.0
-                break
-            timer = heapq.heappop(heap)[2]
-            callback, timer.callback = timer.callback, None
-            if callback is None:
-                self._cancelled -= 1
-            else:
-                callback()
-                heap = self._heap  # a sweep during the callback replaces the list
-        self._armed_s = heap[0][0] if heap else float("inf")
-        self._arm(max(self._armed_s - self.now(), pause_s) if heap else None)
+        try:
+            for _ in range(_AT_ONCE):
+                if not heap or heap[0][0] > now_s:
+                    pause_s = 0.0
+                    break
+                timer = heapq.heappop(heap)[2]
+                callback, timer.callback = timer.callback, None
+                if callback is None:
+                    self._cancelled -= 1
+                else:
+                    callback()
+                    heap = self._heap  # a sweep during the callback replaces the list
+        finally:  # one callback that fails must not keep the others from their time
+            heap = self._heap
+            self._armed_s = heap[0][0] if heap else float("inf")
+            self._arm(max(self._armed_s - self.now(), pause_s) if heap else None)
 
     def __len__(self) -> int:
         return len(self._heap) - self._cancelled

@@ -154,7 +154,8 @@ def _forget_interlocks(folder: Path) -> None:
 
 def _from_ps(run: str) -> list[int]:
     """Where there is no /proc."""
-    listing = subprocess.run(PS, capture_output=True, text=True, check=False)
+    env = {**os.environ, "LC_ALL": "C"}
+    listing = subprocess.run(PS, env=env, capture_output=True, text=True, errors="replace", check=False)
     rows = (line.split() for line in listing.stdout.splitlines())
     return [int(words[0]) for words in rows if f"{MARKER}={run}" in words[1:]]
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import resource
 import shutil
 import signal
 import subprocess
@@ -21,6 +20,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lab.errors import LabError, StartError
+from lab.limits import raise_open_files
 from lab.runtime import leash, outside, processes
 from lab.runtime.journal import JOURNAL, Journal
 from lab.runtime.unprivileged import in_reach
@@ -33,7 +33,6 @@ KEPT = (
 )
 KILLED_S = 10.0  # how long the kernel may take over a killed process
 LEASH_S = leash.PATIENCE_S + 10.0  # it gives up after its patience; the rest is its look at all processes
-MOST_FILES = 65_536  # open at once, for the lab and each child
 KEPT_PREFIXES = ("COVERAGE_", "LC_", "PYTHON")
 
 
@@ -282,17 +281,8 @@ def _wait_for(leash_process: subprocess.Popen[bytes]) -> None:
         leash_process.wait()
 
 
-def raise_file_limit() -> None:
-    """Let this process and its children open as many files as the system allows: macOS begins with 256."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = MOST_FILES if hard == resource.RLIM_INFINITY else min(hard, MOST_FILES)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        with contextlib.suppress(ValueError, OSError):
-            resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
-
-
 def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
-    raise_file_limit()
+    raise_open_files()
     state_dir = state_dir.absolute()
     try:
         state_dir.mkdir(parents=True, exist_ok=True)

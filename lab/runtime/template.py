@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +13,7 @@ from lab.runtime.backing import Ground
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import ending
 from lab.runtime.unprivileged import copy_as_theirs, give
+from lab.tasks import surely
 
 _locks: dict[Path, asyncio.Lock] = {}
 
@@ -28,13 +31,18 @@ async def fresh_copy(ground: Ground, to: Path, installer: str, install: Callable
 
 
 async def _make(ground: Ground, template: Path, installer: str, install: Callable[[Path], Command]) -> None:
-    draft = template.with_name(f".{template.name}")
-    draft.mkdir()
-    give(draft)
-    command = await asyncio.to_thread(install, draft)
-    log = template.with_suffix(".log")
-    child = ground.supervisor.spawn(installer, command.argv, env=command.env, log=log, cwd=draft)
-    returncode = await child.wait()
-    if returncode:
-        raise StartError(f"{ground.name}: {installer} failed ({ending(returncode)}):\n{child.tail()}")
-    draft.rename(template)
+    draft = Path(tempfile.mkdtemp(prefix=f".{template.name}-", dir=template.parent))  # each try has its own
+    try:
+        give(draft)
+        command = await asyncio.to_thread(install, draft)
+        log = template.with_suffix(".log")
+        child = ground.supervisor.spawn(installer, command.argv, env=command.env, log=log, cwd=draft)
+        try:
+            returncode = await child.wait()
+        finally:
+            await surely(child.kill())  # where this try is given up
+        if returncode:
+            raise StartError(f"{ground.name}: {installer} failed ({ending(returncode)}):\n{child.tail()}")
+        await asyncio.to_thread(draft.rename, template)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)

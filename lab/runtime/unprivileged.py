@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from lab.errors import StartError
 from lab.runtime.tools import Program
 
 SERVED_BY = "nobody"
@@ -24,7 +25,7 @@ def as_nobody() -> list[str | Path]:
     """
     if os.geteuid() != 0:
         return []
-    owner = pwd.getpwnam(SERVED_BY)
+    owner = _owner()
     who = [f"--reuid={owner.pw_uid}", f"--regid={owner.pw_gid}", "--clear-groups", "--pdeathsig=KILL"]
     return ["setpriv", *who, "--inh-caps=-all", "--ambient-caps=-all", "--bounding-set=-all", "--no-new-privs"]
 
@@ -32,7 +33,7 @@ def as_nobody() -> list[str | Path]:
 def give(path: Path) -> None:
     """Make a file or folder theirs; nothing where we are not root."""
     if os.geteuid() == 0:
-        owner = pwd.getpwnam(SERVED_BY)
+        owner = _owner()
         os.chown(path, owner.pw_uid, owner.pw_gid)
 
 
@@ -68,3 +69,13 @@ def _within_reach(program: Program, into: Path) -> Program:
     path = copy / program.path.relative_to(program.tree) if program.tree else copy
     env = {name: value.replace(str(top), str(copy)) for name, value in program.env.items()}
     return replace(program, path=path, tree=None, env=env)
+
+
+def _owner() -> pwd.struct_passwd:
+    try:
+        return pwd.getpwnam(SERVED_BY)
+    except KeyError:
+        raise StartError(
+            f"PostgreSQL and MariaDB refuse to be root, and this system has no user {SERVED_BY} whom they could be; "
+            "run the lab as another user than root"
+        ) from None

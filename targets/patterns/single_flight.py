@@ -10,10 +10,12 @@ paused past the lock's end, two fetch, and both are right.
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Generic, Protocol, TypeVar
 
 T = TypeVar("T")
+log = logging.getLogger(__name__)
 
 
 class SingleFlight(Generic[T]):
@@ -81,7 +83,7 @@ async def once_for_all(
     What `look` finds. While that is nothing, whoever has the turn does `work`, and the others look every `poll_s`.
 
     `work` must leave what it makes where `look` finds it. Where it fails its error is the holder's alone: the next one
-    takes the turn and tries.
+    takes the turn and tries. A turn that cannot be given back comes free by itself: what was done is done.
     """
     while (found := await look()) is None:
         if await turn.take():
@@ -90,6 +92,13 @@ async def once_for_all(
                 found = await look()
                 return await work() if found is None else found
             finally:
-                await turn.give_back()
+                await _give_back(turn)
         await sleep(poll_s)
     return found
+
+
+async def _give_back(turn: Turn) -> None:
+    try:
+        await turn.give_back()
+    except Exception as error:
+        log.warning("a turn could not be given back (%r); it comes free by itself", error)

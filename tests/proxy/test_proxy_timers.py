@@ -40,6 +40,25 @@ def test_a_cancelled_callback_never_runs_and_is_let_go():
     assert len(clock.timers) == 0
 
 
+def test_a_callback_that_fails_stops_no_other():
+    """The error goes to whoever fires; what is due later is called all the same, and so is what is due now."""
+    clock, ran = Clock(), []
+
+    def fail():
+        raise ZeroDivisionError
+
+    for due_s in (1, 1, 2):
+        clock.timers.at(due_s, fail)
+        clock.timers.at(due_s, lambda due_s=due_s: ran.append(due_s))
+    failed = 0
+    while clock.armed_s is not None:
+        try:
+            clock.run(10)
+        except ZeroDivisionError:
+            failed += 1
+    assert (failed, ran) == (3, [1, 1, 2])
+
+
 def test_a_callback_may_set_and_cancel_timers():
     """Timers set during a callback run in their turn, at once if they are due, and cancelled ones do not."""
     clock = Clock()

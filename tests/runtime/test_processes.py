@@ -80,3 +80,16 @@ async def test_an_orphaned_group_is_still_found(source, sleeper):
     sleeper.kill()
     sleeper.wait()
     assert len(processes.family(sleeper.pid)) == 1
+
+
+def test_a_start_is_the_same_in_every_time_zone_and_language(monkeypatch):
+    """Another lab, in another shell, must not take a live run for another process with its id."""
+    monkeypatch.setattr(processes, "_has_proc", lambda: False)
+    started = set()
+    for zone, language in (("UTC", "C"), ("Asia/Tokyo", "C"), ("America/New_York", "de_DE.UTF-8")):
+        monkeypatch.setenv("TZ", zone)
+        monkeypatch.setenv("LC_ALL", language)
+        process = processes.look(os.getpid())
+        assert process
+        started.add(process.started)
+    assert len(started) == 1

@@ -240,6 +240,24 @@ async def test_a_holder_that_fails_hands_the_turn_on() -> None:
     assert await waiting == 1
 
 
+async def test_a_turn_that_cannot_be_given_back_spoils_nothing(caplog: pytest.LogCaptureFixture) -> None:
+    """The lock has failed after the work: the caller gets what was made; where the work failed, that error."""
+    shared = Shared()
+
+    class Lost(_Turn):
+        async def give_back(self) -> None:
+            raise ConnectionError("Redis is gone")
+
+    async def fail() -> int:
+        raise OSError("the database is gone")
+
+    assert await once_for_all(shared.look, shared.work, Lost(shared), sleep=shared.sleep) == 1
+    assert "a turn could not be given back (ConnectionError('Redis is gone'))" in caplog.text
+    shared.value = shared.holder = None
+    with pytest.raises(OSError, match="the database is gone"):
+        await once_for_all(shared.look, fail, Lost(shared), sleep=shared.sleep)
+
+
 async def test_a_holder_that_dies_holds_up_the_others_until_its_turn_ends() -> None:
     """They look again and again; when the lock comes free by itself, one of them takes it."""
     shared = Shared()

@@ -85,10 +85,10 @@ def _ip(name: str, url: str) -> str:
 
 def _of_context() -> str:
     """The engine of the context in use; empty where none was chosen. `docker` is only asked where one was."""
-    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
+        folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
         chosen = os.environ.get("DOCKER_CONTEXT") or json.loads((folder / "config.json").read_text())["currentContext"]
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RuntimeError):  # the last: a user without a home
         return ""
     if chosen == "default":
         return ""

@@ -21,6 +21,7 @@ from lab.runtime.compose.endpoint import endpoint, environment
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.compose.found import Found
 from lab.runtime.compose.heal import owner
+from lab.runtime.compose.mounts import open_sources
 from lab.runtime.compose.seat import ContainerSeat
 from lab.runtime.compose.shared import Shared
 from lab.runtime.compose.spy import beside
@@ -142,6 +143,7 @@ class ComposeRunning:
         self._joined = settings_of_members(self._stack.links, _peer_address, self._inside)
         file = self._supervisor.scratch / f"{self._project}.json"
         placed = {member: self._placed(member) for member in self._stack.members}
+        open_sources(self._found.root, self._found.base, {each.service for each in placed.values()})
         content = stack_file(self._found.base, self._project, placed, self._labels())
         write_private(file, json.dumps(content, indent=2))  # it has passwords in it
         servers = [member for member in self._stack.members if isinstance(member, Backing)]

@@ -18,10 +18,12 @@ from typing import Any
 
 from lab.errors import LabError, ProxyError, StartError
 from lab.model import Link
+from lab.runtime.alone import alone
 from lab.runtime.base import Address
 from lab.runtime.compose import cli, names
 from lab.runtime.compose.endpoint import ADDRESS, Endpoint
 from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.mounts import open_sources
 from lab.runtime.compose.taken import taken_ports
 from lab.runtime.ready import http_ok
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, keep_apart
@@ -31,6 +33,7 @@ READY = {"toxiproxy": (8474, "/version"), "prometheus": (9090, "/-/ready"), "gra
 TARGETS = "/etc/prometheus/targets"  # where Prometheus looks for what it is to scrape
 NEAR_PORTS = range(20_000, 21_000)  # inside the container, where nobody else listens
 PATIENCE_S = 60.0
+ALONE_S = 2 * PATIENCE_S  # one `docker compose up` before ours
 CLOSING_S = 12.0
 LOOK_EVERY_S = 0.05
 NEAR_S = 0.3
@@ -65,14 +68,17 @@ async def ensure(
     engine: Engine, root: Path, base: Mapping[str, Any], services: Sequence[str] = NEEDED, pull: str = "never"
 ) -> tuple[Shared, list[str]]:
     """Start what is not up and wait until all answer; gives where, and what had to be started. Raises StartError."""
-    (root / ".lab" / "compose" / "targets").mkdir(parents=True, exist_ok=True)
+    folder = root / ".lab" / "compose"
+    (folder / "targets").mkdir(parents=True, exist_ok=True)
+    open_sources(root, base, services)
     host, is_here = engine.where.host, engine.where.is_here
-    missing = [name for name in services if name not in await _up(engine, base)]
-    if missing:
-        if is_here and (problem := taken_ports(base, missing)):
-            raise StartError(problem)
-        options = ("--detach", "--no-build", "--pull", pull, "--no-recreate", "--no-deps")
-        await cli.run(root, "up", *options, *missing, env={"PUBLISH_AT": host})
+    async with alone(folder, "another lab to start the shared containers", ALONE_S):
+        missing = [name for name in services if name not in await _up(engine, base)]
+        if missing:
+            if is_here and (problem := taken_ports(base, missing)):
+                raise StartError(problem)
+            options = ("--detach", "--no-build", "--pull", pull, "--no-recreate", "--no-deps")
+            await cli.run(root, "up", *options, *missing, env={"PUBLISH_AT": host})
     await asyncio.gather(*(_answer(address(base, name, host), name) for name in services))
     there = await _up(engine, base)
     near = await _near(there["toxiproxy"]) if is_here else ""
