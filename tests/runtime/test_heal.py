@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 from run_ids import fresh
@@ -11,6 +12,8 @@ from run_ids import fresh
 from lab.observe.marks import left_open
 from lab.runtime import journal, outside, processes
 from lab.runtime.heal import NEWBORN_S, dead_runs, heal
+
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
 
 
 def write_journal(runs, *entries):
@@ -174,6 +177,7 @@ def test_what_runs_where_its_processes_cannot_be_seen_is_left_alone(tmp_path, ot
     assert folder.exists()
 
 
+@needs_proc
 def test_what_ran_in_a_namespace_before_the_machine_started_again_is_dead(tmp_path):
     """No process outlives that, whatever namespace it was in."""
     begun = {"kind": "run begins", "pid": 1, "started": "an-earlier-boot:5", **processes.here(), "namespace": "1"}
@@ -182,6 +186,7 @@ def test_what_ran_in_a_namespace_before_the_machine_started_again_is_dead(tmp_pa
     assert heal(tmp_path) == [f"run {folder.name}: its lab is gone, its data are removed"]
 
 
+@needs_proc
 @pytest.mark.e2e
 @pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("unshare"), reason="a namespace can be made by root alone")
 def test_a_lab_in_a_container_is_left_alone(tmp_path):

@@ -14,6 +14,7 @@ from waits import gone, until
 from lab.runtime import child, leash
 
 pytestmark = pytest.mark.e2e
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
 
 SLOW_TO_FREE_BYTES = 256 * 2**20  # takes the kernel some milliseconds
 
@@ -57,6 +58,7 @@ def test_only_the_marked_belong_to_a_run(run, tmp_path, monkeypatch, source):
         process.wait()
 
 
+@needs_proc
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not tell where another process works")
 def test_one_that_hides_its_mark_is_known_by_its_place(run, tmp_path):
     """A process without the mark belongs to the run whose folder it works in, also when that has been removed."""
@@ -87,6 +89,7 @@ async def test_the_end_of_the_pipe_ends_the_groups_that_are_left(run, tmp_path):
     ended.wait()
 
 
+@needs_proc
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS does not tell who is dying")
 def test_who_is_dying_is_waited_for(run, tmp_path, monkeypatch):
     """When the end has come the ports are closed, also where the kernel had much memory to take back before."""
@@ -119,6 +122,7 @@ def test_one_that_cannot_be_killed_is_given_up(run, tmp_path, monkeypatch):
     process.wait()
 
 
+@needs_proc
 async def test_the_leash_survives_what_ends_a_lab(run, tmp_path):
     """The leash ignores Ctrl-C, SIGTERM and a closed terminal, and ends when its pipe does."""
     process = started([leash.__file__, run, tmp_path], stdin=subprocess.PIPE)

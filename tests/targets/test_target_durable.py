@@ -15,6 +15,8 @@ from targets.kit.journal import Journal
 from targets.raft.outcomes import Save
 from targets.raft.storage import Storage
 
+needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
+
 F_FULLFSYNC = 51  # as on macOS
 
 
@@ -46,6 +48,7 @@ def synced(monkeypatch: pytest.MonkeyPatch) -> list[Path]:
     return seen
 
 
+@needs_proc
 def test_a_new_journal_is_synced_with_its_folders(tmp_path: Path, synced: list[Path]) -> None:
     """Each folder that was made is synced into the one above it, and the file's name before its first entry."""
     journal = Journal(tmp_path / "a" / "b" / "lines", Line)
@@ -54,6 +57,7 @@ def test_a_new_journal_is_synced_with_its_folders(tmp_path: Path, synced: list[P
     assert synced == [tmp_path, tmp_path / "a", tmp_path / "a" / "b", tmp_path / "a" / "b" / "lines"]
 
 
+@needs_proc
 def test_a_log_is_synced_before_it_gets_its_name(tmp_path: Path, synced: list[Path]) -> None:
     """A server's log is synced as `wal.new`, renamed, and its folder synced; each save after that syncs the file."""
     storage = Storage(tmp_path / "raft-1")
@@ -69,6 +73,7 @@ def test_a_folder_that_is_there_is_left_alone(tmp_path: Path, synced: list[Path]
     assert synced == []
 
 
+@needs_proc
 @pytest.mark.parametrize("full", [True, False], ids=["full", "refused"])
 def test_macos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, synced: list[Path], full: bool) -> None:
     """Without fdatasync servers and journals still save, by F_FULLFSYNC, or by fsync where that is refused."""
