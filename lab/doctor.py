@@ -170,7 +170,7 @@ def _compose() -> Finding:
     name, purpose = "Docker Compose", "the compose runtime"
     path = shutil.which("docker")
     said = _said(path, "compose", "version", "--short").strip() if path else ""
-    if re.match(r"v?\d", said):
+    if re.fullmatch(r"\S+", said):  # one built from source says `dev`; a `docker` without it may print a page of help
         return Finding(name, True, said, purpose)
     return Finding(name, False, "no `docker compose`", purpose, "https://docs.docker.com/compose/install/")
 

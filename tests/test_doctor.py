@@ -149,3 +149,14 @@ def test_memory_is_known_on_macos_too(bare, monkeypatch):
     assert doctor._memory().found == "not known on this system"
     program(bare / "vm_stat", "echo 'Pages free:   1000.'; echo 'Pages inactive: 500.'; echo 'Pages wired down: 9.'")
     assert doctor._free_memory_bytes() == 1500 * resource.getpagesize()
+
+
+@pytest.mark.parametrize(
+    ("said", "ok"), [("2.40.3", True), ("v2.27.0-desktop.2", True), ("dev", True), ("Usage: docker COMMAND", False)]
+)
+def test_compose_is_known_by_what_it_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, ok: bool) -> None:
+    """One that was built from source has no number, and is there all the same."""
+    (tmp_path / "docker").write_text(f"#!/bin/sh\necho '{said}'\n")
+    (tmp_path / "docker").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert doctor._compose().ok == ok
