@@ -212,6 +212,14 @@ def test_a_mistake_of_ours_keeps_its_details(
     assert "Traceback" in lab_("run", "circuit-breaker").stderr
 
 
+def test_the_package_itself_imports_nothing() -> None:
+    """Before `__main__` has its `except`, a Ctrl-C shows a traceback: nothing of ours may take time before that."""
+    command = [sys.executable, "-X", "importtime", "-c", "import sys; print('here', file=sys.stderr); import lab"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = [line.rpartition("|")[2].strip() for line in done.stderr.partition("here\n")[2].splitlines()]
+    assert imported == ["lab"]
+
+
 @pytest.mark.e2e
 def test_a_terminal_that_knows_no_check_mark_gets_another(made: Run) -> None:
     """ASCII standard output replaces what it cannot say, and the verdict stays."""
