@@ -1,4 +1,4 @@
-"""The dashboard of one experiment: what it asks, its own panels, and below them what every service measures."""
+"""The dashboard of one experiment: its state in numbers, its own panels, then what every service measures."""
 
 from __future__ import annotations
 
@@ -7,46 +7,76 @@ from collections.abc import Iterable, Sequence
 from grafana_foundation_sdk.builders import dashboard
 
 from lab.dashboards import look, services
-from lab.dashboards.look import FAULT_COLOUR, HALF, VARIANT_COLOUR, WIDE, Graph
-from lab.observe.grafana import FAULT, REPORTS, TAG, VARIANT, uid_of
+from lab.dashboards.look import COLOURS, HALF, WIDE, Graph
+from lab.dashboards.shape import Shape, calls_of, has_breaker, of_each_variant
+from lab.observe.grafana import REPORTS, TAG, uid_of
 from lab.record import PanelSpec, PhaseSpec, Spec
 
 Links = Sequence[dashboard.DashboardLink]
+LATELY = "15s"  # what the numbers look back to: so they still show at the end of a run, 5 s after its last sample
+PROXIES = 'run="$run"'  # all variants' links bear one name
 
 
 def build(spec: Spec) -> dashboard.Dashboard:
     """The dashboard of a scenario."""
     mine = f'scenario="{spec.name}"'
     chosen = f'{mine},run="$run",variant=~"$variant"'
-    made = look.base(uid_of(spec.name), spec.title, spec.question, ["experiment", *spec.sections])
+    made = look.base(uid_of(spec.name), spec.title, spec.question, ["experiment", *spec.sections], "now-5m")
     made = made.variables(
         [
-            look.variable("run", f"label_values(up{{{mine}}}, run)", several=False, about="The newest comes first."),
+            look.variable("run", f"label_values(up{{{mine}}}, run)", several=False, about=ABOUT_RUNS),
             look.variable("variant", f'label_values(up{{{mine},run="$run"}}, variant)'),
         ]
     )
-    made = made.annotation(look.drawn("Faults", FAULT_COLOUR, [TAG, FAULT, spec.name, "$run"]))
-    made = made.annotation(look.drawn("Variants", VARIANT_COLOUR, [TAG, VARIANT, spec.name, "$run"]))
+    for name, (tag, colour) in COLOURS.items():
+        made = made.annotation(look.drawn(name, colour, [TAG, tag, spec.name, "$run"]))
     made = made.links([_report(spec), look.to_dashboards("Other dashboards")])
-    made = made.with_panel(look.prose("", _words(spec), WIDE, _rows_for(_words(spec))))
+    for graph in _numbers(spec):
+        made = made.with_panel(look.number(graph, chosen))
+    shape, links = Shape.of(spec), [_report(spec, "#panels")]
+    for panel, span in zip(spec.panels, _spans(len(spec.panels)), strict=True):
+        made = made.with_panel(look.panel(_graph(panel, span, shape), chosen, links))
     course = services.course("variant, service", "{{variant}}: {{service}}", WIDE - HALF)
-    made = made.with_panel(look.runs_panel(mine, HALF)).with_panel(look.panel(course, chosen))
-    own = [_graph(panel, span) for panel, span in zip(spec.panels, _spans(len(spec.panels)), strict=True)]
-    links = [_report(spec, "#panels")]
-    made = _row(made, "What this experiment looks at", own, chosen, links) if own else made
+    made = made.with_panel(look.panel(course, chosen)).with_panel(look.runs_panel(mine, HALF))
     for title, graphs, matchers in (
-        ("Requests, errors, duration", services.red(), chosen),
-        ("Calls between services", services.calls() if spec.links else (), chosen),
-        ("Fault proxies", services.proxies() if spec.links else (), 'run="$run"'),  # all variants' links bear one name
-        ("Service level and alerts", services.alerts(), chosen),
-        ("Machine", services.machine(), chosen),
+        ("Requests, errors, duration", [*services.red(shape), services.durations(spec.load.services)], chosen),
+        ("Calls between services", services.calls(shape) if calls_of(spec) else (), chosen),
+        ("Circuit breaker", services.breaker(shape) if has_breaker(spec) else (), chosen),
+        ("Fault proxies", services.proxies(shape) if spec.links else (), PROXIES),
+        ("Service level and alerts", services.alerts(shape), chosen),
+        ("Machine", services.machine(shape), chosen),
     ):
         made = _row(made, title, graphs, matchers, links) if graphs else made
-    return made
+    words = look.prose("", _words(spec), WIDE, _rows_for(_words(spec)))
+    return made.with_row(dashboard.Row("About this experiment").with_panel(words))
 
 
-def _graph(spec: PanelSpec, span: int) -> Graph:
-    return Graph(spec.title, spec.expr, spec.unit, spec.legend, values=spec.values, span=span)
+ABOUT_RUNS = "The newest comes first. A choice here does not move the time: take a run from the table Runs, which does."
+
+
+def _numbers(spec: Spec) -> Sequence[Graph]:
+    """What stands in the first row: how it is now, or was when the run ended."""
+    under_load = f'service=~"{"|".join(spec.load.services)}"'
+    state = next((panel for panel in spec.panels if panel.values), None)
+    span = 4 if state else 6
+    recent = f"{services.SERVER}_%s{{{under_load}}}[{LATELY}]"
+    share = services.error_share([], under_load).replace(services.RATE, f"[{LATELY}]")
+    numbers = [
+        Graph("Variant", f"max by (variant) (last_over_time(up[{LATELY}]) == 1)", look.NAME, "{{variant}}", span=span),
+        Graph("Requests", f"sum(rate({recent % 'count'}))", "reqps", "answered", span=span),
+        Graph("Errors", share, "percentunit", "5xx", span=span),
+        Graph("p99", f"histogram_quantile(0.99, sum by (le) (rate({recent % 'bucket'})))", "s", "p99", span=span),
+    ]
+    if state:
+        now, (_, legend) = f"last_over_time(({state.expr})[{LATELY}:1s])", of_each_variant(state, Shape())
+        shown = Graph(state.title, now, state.unit, legend, values=state.values, span=WIDE - 4 * span)
+        numbers.insert(1, shown)
+    return numbers
+
+
+def _graph(spec: PanelSpec, span: int, shape: Shape) -> Graph:
+    expr, legend = of_each_variant(spec, shape)
+    return Graph(spec.title, expr, spec.unit, legend, values=spec.values, span=span)
 
 
 def _spans(count: int) -> Iterable[int]:
@@ -59,7 +89,7 @@ def _row(
     title: str,
     graphs: Sequence[Graph],
     chosen: str,
-    links: Sequence[dashboard.DashboardLink],
+    links: Links,
 ) -> dashboard.Dashboard:
     made = made.with_row(dashboard.Row(title))
     for graph in graphs:
@@ -69,7 +99,9 @@ def _row(
 
 def _report(spec: Spec, anchor: str = "") -> dashboard.DashboardLink:
     where = f"{REPORTS}/{spec.name}/${{run}}/index.html{anchor}"
-    return look.link("Report of this run", where, "Claims, receipts, latencies and flame graphs of the chosen run")
+    return look.link(
+        "Report of this run", where, "Claims, receipts, latencies and flame graphs; there when the run is over"
+    )
 
 
 def _words(spec: Spec) -> str:
@@ -83,7 +115,7 @@ def _words(spec: Spec) -> str:
         f"Each variant ({variants}) goes through the same phases: {phases}.",
     ]
     if spec.look_at:
-        parts += ["**What to look at**", "\n".join(f"- {line}" for line in spec.look_at)]
+        parts += ["**What to look at** (heat maps: in the report)", "\n".join(f"- {line}" for line in spec.look_at)]
     parts.append(f"Run it with `make scenario NAME={spec.name}`.")
     return "\n\n".join(part for part in parts if part)
 

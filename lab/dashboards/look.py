@@ -9,21 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from grafana_foundation_sdk.builders import common, dashboard, prometheus, statetimeline, table, text, timeseries
+from grafana_foundation_sdk.builders import (
+    common,
+    dashboard,
+    heatmap,
+    prometheus,
+    stat,
+    statetimeline,
+    table,
+    text,
+    timeseries,
+)
 from grafana_foundation_sdk.models import common as kinds
 from grafana_foundation_sdk.models import dashboard as models
+from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
-from lab.observe.grafana import REPORTS, TAG, uid_of
+from lab.observe.grafana import FAULT, PHASE, REPORTS, TAG, VARIANT, uid_of
 from lab.observe.promql import narrow
 
 SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="lab-prometheus")  # as dashboards/provisioning says
 WIDE, HALF, THIRD = 24, 12, 8
-TALL = 8
-KEPT = "30d"  # how long docker-compose.yml has Prometheus keep what it saw
+TALL, LOW = 8, 3
+NAME = "name"  # as a unit of a number: what counts is what the series is called
+KEPT_D = 30  # days: how long docker-compose.yml has Prometheus keep what it saw
 AROUND_S = 5  # shown before a run and after it
-FAULT_COLOUR, VARIANT_COLOUR = "#B877D9", "#8AB8FF"
+# What the lab draws, each a layer of its own: its tag and colour.
+COLOURS = {"Faults": (FAULT, "#B877D9"), "Phases": (PHASE, "#8E8E8E"), "Variants": (VARIANT, "#8AB8FF")}
 # States whose colour everyone expects; all others take the rest in order.
 STATE_COLOURS = {
     "closed": "green", "half-open": "yellow", "open": "red", "up": "green", "down": "red", "leader": "green",
@@ -31,7 +44,7 @@ STATE_COLOURS = {
 }  # fmt: skip
 OTHER_COLOURS = ("blue", "orange", "purple", "super-light-green", "light-red", "light-yellow", "dark-blue")
 
-Panel = timeseries.Panel | statetimeline.Panel
+Panel = timeseries.Panel | statetimeline.Panel | heatmap.Panel
 
 
 @dataclass(frozen=True)
@@ -46,16 +59,49 @@ class Graph:
     values: Mapping[int, str] = field(default_factory=dict, hash=False)
     span: int = HALF
     stacked: bool = False
-    from_zero: bool = True
+    heat: bool = False
+    more: Sequence[tuple[str, str]] = field(default=(), hash=False)  # further queries: expression and legend
+    limits: Sequence[float] = ()  # lines that should not be crossed
 
 
 def panel(graph: Graph, matchers: str, links: Sequence[dashboard.DashboardLink] = ()) -> Panel:
-    """A panel as Grafana draws it: states as bands of colour, all else as lines."""
-    made = _states(graph) if graph.values else _lines(graph)
-    query = prometheus.Dataquery().ref_id("A").range().expr(narrow(graph.expr, matchers))
-    query = query.legend_format(graph.legend or "__auto")
+    """A panel as Grafana draws it: states as bands of colour, a heat map, all else as lines."""
+    made = _states(graph) if graph.values else _heat(graph) if graph.heat else _lines(graph)
+    for name, (expr, legend) in zip("ABCDEF", [(graph.expr, graph.legend), *graph.more], strict=False):
+        query = prometheus.Dataquery().ref_id(name).range().expr(narrow(expr, matchers)).legend_format(legend)
+        made = made.with_target(query.format(PromQueryFormat.HEATMAP) if graph.heat else query)
     made = made.title(graph.title).description(graph.text).datasource(SOURCE).span(graph.span).height(TALL)
-    return made.unit(graph.unit).with_target(query).links(list(links))
+    return made.unit(graph.unit).links(list(links))
+
+
+def number(graph: Graph, matchers: str) -> stat.Panel:
+    """The newest value of each series as a large number, or as the name of its state."""
+    query = prometheus.Dataquery().ref_id("A").instant().expr(narrow(graph.expr, matchers)).legend_format(graph.legend)
+    shown = kinds.BigValueTextMode.NAME if graph.unit == NAME else kinds.BigValueTextMode.VALUE_AND_NAME
+    made = (
+        stat.Panel()
+        .text_mode(shown)
+        .color_mode(kinds.BigValueColorMode.VALUE)
+        .graph_mode(kinds.BigValueGraphMode.NONE)
+        .reduce_options(common.ReduceDataOptions().calcs(["lastNotNull"]))
+        .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color("blue"))
+    )
+    made = made.mappings(_mappings(graph)) if graph.values else made
+    made = made.title(graph.title).description(graph.text).datasource(SOURCE).span(graph.span).height(LOW)
+    return made.unit("short" if graph.unit == NAME else graph.unit).with_target(query)
+
+
+def _heat(graph: Graph) -> heatmap.Panel:
+    return (
+        heatmap.Panel()
+        .calculate(False)
+        .cell_gap(1)
+        .color(heatmap.HeatmapColorOptions().mode(HeatmapColorMode.SCHEME).scheme("Oranges").steps(64))
+        .filter_values(heatmap.FilterValueRange().le(1e-9))
+        .y_axis(heatmap.YAxisConfig().unit(graph.unit))
+        .show_legend()
+        .tooltip(heatmap.HeatmapTooltip().mode(kinds.TooltipDisplayMode.SINGLE))
+    )
 
 
 def _lines(graph: Graph) -> timeseries.Panel:
@@ -66,23 +112,32 @@ def _lines(graph: Graph) -> timeseries.Panel:
         .show_points(kinds.VisibilityMode.NEVER)
         .span_nulls(False)  # a gap is a gap: the service did not answer
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-        .legend(_legend().calcs(["mean", "max"]).display_mode(kinds.LegendDisplayMode.TABLE))
+        .legend(_legend().calcs(["max"]).display_mode(kinds.LegendDisplayMode.TABLE))
         .tooltip(_tooltip())
     )
     if graph.stacked:
         made = made.stacking(common.StackingConfig().mode(kinds.StackingMode.NORMAL))
-    return made.axis_soft_min(0) if graph.from_zero else made
+    if graph.limits:
+        steps = [models.Threshold(value=None, color="transparent")]
+        steps += [models.Threshold(value=limit, color="red") for limit in graph.limits]
+        made = made.thresholds(dashboard.ThresholdsConfig().mode(models.ThresholdsMode.ABSOLUTE).steps(steps))
+        made = made.thresholds_style(common.GraphThresholdsStyleConfig().mode(kinds.GraphThresholdsStyleMode.DASHED))
+    return made.axis_soft_min(0)
 
 
-def _states(graph: Graph) -> statetimeline.Panel:
+def _mappings(graph: Graph) -> list[models.ValueMapping]:
     rest = iter(OTHER_COLOURS * (1 + len(graph.values) // len(OTHER_COLOURS)))
     options: dict[str, models.ValueMappingResult] = {
         str(value): models.ValueMappingResult(text=name, color=STATE_COLOURS.get(name.lower()) or next(rest), index=k)
         for k, (value, name) in enumerate(sorted(graph.values.items()))
     }
+    return [models.ValueMap(options=options)]
+
+
+def _states(graph: Graph) -> statetimeline.Panel:
     return (
         statetimeline.Panel()
-        .mappings([models.ValueMap(options=options)])
+        .mappings(_mappings(graph))
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.FIXED).fixed_color("blue"))
         .show_value(kinds.VisibilityMode.AUTO)
         .merge_values(True)
@@ -107,14 +162,14 @@ def prose(title: str, markdown: str, span: int, height: int = TALL) -> text.Pane
     return text.Panel().title(title).mode(TextMode.MARKDOWN).content(markdown).span(span).height(height)
 
 
-def base(uid: str, title: str, about: str, tags: Sequence[str]) -> dashboard.Dashboard:
-    """An empty dashboard: the last hour, followed live, the crosshair shared by all panels."""
+def base(uid: str, title: str, about: str, tags: Sequence[str], since: str) -> dashboard.Dashboard:
+    """An empty dashboard: the time since `since`, followed live, the crosshair shared by all panels."""
     return (
         dashboard.Dashboard(title)
         .uid(uid)
         .description(about)
         .tags([TAG, *tags])
-        .time("now-1h", "now")
+        .time(since, "now")
         .refresh("5s")
         .timepicker(dashboard.TimePicker().refresh_intervals(["1s", "5s", "10s", "1m"]))
         .tooltip(models.DashboardCursorSync.CROSSHAIR)
@@ -152,10 +207,13 @@ def drawn(name: str, colour: str, tags: Sequence[str]) -> dashboard.AnnotationQu
 def runs_panel(matchers: str, span: int) -> table.Panel:
     """Every run that Prometheus still knows, whatever time is shown: each leads to its dashboard at its own time.
 
+    Instant queries are evaluated at the end of the time shown: the window reaches as far behind it as before, or an
+    older run that is shown would hide the newer ones.
+
     A run begins when its first service did, and lasts as many seconds as there are samples of a service.
     """
-    started = f"last_over_time(process_start_time_seconds{{{matchers}}}[{KEPT}])"
-    lasted = f"count_over_time(process_start_time_seconds{{{matchers}}}[{KEPT}])"
+    around = f"process_start_time_seconds{{{matchers}}}[{2 * KEPT_D}d] offset -{KEPT_D}d"
+    started, lasted = f"last_over_time({around})", f"count_over_time({around})"
     made = table.Panel().title("Runs").description("A click on a run shows it at its own time, or opens its report.")
     for name, expr in (
         ("A", f"floor(min by (scenario, run) ({started}) - {AROUND_S}) * 1000"),
@@ -172,9 +230,12 @@ def runs_panel(matchers: str, span: int) -> table.Panel:
         ),
     ):
         made = made.with_transformation(one)
-    hidden = models.DynamicConfigValue(id_val="custom.hidden", value=True)  # so that links can still read it
+    hidden = [  # so that links can still read it; Grafana 11 and 12 know the first, 13 the second
+        models.DynamicConfigValue(id_val="custom.hidden", value=True),
+        models.DynamicConfigValue(id_val="custom.hideFrom.viz", value=True),
+    ]
     made = made.override_by_name("Started", [models.DynamicConfigValue(id_val="unit", value="dateTimeAsIso")])
-    made = made.override_by_name("Ended", [hidden])
+    made = made.override_by_name("Ended", hidden)
     made = made.override_by_name("Run", [models.DynamicConfigValue(id_val="links", value=_to_run())])
     made = made.sort_by([common.TableSortByFieldState().display_name("Started").desc(True)])
     return made.datasource(SOURCE).span(span).height(TALL)

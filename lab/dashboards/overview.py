@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from grafana_foundation_sdk.builders import annotationslist, dashboard
 
 from lab.dashboards import look, services
-from lab.dashboards.look import FAULT_COLOUR, HALF, VARIANT_COLOUR, WIDE
-from lab.observe.grafana import FAULT, OVERVIEW, TAG, VARIANT, uid_of
+from lab.dashboards.look import COLOURS, HALF, WIDE
+from lab.dashboards.shape import Shape
+from lab.observe.grafana import FAULT, OVERVIEW, TAG, uid_of
 from lab.record import Spec
 
 CHOSEN = 'scenario=~"$scenario",run=~"$run",variant=~"$variant",service=~"$service"'
@@ -16,24 +17,24 @@ CHOSEN = 'scenario=~"$scenario",run=~"$run",variant=~"$variant",service=~"$servi
 
 def build(specs: Sequence[Spec]) -> dashboard.Dashboard:
     """The overview; it lists every experiment with a link to its dashboard."""
-    made = look.base(OVERVIEW, "Chaos lab", "Every experiment of the lab at a glance", ["overview"])
+    made = look.base(OVERVIEW, "Chaos lab", "Every experiment of the lab at a glance", ["overview"], "now-1h")
     chosen = ""
     for name in ("scenario", "run", "variant", "service"):
         made = made.with_variable(look.variable(name, f"label_values(up{{{chosen}}}, {name})"))
         chosen += ("," if chosen else "") + f'{name}=~"${name}"'
-    made = made.annotation(look.drawn("Faults", FAULT_COLOUR, [TAG, FAULT]))
-    made = made.annotation(look.drawn("Variants", VARIANT_COLOUR, [TAG, VARIANT]))
+    for name, (tag, colour) in COLOURS.items():
+        made = made.annotation(look.drawn(name, colour, [TAG, tag]))
     made = made.link(look.to_dashboards("Experiments"))
-    course = services.course("scenario, run, variant", "{{scenario}}: {{variant}}", WIDE)
+    course = services.course("scenario, variant", "{{scenario}}: {{variant}}", WIDE)
     made = made.with_panel(look.panel(course, CHOSEN))
     made = made.with_panel(look.runs_panel('scenario=~"$scenario"', HALF)).with_panel(_faults())
     made = made.with_panel(look.prose("Experiments", _list(specs), WIDE, 4 + len(specs)))
     for title, graphs, matchers in (
-        ("Requests, errors, duration", services.red(), CHOSEN),
-        ("Service level and alerts", services.alerts(), CHOSEN),
-        ("Calls between services", services.calls(), CHOSEN),
-        ("Fault proxies", services.proxies(), 'run=~"$run"'),
-        ("Machine", services.machine(), CHOSEN),
+        ("Requests, errors, duration", [*services.red(Shape()), services.durations()], CHOSEN),
+        ("Service level and alerts", services.alerts(Shape()), CHOSEN),
+        ("Calls between services", services.calls(Shape()), CHOSEN),
+        ("Fault proxies", services.proxies(Shape()), 'run=~"$run"'),
+        ("Machine", services.machine(Shape()), CHOSEN),
     ):
         made = made.with_row(dashboard.Row(title))
         for graph in graphs:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from urllib.parse import urlencode
 
-TAG, FAULT, VARIANT = "chaos-lab", "fault", "variant"  # what the dashboards' annotations are found by
+TAG, FAULT, PHASE, VARIANT = "chaos-lab", "fault", "phase", "variant"  # what the dashboards' annotations are found by
 OVERVIEW = "lab-overview"
 REPORTS = "/public/reports"  # the folder of reports, as Grafana serves it beside its own files
 ALL = "$__all"  # every variant, as Grafana has it in a link

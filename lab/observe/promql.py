@@ -123,3 +123,39 @@ def legends(template: str, title: str, series: list[dict[str, str]], ours: froze
 
 def _filled(template: str, labels: Mapping[str, str]) -> str:
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: labels.get(match[1], ""), template)
+
+
+_AGGREGATIONS = {
+    "sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile",
+}  # fmt: skip
+
+
+def kept_apart(expr: str, label: str) -> str:
+    """An expression whose aggregations keep `label`: `sum by (peer) (x)` becomes `sum by (label, peer) (x)`.
+
+    What aggregates `without` labels keeps it anyway; `on (...)` matches by it too.
+    """
+    tokens = _tokens(expr)
+    inserted: dict[int, str] = {}  # before the token of this index
+    for k, (kind, text) in enumerate(tokens):
+        word = text.lower()
+        if kind != "word":
+            continue
+        if word in ("by", "on") and _next(tokens, k + 1) == "(":
+            at = tokens.index(("sign", "("), k) + 1
+            inserted[at] = label + (", " if _next(tokens, at) != ")" else "")
+        elif word in _AGGREGATIONS and _next(tokens, k + 1) == "(":
+            end = _end_of_group(tokens, tokens.index(("sign", "("), k) + 1, "(")
+            if _next(tokens, end).lower() not in ("by", "without"):
+                inserted[k + 1] = f" by ({label}) "
+    return "".join(inserted.get(k, "") + text for k, (_, text) in enumerate(tokens))
+
+
+def grouping(expr: str) -> list[str]:
+    """The labels by which the first `by (...)` of an expression groups, in their order."""
+    tokens = _tokens(expr)
+    for k, (kind, text) in enumerate(tokens):
+        if kind == "word" and text.lower() == "by" and _next(tokens, k + 1) == "(":
+            at = tokens.index(("sign", "("), k) + 1
+            return [word for kind, word in tokens[at : _end_of_group(tokens, at, "(")] if kind == "word"]
+    return []

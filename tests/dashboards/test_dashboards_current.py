@@ -10,12 +10,15 @@ from typing import Any
 
 import pytest
 import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.models import dashboard as models
 
 from lab import dashboards
 from lab.catalogue import read_all
 from lab.dashboards import __main__ as command
 from lab.dashboards import experiment, look
 from lab.dashboards.render import rendered
+from lab.dashboards.shape import Shape
 from lab.record import PanelSpec, Spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -77,7 +80,8 @@ def test_provisioning_takes_it(file: Path) -> None:
     assert whole["title"]
     assert re.fullmatch(r"lab-[a-z0-9-]{1,36}", whole["uid"])  # Grafana takes 40 letters
     assert whole["schemaVersion"] == 39  # a Grafana that is older than its dashboards' schema may refuse them
-    assert (whole["timezone"], whole["time"]) == ("browser", {"from": "now-1h", "to": "now"})
+    since = "now-1h" if file.stem == "overview" else "now-5m"  # a run takes a minute or two
+    assert (whole["timezone"], whole["time"]) == ("browser", {"from": since, "to": "now"})
     assert not {"id", "__inputs", "__requires", "version", "spec"} & set(whole)
     assert not [text for text in strings(whole) if "${DS_" in text]
     source = yaml.safe_load((FOLDER / "provisioning/datasources/prometheus.yml").read_text())["datasources"][0]
@@ -116,12 +120,14 @@ def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> Non
     """Each panel of the scenario, with its unit, legend and states; each asks for the chosen run and variant only."""
     whole = json.loads((FOLDER / "json" / f"{spec.name}.json").read_text("utf-8"))
     assert [v["name"] for v in whole["templating"]["list"]] == ["run", "variant"]
-    by_title = {panel["title"]: panel for panel in reversed(panels(whole))}  # its own stand before the usual ones
+    graphs = [panel for panel in panels(whole) if panel["type"] != "stat"]
+    by_title = {panel["title"]: panel for panel in reversed(graphs)}  # its own stand before the usual ones
     for panel in spec.panels:
         shown = by_title[panel.title]
         assert shown["fieldConfig"]["defaults"]["unit"] == panel.unit
-        assert shown["targets"][0]["legendFormat"] == (panel.legend or "__auto")
+        assert panel.legend in shown["targets"][0]["legendFormat"]
         states = shown["fieldConfig"]["defaults"].get("mappings", [{"options": {}}])[0]["options"]
+        assert "{{" in shown["targets"][0]["legendFormat"] or panel.legend
         assert {int(value): state["text"] for value, state in states.items()} == dict(panel.values)
         assert shown["links"][0]["url"] == f"/public/reports/{spec.name}/${{run}}/index.html#panels"
     mine = f'scenario="{spec.name}"'
@@ -133,10 +139,106 @@ def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> Non
             assert selectors
             assert all("{" + whose in selector for selector in selectors), target["expr"]
     text = by_title[""]["options"]["content"]
+    assert panels(whole)[-2] == {**panels(whole)[-2], "title": "About this experiment", "collapsed": True}
     assert all(words in text for words in (spec.question, spec.idea, *spec.look_at))
     faults = whole["annotations"]["list"][0]
     assert faults["target"]["tags"] == ["chaos-lab", "fault", spec.name, "$run"]
     assert not faults["target"]["matchAny"]
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+def test_the_first_screen_has_the_measurements(spec: Spec) -> None:
+    """Of 900 px some 750 are panels, 19 rows of 38: the numbers, the experiment's own panels, no prose."""
+    whole = json.loads((FOLDER / "json" / f"{spec.name}.json").read_text("utf-8"))
+    first = [panel for panel in whole["panels"] if panel["gridPos"]["y"] < 19]
+    numbers = [panel["title"] for panel in first if panel["type"] == "stat"]
+    assert [title for title in ("Variant", "Requests", "Errors", "p99") if title not in numbers] == []
+    assert {panel["type"] for panel in first} <= {"stat", "timeseries", "state-timeline", "table"}
+    own = [panel.title for panel in spec.panels[:4]]
+    assert [panel["title"] for panel in first if panel["type"] != "stat"][: len(own)] == own
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+def test_variants_are_lines_of_their_own(spec: Spec) -> None:
+    """Each legend names the variant, where the legend can hold them: control and treatment are not one line."""
+    whole = json.loads((FOLDER / "json" / f"{spec.name}.json").read_text("utf-8"))
+    for panel in whole["panels"]:
+        if panel["type"] != "timeseries" or panel["title"] in ("Bytes received", "Bytes sent"):
+            continue
+        for target in panel["targets"]:
+            apart = target["legendFormat"].startswith("{{variant}}")
+            grouped = re.search(r"by \(([^)]*)\)", target["expr"])
+            assert apart == ("variant" in (grouped[1] if grouped else "variant")), target["expr"]
+            own = [each for each in spec.panels if each.title == panel["title"]]
+            assert apart or (own and len(spec.variants) > 2), panel["title"]
+
+
+def test_panels_that_an_experiment_cannot_fill_are_left_out() -> None:
+    """Calls are measured where services call services, a breaker where there is one, proxies where there are links."""
+    rows = {
+        spec.name: [
+            panel["title"]
+            for panel in json.loads(rendered([spec])[f"{spec.name}.json"])["panels"]
+            if panel["type"] == "row"
+        ]
+        for spec in SPECS
+    }
+    usual = ["Requests, errors, duration", "Service level and alerts", "Machine", "About this experiment"]
+    assert rows["profile-culprit"] == usual
+    assert rows["isolation-matrix"] == rows["cache-stampede"] == [usual[0], "Fault proxies", *usual[1:]]
+    assert rows["circuit-breaker"] == [
+        usual[0],
+        "Calls between services",
+        "Circuit breaker",
+        "Fault proxies",
+        *usual[1:],
+    ]
+    assert rows["raft-partition"] == [usual[0], "Calls between services", "Fault proxies", *usual[1:]]
+
+
+@pytest.mark.parametrize(
+    ("variants", "services", "labels", "kept"),
+    [
+        (2, 2, ["service"], ["variant", "service"]),
+        (2, 6, ["service"], ["variant", "service"]),
+        (3, 6, ["service"], ["variant"]),
+        (8, 1, ["service"], ["variant", "service"]),
+        (0, 60, ["service"], ["service"]),
+    ],
+)
+def test_a_legend_holds_twelve(variants: int, services: int, labels: list[str], kept: list[str]) -> None:
+    """Variants are told apart before all else; services as well, where both make no more than 12 lines."""
+    assert Shape(variants, services).by(*labels) == kept
+
+
+@pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
+def test_the_schema_knows_every_field(file: Path) -> None:
+    """The foundation SDK's schema reads the file, and what it writes again has all that the file has."""
+    whole = json.loads(file.read_text("utf-8"))
+    again = json.loads(JSONEncoder(sort_keys=True).encode(models.Dashboard.from_json(whole)))
+    assert list(lost(whole, again)) == []
+    spoilt = {
+        **whole,
+        "panels": [{**whole["panels"][0], "fieldConfg": {}}, *whole["panels"][1:]],
+        "time": {"form": "now"},
+    }
+    again = json.loads(JSONEncoder(sort_keys=True).encode(models.Dashboard.from_json(spoilt)))
+    assert list(lost(spoilt, again)) == ["/panels/0/fieldConfg", "/time/form"]
+
+
+def lost(node: object, again: object, at: str = "") -> Iterator[str]:
+    """Where a document has something that another one lacks."""
+    if isinstance(node, dict):
+        for name, value in node.items():
+            if not isinstance(again, dict) or name not in again:
+                yield f"{at}/{name}"
+            else:
+                yield from lost(value, again[name], f"{at}/{name}")
+    elif isinstance(node, list):
+        for k, (one, other) in enumerate(zip(node, again if isinstance(again, list) else [], strict=True)):
+            yield from lost(one, other, f"{at}/{k}")
+    elif node != again:
+        yield f"{at}: {node!r} is {again!r}"
 
 
 def test_many_states_each_get_a_colour() -> None:
@@ -161,7 +263,7 @@ def test_units_are_grafanas(file: Path) -> None:
     for panel in panels(json.loads(file.read_text("utf-8"))):
         fields = panel.get("fieldConfig", {"defaults": {}, "overrides": []})
         units = [fields["defaults"].get("unit", "short")]
-        units += [p["value"] for o in fields["overrides"] for p in o["properties"] if p["id"] == "unit"]
+        units += [p["value"] for o in fields.get("overrides", ()) for p in o["properties"] if p["id"] == "unit"]
         assert set(units) <= UNITS, panel["title"]
 
 
@@ -171,8 +273,8 @@ def test_what_the_lab_posts_is_a_layer_of_its_own(file: Path) -> None:
     whole = json.loads(file.read_text("utf-8"))
     run = [] if file.stem == "overview" else [file.stem, "$run"]
     layers = {layer["name"]: layer for layer in whole["annotations"]["list"]}
-    assert list(layers) == ["Faults", "Variants"]
-    for name, tag in (("Faults", "fault"), ("Variants", "variant")):
+    assert list(layers) == ["Faults", "Phases", "Variants"]
+    for name, tag in (("Faults", "fault"), ("Phases", "phase"), ("Variants", "variant")):
         layer = layers[name]
         assert layer["datasource"] == {"type": "grafana", "uid": "-- Grafana --"}
         assert (layer["enable"], layer["hide"]) == (True, False)
@@ -184,7 +286,7 @@ def test_a_choice_of_all_leaves_out_what_has_no_such_label(file: Path) -> None:
     """Toxiproxy itself is scraped too, in no run and no scenario: `.*` would take it for one."""
     for variable in json.loads(file.read_text("utf-8"))["templating"]["list"]:
         assert variable["refresh"] == 2  # on a change of the time range
-        assert variable.get("allValue") == (".+" if variable["includeAll"] else None)
+        assert variable.get("allValue") == (".+" if variable.get("includeAll") else None)
 
 
 @pytest.mark.parametrize("file", FILES, ids=lambda f: f.stem)
@@ -193,12 +295,14 @@ def test_an_ended_run_is_found_whatever_time_is_shown(file: Path) -> None:
     (runs,) = [panel for panel in panels(json.loads(file.read_text("utf-8"))) if panel["title"] == "Runs"]
     kept = re.search(r"retention.time=(\w+)", (ROOT / "docker-compose.yml").read_text("utf-8"))
     assert kept
+    days = int(kept[1].removesuffix("d"))
     for target in runs["targets"]:
         assert (target["instant"], target["range"], target["format"]) == (True, False, "table")
-        assert f"[{kept[1]}]" in target["expr"]
+        # evaluated at the end of the time shown: as far behind it, so that an older run does not hide the newer ones
+        assert f"[{2 * days}d] offset -{days}d" in target["expr"]
     (urls,) = [
         [link["url"] for link in entry["value"]]
-        for override in runs["fieldConfig"]["overrides"]
+        for override in runs["fieldConfig"].get("overrides", ())
         for entry in override["properties"]
         if entry["id"] == "links"
     ]
@@ -227,7 +331,7 @@ def test_without_panels_and_links_a_dashboard_still_stands() -> None:
     bare = replace(SPECS[0], panels=[], links=[], look_at=[], idea="")
     whole = json.loads(rendered([bare])[f"{bare.name}.json"])
     rows = [panel["title"] for panel in panels(whole) if panel["type"] == "row"]
-    assert rows == ["Requests, errors, duration", "Service level and alerts", "Machine"]
+    assert rows == ["Requests, errors, duration", "Service level and alerts", "Machine", "About this experiment"]
     odd = replace(bare, panels=[PanelSpec('A "title"', "1 + 1", "short", "", {})])
     assert "1 + 1" in rendered([odd])[f"{bare.name}.json"]
 

@@ -9,7 +9,7 @@ import pytest
 from run_ids import fresh
 
 from lab.observe.prometheus import Prometheus, Watch
-from lab.observe.promql import legends, restrict
+from lab.observe.promql import grouping, kept_apart, legends, restrict
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
@@ -78,3 +78,32 @@ def test_no_two_series_have_one_name() -> None:
     """Series that the template would call the same have their labels added."""
     three = [{"s": "a", "code": "1"}, {"s": "a", "code": "2"}, {"s": "b", "code": "1"}]
     assert legends("{{s}}", "T", three, frozenset()) == ["a (code=1, s=a)", "a (code=2, s=a)", "b"]
+
+
+@pytest.mark.parametrize(
+    ("expr", "kept"),
+    [
+        ("up", "up"),
+        ("sum(up)", "sum by (v) (up)"),
+        ("sum by (peer) (rate(x[5s]))", "sum by (v, peer) (rate(x[5s]))"),
+        ("sum(x) by (peer)", "sum(x) by (v, peer)"),
+        ("sum by () (x)", "sum by (v) (x)"),
+        ("sum without (peer) (x)", "sum without (peer) (x)"),
+        ("max(a{sum=\"by (x)\"} or sum(b))", "max by (v) (a{sum=\"by (x)\"} or sum by (v) (b))"),
+        ("histogram_quantile(0.9, sum by (le) (rate(x_bucket[5s])))", "histogram_quantile(0.9, sum by (v, le) (rate(x_bucket[5s])))"),
+        ("sum by (a) (x) / on (a) sum by (a) (y)", "sum by (v, a) (x) / on (v, a) sum by (v, a) (y)"),
+        ("topk(3, sum by (a) (x))", "topk by (v) (3, sum by (v, a) (x))"),
+    ],
+)  # fmt: skip
+def test_a_label_is_kept_apart_by_every_aggregation(expr: str, kept: str) -> None:
+    """So that one panel can show each variant as a line of its own."""
+    assert kept_apart(expr, "v") == kept
+
+
+@pytest.mark.parametrize(
+    ("expr", "labels"),
+    [("up", []), ("sum(x)", []), ("max by (service) (x)", ["service"]), ("rate(sum(x) by (a, b)[5s:])", ["a", "b"])],
+)
+def test_the_first_grouping_names_the_lines(expr: str, labels: list[str]) -> None:
+    """Where a panel says no legend of its own."""
+    assert grouping(expr) == labels

@@ -13,6 +13,7 @@ from lab.record import (
     InvariantResult,
     Judgement,
     LinkSpec,
+    PanelSpec,
     PhaseSpec,
     Receipt,
     Run,
@@ -236,6 +237,26 @@ def test_panels_draw_what_they_can(tmp_path: Path, view_of: ViewOf) -> None:
     assert empty is not None
     assert empty.empty == ["Breaker state"]
     assert panels.build(with_spec(view, panels=[])) is None
+
+
+def test_rates_that_stay_at_0_are_not_drawn(tmp_path: Path, view_of: ViewOf) -> None:
+    """Every answer that could come is exported at 0: a panel draws those that came, and of a state panel all."""
+    view = view_of("unknown")
+    rows = [
+        {"trial": 1, "variant": "off", "panel": "Answers", "series": name, "at_s": float(at), "value": value * at}
+        for name, value in (("201", 2.0), ("500", 0.0), ("504", 1.0))
+        for at in range(3)
+    ]
+    write_table(tmp_path, "series", rows)
+
+    def drawn(expr: str) -> list[str]:
+        panel = PanelSpec("Answers", expr, "reqps", "", {})
+        data = panels.build(View(Run(tmp_path, with_spec(view, panels=[panel]).record), {}))
+        assert data is not None
+        return list(data.panels[0].series)
+
+    assert drawn("sum by (status) (rate(answers_total[5s]))") == ["201", "504"]
+    assert drawn("max by (status) (answers)") == ["201", "500", "504"]
 
 
 def test_notes_stand_where_they_matter(view_of: ViewOf) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.record import PanelSpec
@@ -49,9 +49,18 @@ def build(view: View) -> Data | None:
         if not names:
             empty.append(spec.title)
             continue
+        names = _moving(spec, found, names)
         drawn = names[:MAX_SERIES]
         panels.append(Panel(spec, charts(view, k + 1, spec, found, drawn), drawn, len(names) - len(drawn)))
     return Data(panels, empty, view.notes_on("Prometheus", "panel"))
+
+
+def _moving(spec: PanelSpec, found: Mapping[str, Samples], names: Sequence[str]) -> Sequence[str]:
+    """Of a panel of rates, the series that did not stay at 0: each answer that could come is there, few did."""
+    if "rate(" not in spec.expr:
+        return names
+    moved = [name for name in names if any(v for by_name in found.values() for _, v in by_name.get(name, ()))]
+    return moved or names
 
 
 def _samples(view: View) -> dict[tuple[str, str], Samples]:
