@@ -90,7 +90,7 @@ def test_no_two_series_have_one_name() -> None:
         ("sum by () (x)", "sum by (v) (x)"),
         ("sum without (peer) (x)", "sum without (peer) (x)"),
         ("max(a{sum=\"by (x)\"} or sum(b))", "max by (v) (a{sum=\"by (x)\"} or sum by (v) (b))"),
-        ("histogram_quantile(0.9, sum by (le) (rate(x_bucket[5s])))", "histogram_quantile(0.9, sum by (v, le) (rate(x_bucket[5s])))"),
+        ("quantile_of(0.9, sum by (le) (rate(x[5s])))", "quantile_of(0.9, sum by (v, le) (rate(x[5s])))"),
         ("sum by (a) (x) / on (a) sum by (a) (y)", "sum by (v, a) (x) / on (v, a) sum by (v, a) (y)"),
         ("topk(3, sum by (a) (x))", "topk by (v) (3, sum by (v, a) (x))"),
     ],

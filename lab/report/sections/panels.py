@@ -55,7 +55,7 @@ def build(view: View) -> Data | None:
     return Data(panels, empty, view.notes_on("Prometheus", "panel"))
 
 
-def _moving(spec: PanelSpec, found: Mapping[str, Samples], names: Sequence[str]) -> Sequence[str]:
+def _moving(spec: PanelSpec, found: Mapping[str, Samples], names: list[str]) -> list[str]:
     """Of a panel of rates, the series that did not stay at 0: each answer that could come is there, few did."""
     if "rate(" not in spec.expr:
         return names
