@@ -52,7 +52,7 @@ def test_the_verdict_contrasts_control_and_pattern(view_of: ViewOf) -> None:
     """For each claim about the pattern: what the control showed in the same phase, and what the pattern did."""
     found = {c.text: c for c in verdict.build(view_of("pass")).contrasts}
     refusals = found["refusals are immediate"]
-    assert (refusals.metric, refusals.control, refusals.variant) == ("p90 in fault", "off", "on")
+    assert (refusals.metric, refusals.control, refusals.variant) == ("p90 of all requests in fault", "off", "on")
     assert refusals.control_value == "1,011 ms"
     assert refusals.value.endswith(" ms")
     assert (found["payments is spared"].control_value, found["payments is spared"].value) == ("1,000", "63")
@@ -177,7 +177,7 @@ def test_too_few_operations_for_a_p99_are_said_to_be(view_of: ViewOf) -> None:
     """A dash in the table is explained below it."""
     data = variants.build(view_of("quick trials"))
     assert data is not None
-    assert "takes at least 100 operations" in data.short
+    assert "the metric takes at least 100" in data.short
     enough = variants.build(view_of("pass"))
     assert enough is not None
     assert enough.short == ""
