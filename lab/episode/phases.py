@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from itertools import pairwise
 
 import psutil
@@ -16,6 +16,7 @@ from lab.episode.edges import count, kept_down
 from lab.episode.inforce import InForce
 from lab.load.driver import LoadDriver
 from lab.model import Link, Panel, Phase, Service
+from lab.observe.grafana import PHASE
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
 from lab.progress import Progress
@@ -45,7 +46,7 @@ async def pass_phases(context: RunContext, capture: EpisodeCapture, running: Run
                 async with InForce(context, capture, running, phase) as in_force:
                     await in_force.inject()  # before all else: the phase has begun
                     psutil.cpu_percent()  # the next call counts from here
-                    with _profiled(context, capture, running, phase):
+                    with _drawn(context, capture, phase), _profiled(context, capture, running, phase):
                         await pass_time(context.progress, capture.now_s, driver, facts, until_s=end_s)
                     down = await kept_down(capture, running)
                     counting.append(asyncio.create_task(count(capture, running, down, phase, following)))
@@ -75,6 +76,12 @@ def _asked(driver: LoadDriver, start_s: float, end_s: float) -> int | None:
     if driver.due_s is None:
         return None
     return sum(start_s <= due_s < end_s for due_s in driver.due_s)
+
+
+def _drawn(context: RunContext, capture: EpisodeCapture, phase: Phase) -> AbstractContextManager[None]:
+    """The phase as a region of Grafana's."""
+    variant = capture.variant.name
+    return context.marks.region(f"{variant}: {phase.name}", PHASE, variant, phase.name, lasts_s=phase.lasts_s)
 
 
 @contextmanager

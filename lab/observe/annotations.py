@@ -90,7 +90,8 @@ class Grafana:
         try:
             return call()
         except GrafanaException as error:
-            raise GrafanaError(f"{where} refuses: {_words(error.response)} ({error.status_code})") from error
+            cure = f"; {self.place.cure}" if error.status_code == 401 and self.place.cure else ""
+            raise GrafanaError(f"{where} refuses: {_words(error.response)} ({error.status_code}){cure}") from error
         except requests.Timeout as error:
             raise GrafanaError(f"{where} gives no answer within {self._timeouts_s[1]:g} s") from error
         except requests.TooManyRedirects as error:

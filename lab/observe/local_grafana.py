@@ -25,8 +25,10 @@ QUIET = {
     "GF_ANALYTICS_REPORTING_ENABLED": "false",
     "GF_AUTH_ANONYMOUS_ENABLED": "true",
     "GF_AUTH_ANONYMOUS_ORG_ROLE": "Viewer",
+    "GF_DASHBOARDS_MIN_REFRESH_INTERVAL": "1s",  # else the dashboards' choice of 1 s is not offered
     "GF_LOG_MODE": "console",
     "GF_NEWS_NEWS_FEED_ENABLED": "false",
+    "GF_PLUGINS_PREINSTALL_AUTO_UPDATE": "false",
     "GF_PLUGINS_PREINSTALL_DISABLED": "true",
     "GF_SERVER_HTTP_ADDR": "127.0.0.1",
     "GF_SERVER_PROTOCOL": "http",

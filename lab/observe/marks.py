@@ -1,5 +1,8 @@
 """
-What a run draws in Grafana while it goes: a region for each variant and for each fault window.
+What a run draws in Grafana while it goes: a region for each variant, each phase and each fault window.
+
+A region is posted with the end that is planned for it and gets its real end afterwards: so it is a region while it
+lasts, and where the lab is killed meanwhile.
 
 A thread of its own does the asking, so that nothing of the run ever waits for Grafana. The first trouble is told in one
 sentence, and from then on nothing new is drawn; the run and its verdict do not depend on any of it.
@@ -90,7 +93,8 @@ class Marks:
         """Write the region down, have it drawn, and give what ends it; that is for the thread alone."""
         self._count += 1
         count, start_epoch_s = self._count, round(time.time(), 3)
-        annotation = Annotation(text, tuple(dict.fromkeys([TAG, self._scenario, self._run, *tags])), start_epoch_s)
+        all_tags = tuple(dict.fromkeys([TAG, self._scenario, self._run, *tags]))
+        annotation = Annotation(text, all_tags, start_epoch_s, start_epoch_s + lasts_s)
         if grafana.place.stays:
             times = {"start_epoch_s": start_epoch_s, "until_epoch_s": start_epoch_s + lasts_s}
             self._journal.write("annotation opens", count=count, url=grafana.place.url, text=text, **times)
@@ -182,7 +186,8 @@ def _end(run: str, entry: Entry, places: Sequence[Place]) -> str:
     grafana = Grafana(place)
     try:
         same = [each for each in grafana.find([TAG, run]) if abs(each.start_epoch_s - start_epoch_s) < SAME_S]
-        opened = [each for each in same if each.text == facts["text"] and each.end_epoch_s is None]
+        planned = [each for each in same if abs((each.end_epoch_s or until_epoch_s) - until_epoch_s) < SAME_S]
+        opened = [each for each in planned if each.text == facts["text"]]
         for each in opened:
             grafana.end(each, min(time.time(), until_epoch_s))
     except GrafanaError as error:

@@ -24,6 +24,10 @@ from lab.runtime.compose.engine import Engine
 NAMES = ("GRAFANA_URL", "GRAFANA_TOKEN", "GRAFANA_USER", "GRAFANA_PASSWORD")
 NONE = "none"
 PORT = 3000  # in its container
+OTHER_PASSWORD = (
+    "its volume keeps the password of its first start: put that one into .env as GRAFANA_ADMIN_PASSWORD, or set "
+    "the new one with `docker compose exec grafana grafana cli admin reset-admin-password PASSWORD`"
+)
 
 
 @dataclass(frozen=True)
@@ -53,7 +57,8 @@ def named(root: Path) -> Named:
     user = settings.get("GRAFANA_USER") or unquote(parts.username or "") or "admin"
     password = settings.get("GRAFANA_PASSWORD") or unquote(parts.password or "")
     login = settings.get("GRAFANA_TOKEN") or ((user, password) if password else None)
-    return Named(place=Place(plain, "GRAFANA_URL names it", login))
+    cure = "give GRAFANA_TOKEN, or GRAFANA_USER and GRAFANA_PASSWORD, as this Grafana has them"
+    return Named(place=Place(plain, "GRAFANA_URL names it", login, cure=cure))
 
 
 async def of_compose(root: Path) -> Place | None:
@@ -75,7 +80,7 @@ async def of_compose(root: Path) -> Place | None:
     if not published:
         return None
     url = f"http://{engine.where.host}:{published[0]}"
-    return Place(url, "`make up` has started it", ("admin", password) if password else None)
+    return Place(url, "`make up` has started it", ("admin", password) if password else None, cure=OTHER_PASSWORD)
 
 
 def on_path() -> Path | None:

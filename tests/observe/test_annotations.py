@@ -60,6 +60,8 @@ def answers(status: int, body: object, **headers: str) -> Callable[[Handler], bo
         (None, (USER, "wrong"), "refuses: Invalid username or password (401)"),
         (None, None, "refuses: Unauthorized (401)"),
         (answers(403, {"title": "Access denied", "message": "You'll need"}), TOKEN, "refuses: You'll need (403)"),
+        (answers(404, {"message": "Annotation not found"}), TOKEN, "refuses: Annotation not found (404)"),
+        (answers(409, {"message": "Conflict"}), TOKEN, "refuses: Conflict (409)"),
         (answers(412, CHANGED), TOKEN, f"refuses: {CHANGED['message']} (412)"),
         (answers(400, {"message": "Failed to save annotation"}), TOKEN, "refuses: Failed to save annotation (400)"),
         (answers(502, "<h1>Bad gateway</h1>\n"), TOKEN, "refuses: <h1>Bad gateway</h1> (502)"),
@@ -80,6 +82,15 @@ def test_trouble_is_a_sentence_with_grafanas_words(
         at(url, login).add(FAULT)
     assert str(told.value) == f"Grafana at {url} {words}"
     assert PASSWORD not in str(told.value)
+
+
+def test_a_login_that_is_not_taken_has_its_cure() -> None:
+    """A second clone, or a lost .env, meets the volume of another password: what to do stands in the sentence."""
+    with grafana() as (url, _), pytest.raises(GrafanaError) as told:
+        Grafana(Place(url, "test", (USER, "wrong"), cure="put the right password into .env")).add(FAULT)
+    assert str(told.value).endswith("Invalid username or password (401); put the right password into .env")
+    with grafana(mood=answers(403, {"message": "no"})) as (url, _), pytest.raises(GrafanaError, match=r"no \(403\)$"):
+        Grafana(Place(url, "test", (USER, PASSWORD), cure="put the right password into .env")).add(FAULT)
 
 
 def test_nobody_there_is_told_too() -> None:
