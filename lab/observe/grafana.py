@@ -22,7 +22,7 @@ class Place:
     origin: str
     login: str | tuple[str, str] | None = field(default=None, repr=False)
     stays: bool = True
-    cure: str = ""  # what to do where it does not take the login
+    cure: str = field(default="", compare=False)  # what to do where it does not take the login
 
 
 def uid_of(scenario: str) -> str:
