@@ -17,7 +17,8 @@ DASHBOARD = ROOT / "dashboards" / "json" / "circuit-breaker.json"
 CHOSEN = {'run="$run"': 'run!=""', "$variant": ".+", "$__rate_interval": "4s"}
 PROXIES = {"Bytes received", "Bytes sent"}
 # In a run as short as this no alert has to fire, and where the breaker is off it has no state.
-QUIET = {("Alerts firing", "off"), ("Alerts firing", "on"), ("Breaker", "off")}
+BREAKER = ("Breaker", "Breaker again", "Breaker: calls rejected", "Breaker: transitions")
+QUIET = {("Alerts firing", "off"), ("Alerts firing", "on"), *((title, "off") for title in BREAKER)}
 
 
 def expressions() -> Mapping[str, str]:
