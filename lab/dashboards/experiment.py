@@ -8,7 +8,7 @@ from grafana_foundation_sdk.builders import dashboard
 
 from lab.dashboards import look, services
 from lab.dashboards.look import COLOURS, HALF, WIDE, Graph
-from lab.dashboards.shape import Shape, calls_of, has_breaker, of_each_variant
+from lab.dashboards.shape import Shape, calls_of, has_breaker, legend_of, of_each_variant
 from lab.observe.grafana import REPORTS, TAG, uid_of
 from lab.record import PanelSpec, PhaseSpec, Spec
 
@@ -68,7 +68,7 @@ def _numbers(spec: Spec) -> Sequence[Graph]:
         Graph("p99", f"histogram_quantile(0.99, sum by (le) (rate({recent % 'bucket'})))", "s", "p99", span=span),
     ]
     if state:
-        now, (_, legend) = f"last_over_time(({state.expr})[{LATELY}:1s])", of_each_variant(state, Shape())
+        now, legend = f"last_over_time(({state.expr})[{LATELY}:1s])", legend_of(state)
         shown = Graph(state.title, now, state.unit, legend, values=state.values, span=WIDE - 4 * span)
         numbers.insert(1, shown)
     return numbers

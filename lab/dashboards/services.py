@@ -27,9 +27,11 @@ def _by(labels: Sequence[str]) -> str:
 
 
 def named(labels: Sequence[str], *more: str) -> str:
-    """A legend: the variant first, then the rest."""
-    rest = [*(f"{{{{{label}}}}}" for label in labels if label != "variant"), *more]
-    return ": ".join(["{{variant}}"] * ("variant" in labels) + [" to ".join(rest)] * bool(rest))
+    """A legend: the variant first, then the rest; a call as "caller to callee"."""
+    rest = [f"{{{{{label}}}}}" for label in labels if label != "variant"]
+    if labels[-2:] == ["service", "peer"]:
+        rest = [" to ".join(rest)]
+    return ": ".join(["{{variant}}"] * ("variant" in labels) + [", ".join([*rest, *more])] * bool(rest or more))
 
 
 def error_share(labels: Sequence[str], of: str = "") -> str:
@@ -75,7 +77,7 @@ def durations(entries: Sequence[str] = ()) -> Graph:
 def calls(shape: Shape) -> Sequence[Graph]:
     """What services ask of each other."""
     pair, peer = shape.by("service", "peer"), shape.by("peer")
-    failures = shape.by("error_type", "peer")
+    failures = shape.by("peer", "error_type")
     at = peer if "peer" in peer else []
     served = "sum " + _by([label if label != "peer" else "service" for label in at]) + f" (rate({SERVER}_count{RATE}))"
     return [

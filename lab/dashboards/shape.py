@@ -70,7 +70,13 @@ def of_each_variant(panel: PanelSpec, shape: Shape) -> tuple[str, str]:
     labels = grouping(panel.expr)
     apart = shape.variants * shape.lines(labels) <= MOST_SERIES
     expr = kept_apart(panel.expr, "variant") if apart else panel.expr
-    legend = panel.legend or ", ".join(f"{{{{{label}}}}}" for label in labels) or panel.title
+    if "error_type" in labels:  # an attempt that failed in no way, which else would bear the name of nothing
+        expr = f'label_replace({expr}, "error_type", "answered", "error_type", "")'
     if OUTCOMES & set(labels):
-        expr = f"({expr}) > 0"
-    return expr, f"{{{{variant}}}}: {legend}" if apart else legend
+        expr = f"{expr} > 0" if expr.startswith("label_replace") else f"({expr}) > 0"
+    return expr, f"{{{{variant}}}}: {legend_of(panel)}" if apart else legend_of(panel)
+
+
+def legend_of(panel: PanelSpec) -> str:
+    """The panel's own legend, else the labels by which it groups, else its title."""
+    return panel.legend or ", ".join(f"{{{{{label}}}}}" for label in grouping(panel.expr)) or panel.title
