@@ -11,7 +11,6 @@ from lab.catalogue import Entry, read_all
 from lab.validate.work import unclaimed_work
 
 NOT_YET = {
-    "isolation-matrix",
     "raft-against-etcd",
     "raft-leader-kill",
     "raft-partition",

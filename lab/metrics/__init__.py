@@ -22,7 +22,7 @@ from lab.metrics.outcomes import (
 )
 from lab.metrics.pace import counter_per_s
 from lab.metrics.physics import detect_s, longest_gap_s, recovery_s
-from lab.metrics.profiles import profile_fall_points, profile_fall_rank, profile_share
+from lab.metrics.profiles import profile_fall_points, profile_fall_rank, profile_per_request, profile_share
 from lab.metrics.registers import stale_reads
 from lab.metrics.services import (
     attempts,
@@ -71,6 +71,7 @@ __all__ = [
     "parameters",
     "profile_fall_points",
     "profile_fall_rank",
+    "profile_per_request",
     "profile_share",
     "recovery_s",
     "requests",

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from lab.fold import Profile, own_shares, parse, share_of
 from lab.metrics.declare import metric, name_of
-from lab.metrics.measured import Measured
+from lab.metrics.measured import Measured, too_few
 from lab.metrics.window import Window, window
 from lab.model import Service
 
@@ -51,21 +51,51 @@ def profile_fall_points(window: Window, service: Service | str, function: str, s
 
 
 @metric("")
+def profile_per_request(window: Window, service: Service | str, function: str) -> Measured:
+    """Samples of a service's profile that have a function anywhere on the stack, for each operation due in the phase.
+
+    Unlike a share it does not grow where something else shrinks: two variants can be held against each other.
+
+    Minimum: 50 samples of any function, and 20 operations.
+    """
+    try:
+        profile = _profile(window, service)
+    except _Missing as missing:
+        return Measured(None, why=str(missing), n=missing.n)
+    n = len(window.of_phase)
+    few = too_few(n, "operations were due", window.text)
+    return few or Measured(share_of(profile, function) * profile.samples / n, n=profile.samples)
+
+
+@metric("")
 def profile_fall_rank(window: Window, service: Service | str, function: str, since: str) -> Measured:
     """Which place a function has in the difference of two flame graphs, the largest fall since variant `since` first.
 
-    By own share: samples that ended in the function. 1 means that the difference points at it, and at no other.
+    By own samples for each operation due in the phase: samples that ended in the function. 1 means that the difference
+    points at it, and at no other.
+
+    Minimum: 50 samples of any function, and 20 operations, in both variants.
     """
+    here, there = window, _same_phase(window, since)
     try:
-        now, before = _profile(window, service), _profile(_same_phase(window, since), service)
+        now, before = _profile(here, service), _profile(there, service)
     except _Missing as missing:
         return Measured(None, why=str(missing), n=missing.n)
-    after, own = own_shares(now), own_shares(before)
+    for each in (here, there):
+        few = too_few(len(each.of_phase), "operations were due", each.text)
+        if few:
+            return few
+    after, own = _own_per_request(here, now), _own_per_request(there, before)
     if function not in own:
         return Measured(None, why=f"no sample of {name_of(service)} in {since} ended in {function}")
-    falls = {name: share - after.get(name, 0.0) for name, share in own.items()}
+    falls = {name: count - after.get(name, 0.0) for name, count in own.items()}
     rank = sum(fall >= falls[function] for fall in falls.values())
     return Measured(float(rank), n=min(now.samples, before.samples))
+
+
+def _own_per_request(of: Window, profile: Profile) -> dict[str, float]:
+    each = profile.samples / len(of.of_phase)
+    return {name: share * each for name, share in own_shares(profile).items()}
 
 
 def _same_phase(here: Window, variant: str) -> Window:

@@ -14,8 +14,9 @@ import asyncpg
 
 MOST_SESSIONS = 150
 FOUND_ROWS = 2  # MariaDB counts the rows that an update found, also where it left one as it was
-# Errors by which a server ends a transaction for another one's sake; tried again, it may succeed.
-# 40001 serialization_failure, 40P01 deadlock_detected; 1213 deadlock, 1205 lock wait time-out, 1020 changed since read.
+# Errors by which a server refuses a transaction because of another one; from its start again, it may succeed.
+# 40001 serialization_failure, 40P01 deadlock_detected; 1213 deadlock, 1205 lock wait timeout, 1020 changed since read.
+# At 1205 MariaDB rolls back the statement alone (innodb_rollback_on_timeout=OFF): the caller has to roll back the rest.
 POSTGRES_CONFLICTS = {"40001", "40P01"}
 MARIADB_CONFLICTS = {1213, 1205, 1020}
 

@@ -83,7 +83,8 @@ class Isolation:
             listener = RetryMetrics(self.service.metrics, database.name)
             self.service.metrics.retries.labels(database.name)
             retry = Retry(self.settings.attempts - 1, BACKOFF, listener=listener)
-            self.work = Work(database, self.settings.level_words, self.settings.think_ms / 1000, retry)
+            settings = self.settings
+            self.work = Work(database, settings.level_words, settings.think_ms / 1000, retry, settings.deposits)
             await self.work.prepare()
             yield
 

@@ -37,6 +37,7 @@ class Work:
     level: str
     think_s: float
     retry: Retry
+    deposits: str = "read-then-write"  # or `atomic`, `for-update`, `version`: see IsolationSettings
 
     async def prepare(self) -> None:
         """Make the tables where they are not there yet: a target that was killed finds them as it left them."""
@@ -50,11 +51,20 @@ class Work:
 
     async def deposit(self, account: int, cents: int) -> tuple[int, int]:
         """P4: read the balance, add to it here, write it back. Gives the balance as read and as written."""
+        lock = " for update" if self.deposits == "for-update" else ""
+        where = f"where id = {account}"
 
         async def work(session: Session) -> tuple[int, int]:
-            before = await _number(session, f"select cents from account where id = {account}")
+            before = await _number(session, f"select cents from account {where}{lock}")
             await self._think()
-            await session.run(f"update account set cents = {before + cents} where id = {account}")
+            if self.deposits == "atomic":
+                await session.run(f"update account set cents = cents + {cents} {where}")
+                after = await _number(session, f"select cents from account {where}")  # its own write, and its own lock
+                return after - cents, after
+            unchanged = f" and cents = {before}" if self.deposits == "version" else ""
+            said = await session.run(f"update account set cents = {before + cents} {where}{unchanged}")
+            if not said.touched:
+                raise Conflict(f"account {account} has changed since {before} was read")
             return before, before + cents
 
         return await self.transact(work)

@@ -56,7 +56,7 @@ class Client:
 
 
 @asynccontextmanager
-async def target(urls: dict[str, str], level: str, **said: float) -> AsyncIterator[Client]:
+async def target(urls: dict[str, str], level: str, **said: float | str) -> AsyncIterator[Client]:
     """The target at one level."""
     settings = IsolationSettings(service_name="isolation", level=level, **urls, **said)  # type: ignore[arg-type]
     async with running(settings, build) as here, ClientSession() as http:
@@ -117,6 +117,18 @@ async def test_work_suffers_at_a_weak_level_and_not_at_the_strongest(tmp_path: P
             refused = [answer for answer in answers if "too-many-conflicts" in str(answer)]
             assert refused
             assert (await client.books())["accounts"]["account 2"] == 28 + 4 - len(refused)
+
+
+@pytest.mark.parametrize("kind", ["postgres", "mariadb"])
+async def test_each_cure_keeps_deposits_at_read_committed(tmp_path: Path, kind: str) -> None:
+    """The database adds, the read locks, or the update asks for what was read: none is lost at a level that loses."""
+    async with server(tmp_path, kind) as urls:
+        for count, cure in enumerate(("atomic", "for-update", "version"), start=1):
+            async with target(urls, "read-committed", think_ms=50, deposits=cure) as client:
+                deposits = [client.post("/deposits", {"account": 1, "cents": 7}, 201) for _ in range(4)]
+                before = sorted(answer["before"] for answer in await asyncio.gather(*deposits))
+                assert before == [28 * (count - 1) + 7 * n for n in range(4)], cure
+                assert (await client.books())["accounts"]["account 1"] == 28 * count, cure
 
 
 async def both_leave(client: Client, shift: int) -> list[bool]:

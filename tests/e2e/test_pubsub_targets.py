@@ -62,6 +62,12 @@ class Wire:
         async with self.http.get(f"{self.running.address(self.notifier).url}/notifications/keys") as response:
             return list((await response.json())["effects"])
 
+    async def counted(self, counter: str) -> float:
+        """What the feed has counted so far."""
+        async with self.http.get(f"{self.running.address(self.feed).url}/metrics") as response:
+            lines = (await response.text()).splitlines()
+        return next(float(line.split()[-1]) for line in lines if line.startswith(counter + " "))
+
     @property
     def file(self) -> Path:
         """What the notifier keeps."""
@@ -107,6 +113,8 @@ async def test_a_stream_keeps_what_nobody_heard(tmp_path: Path) -> None:
     async with wire(tmp_path, "durable", ACK_WAIT_S=0.5) as it:
         answers = await it.publish([1, 2, 2])
         assert [answer["repeat"] for answer in answers] == [False, False, True]
+        assert await it.counted("feed_stored_total") == 3  # repeats among them
+        assert await it.counted("feed_repeats_total") == 1
         await it.until(lambda numbers: numbers == [1, 2])
         await it.running.link(it.link).set_enabled(False)
         await it.publish(range(3, 50))

@@ -194,7 +194,13 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
     """Names end in their unit, and what has none has no unit; all of them are offered to scenarios."""
     one, two = ["a->b"], ["a", "b"]
     arguments = {"attempts": one, "attempts_per_request": one, "cpu_share": one, "panel_max": one}
-    arguments |= {"counter_increase": two, "counter_per_s": two, "gauge_max": two, "profile_share": two}
+    arguments |= {
+        "counter_increase": two,
+        "counter_per_s": two,
+        "gauge_max": two,
+        "profile_share": two,
+        "profile_per_request": two,
+    }
     three = ["a", "b", "c"]
     arguments |= {"counter_quotient": three, "profile_fall_points": three, "profile_fall_rank": three}
     arguments |= dict.fromkeys(("catch_up_s", "messages_again", "messages_lost"), one)

@@ -16,6 +16,7 @@ from lab.record import PanelSpec
 exchange, payments = Service("exchange"), Service("payments")
 charge = Link(exchange, payments)
 HUNDRED = [operation(10 + k / 20, (k + 1) / 1000) for k in range(100)]  # waits of 1, 2, ... 100 ms
+IN_BOTH = [*HUNDRED, *({**row, "variant": "on"} for row in HUNDRED)]
 DONE = "http_client_request_duration_seconds_count"
 ACTIVE = "http_client_active_requests"
 
@@ -206,7 +207,7 @@ def test_two_profiles_say_what_fell(tmp_path: Path) -> None:
     before = "main (a.py:1);hash (a.py:9) 60\nmain (a.py:1);sort (a.py:5) 30\nmain (a.py:1) 10\n"
     after = "main (a.py:1);hash (a.py:9) 10\nmain (a.py:1);sort (a.py:5) 20\nmain (a.py:1) 70\n"
     profiles = {"1-off/exchange.fault.folded": before, "1-on/exchange.fault.folded": after}
-    run = plant(tmp_path, HUNDRED, both=True, profiles=profiles | {"1-on/exchange.recovery.folded": after})
+    run = plant(tmp_path, IN_BOTH, both=True, profiles=profiles | {"1-on/exchange.recovery.folded": after})
 
     def points(function: str, phase: str = "fault") -> metrics.Measured:
         return taken(run, metrics.profile_fall_points(exchange, function, since="off"), phase, variant="on")
@@ -219,5 +220,25 @@ def test_two_profiles_say_what_fell(tmp_path: Path) -> None:
     assert rank("gone").why == "no sample of exchange in off ended in gone"
     for missing in (points("hash", "recovery"), rank("hash", "recovery")):
         assert missing.why == "exchange was not profiled in recovery of off"
+    assert taken(run, metrics.profile_per_request(exchange, "hash")) == told(60 / 100, n=100)
+    assert taken(run, metrics.profile_per_request(exchange, "main"), variant="on") == told(100 / 100, n=100)
+    few = taken(
+        plant(tmp_path / "few", HUNDRED, both=True, profiles=profiles),
+        metrics.profile_fall_rank(exchange, "hash", since="off"),
+        variant="on",
+    )
+    assert (few.value, few.n) == (None, 0)
     nowhere = metrics.profile_fall_points(exchange, "hash", since="neither")
     assert taken(run, nowhere, variant="on").why == "the run has no neither in trial 1: it ended before"
+
+
+def test_the_difference_is_of_samples_per_request_and_not_of_shares(tmp_path: Path) -> None:
+    """`hash` loses its 10 samples, `sort` keeps its 90: where `poll` joins, the share of `sort` falls by more."""
+    before = "main (a.py:1);hash (a.py:9) 10\nmain (a.py:1);sort (a.py:5) 90\n"
+    after = "main (a.py:1);sort (a.py:5) 90\nmain (a.py:1);poll (a.py:7) 900\n"
+    profiles = {"1-off/exchange.fault.folded": before, "1-on/exchange.fault.folded": after}
+    run = plant(tmp_path, IN_BOTH, both=True, profiles=profiles)
+    for function, rank, points in (("hash", 1, 10), ("sort", 2, 90 - 100 * 90 / 990)):
+        fell = metrics.profile_fall_points(exchange, function, since="off")
+        assert taken(run, fell, variant="on") == near(points)
+        assert taken(run, metrics.profile_fall_rank(exchange, function, since="off"), variant="on") == near(rank)

@@ -110,6 +110,27 @@ async def test_a_trade_is_charged_under_its_id(
     assert attempts(exchange) == 1
 
 
+async def test_trades_are_counted_by_outcome_without_payments(
+    http: ClientSession, start: Start, start_exchange: Start
+) -> None:
+    """None at first; then one that was charged and one that was not, and reading them makes no call to payments."""
+    exchange = await start_exchange((await answering(start, 201, 500)).url)
+
+    async def counted() -> Any:
+        async with http.get(f"{exchange.url}/trades") as response:
+            assert response.status == 200
+            return (await response.json())["trades"]
+
+    assert await counted() == {}
+    assert (await trade(http, exchange))[0] == 201
+    status, problem, _ = await trade(http, exchange)
+    assert status == 502, problem
+    found = await counted()
+    assert found.pop("charged") == 1
+    assert list(found.values()) == [1]
+    assert attempts(exchange) == 2
+
+
 async def test_a_trade_needs_no_body(http: ClientSession, start_payments: Start, start_exchange: Start) -> None:
     """Without a body each trade gets an id of its own and the default terms."""
     exchange = await start_exchange((await start_payments()).url)

@@ -72,6 +72,18 @@ async def test_a_full_queue_refuses_at_once(http: ClientSession, start: Start) -
     assert series(target, "ledger_refused_total") == 1
 
 
+async def test_every_so_many_bookings_stumble_and_a_retry_is_made(http: ClientSession, start: Start) -> None:
+    """Each third attempt is refused and not booked, whatever its key; the next attempt at that key is booked."""
+    target = await started(start, work_ms=0, stumble_every=3)
+    answers = [await book(http, target.url, key) for key in ("t-1", "t-2", "t-3", "t-3", "t-4", "t-5")]
+    assert [status for status, _ in answers] == [201, 201, 503, 201, 201, 503]
+    assert answers[2][1]["type"] == "tag:chaos-lab,2026:ledger-stumbled"
+    assert sorted(await entries(http, target.url)) == ["t-1", "t-2", "t-3", "t-4"]
+    assert (series(target, "ledger_stumbled_total"), series(target, "ledger_booked_total")) == (2, 4)
+    never = await started(start, work_ms=0)
+    assert [(await book(http, never.url, f"t-{n}"))[0] for n in range(30)] == [201] * 30
+
+
 async def test_the_work_is_done_for_those_who_have_gone(http: ClientSession, start: Start) -> None:
     """A caller that gives up does not take its booking out of the queue."""
     target = await started(start, work_ms=100)
