@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from lab.checkers._wing_gong import Op, Value
 from lab.record import Operations
+from lab.record.values import text_of
 
 
 class Unreadable(Exception):
@@ -30,26 +31,40 @@ class Words:
         return {self.read.lower(): "read", self.write.lower(): "write", self.swap.lower(): "swap"}.get(first)
 
 
-def registers(operations: Operations, words: Words) -> dict[str, list[Op]]:
+def registers(operations: Operations, words: Words) -> tuple[dict[str, list[Op]], list[str]]:
     """
-    Operations by key; those without one, and those that surely did nothing or saw nothing, are left out.
+    Operations by key, and why those of other keys cannot be told.
 
-    Raises Unreadable where an operation on a key is none that the words name, or its value or answer can't be read.
+    Operations without a key, and those that surely did nothing or saw nothing, are left out. A key is left out whole
+    where an operation on it is none that the words name, or has a value or an answer that cannot be read. Values that
+    are equal have one text (`lab.record.values`).
     """
     found: dict[str, list[Op]] = {}
+    unreadable: dict[str, str] = {}
     for at in range(len(operations)):
         key = operations.key[at]
         if key is None:
             continue
         of_key = found.setdefault(str(key), [])
-        kind = words.kind(str(operations.operation[at]))
-        if kind is None:
-            known = f"{words.read}, {words.write} or {words.swap}"
-            raise Unreadable(f'"{operations.operation[at]}" touches key {key} and its first word is none of {known}')
-        op = _op(operations, at, kind, words)
+        if str(key) in unreadable:
+            continue
+        try:
+            op = _read(operations, at, words)
+        except Unreadable as wrong:
+            unreadable[str(key)] = str(wrong)
+            continue
         if op is not None:
             of_key.append(op)
-    return found
+    return {key: ops for key, ops in found.items() if key not in unreadable}, list(unreadable.values())
+
+
+def _read(operations: Operations, at: int, words: Words) -> Op | None:
+    kind = words.kind(str(operations.operation[at]))
+    if kind is None:
+        known = ", ".join(word for word in (words.read, words.write, words.swap) if word)
+        name, key = operations.operation[at], operations.key[at]
+        raise Unreadable(f'operation {operations.n[at]} "{name}" touches key {key}; its first word is none of {known}')
+    return _op(operations, at, kind, words)
 
 
 def _op(operations: Operations, at: int, kind: str, words: Words) -> Op | None:
@@ -61,14 +76,20 @@ def _op(operations: Operations, at: int, kind: str, words: Words) -> Op | None:
     n, start_s, value = int(operations.n[at]), float(operations.start_s[at]), operations.value[at]
     end_s = end_s if certain else math.inf
     if kind == "read":
-        return Op(n, start_s, end_s, "read", sees=_text(_field(operations, at, words.at)))
+        return Op(n, start_s, end_s, "read", sees=text_of(_field(operations, at, words.at)))
     if value is None:
         raise Unreadable(f"operation {n} changes a key and has no `value`: its request must say what it writes")
     if kind == "write":
-        return Op(n, start_s, end_s, "write", sets=str(value), certain=certain)
+        return Op(n, start_s, end_s, "write", sets=text_of(value), certain=certain)
     sees, sets = _pair(n, str(value))
-    if certain and _field(operations, at, words.swapped) is not True:
-        return Op(n, start_s, end_s, "unlike", sees=sees)
+    if certain:
+        swapped = _field(operations, at, words.swapped)
+        if not isinstance(swapped, bool):
+            raise Unreadable(
+                f'operation {n} answers "{words.swapped}": {swapped!r:.100}, which is neither true nor false'
+            )
+        if not swapped:
+            return Op(n, start_s, end_s, "unlike", sees=sees)
     return Op(n, start_s, end_s, "swap", sees, sets, certain)
 
 
@@ -78,7 +99,7 @@ def _field(operations: Operations, at: int, name: str) -> object:
         raise Unreadable(f"operation {n} has no response in the record: its request needs `keep_response=True`")
     try:
         content = json.loads(response)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise Unreadable(f"the response of operation {n} is no JSON (or was cut off at 4 kB)") from None
     if not isinstance(content, dict) or name not in content:
         raise Unreadable(f'the response of operation {n} has no field "{name}"')
@@ -87,11 +108,9 @@ def _field(operations: Operations, at: int, name: str) -> object:
 
 def _pair(n: int, value: str) -> tuple[Value, Value]:
     try:
-        sees, sets = json.loads(value)
-    except ValueError:
-        raise Unreadable(f'operation {n} swaps {value!r}: its `value` must be JSON, ["expected", "new"]') from None
-    return _text(sees), _text(sets)
-
-
-def _text(value: object) -> Value:
-    return None if value is None else str(value)
+        pair = json.loads(value)
+    except (ValueError, RecursionError):
+        pair = None
+    if not isinstance(pair, list) or len(pair) != 2:
+        raise Unreadable(f'operation {n} swaps {value!r:.100}: its `value` must be JSON, ["expected", "new"]')
+    return text_of(pair[0]), text_of(pair[1])

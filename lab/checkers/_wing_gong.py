@@ -72,7 +72,11 @@ class Search:
 
 @dataclass
 class Budget:
-    """Steps and seconds left, shared by all searches of one check; `spent` says whether either ran out."""
+    """
+    Steps and CPU time left, shared by all searches of one check; `spent` says whether either ran out.
+
+    `until_s` is of `time.process_time`: what a busy machine takes away does not count.
+    """
 
     steps: int
     until_s: float
@@ -81,7 +85,7 @@ class Budget:
     def step(self) -> bool:
         """Use one step. False where none is left."""
         self.steps -= 1
-        if self.steps < 0 or (self.steps % _CLOCK_EVERY == 0 and time.monotonic() > self.until_s):
+        if self.steps < 0 or (self.steps % _CLOCK_EVERY == 0 and time.process_time() > self.until_s):
             self.spent = True
         return not self.spent
 

@@ -8,10 +8,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
-from lab.checkers._register import Unreadable, Words, registers
+from lab.checkers._played import ENOUGH, too_little, verdict
+from lab.checkers._register import Words, registers
 from lab.checkers._wing_gong import Op, Value
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
+from lab.record.values import text_of
 
 
 @dataclass(frozen=True)
@@ -29,6 +31,8 @@ def bounded_staleness(
     write: str = "put",
     at: str = "value",
     initial: str | None = None,
+    played_in: str = "",
+    least: int = ENOUGH,
 ) -> Finding:
     """
     Hold each answered read of a key against the writes: what it gives was true at some time since `within_s` before it.
@@ -40,30 +44,29 @@ def bounded_staleness(
     A write takes effect at some time between its start and its end, so a value counts as replaced at the end of the
     first acknowledged write that began after its own had ended. One that nobody answered may have happened at any time,
     or never: its value may be read, and replaces none. Where two writes set the same value, either explains a read.
-    Nothing is assumed of the system's own clocks or of what it says about ages. UNKNOWN where no read could be held
-    against anything.
+    Nothing is assumed of the system's own clocks or of what it says about ages.
+
+    Must have seen: `least` answered reads, in each phase of `played_in` too.
     """
-    try:
-        found = registers(history.operations, Words(read, write, swap="", at=at, swapped=""))
-    except Unreadable as wrong:
-        return Finding("UNKNOWN", f"{wrong}: nothing was checked")
+    operations = history.operations
+    found, unreadable = registers(operations, Words(read, write, swap="", at=at, swapped=""))
+    phase = dict(zip(operations.n.tolist(), operations.phase, strict=True))
     anomalies: list[Anomaly] = []
-    checked, stalest_s = 0, 0.0
+    phases: list[str] = []
+    stalest_s = 0.0
     for key, ops in found.items():
-        reigns = reigns_of([op for op in ops if op.kind == "write"], initial)
+        reigns = reigns_of([op for op in ops if op.kind == "write"], text_of(initial))
         for op in (op for op in ops if op.kind == "read"):
-            checked += 1
+            phases.append(phase[op.n])
             behind_s = behind(op, reigns.get(op.sees, []))
             if behind_s <= within_s:
                 stalest_s = max(stalest_s, behind_s)
             else:
                 anomalies.append(Anomaly(_told(key, op, behind_s, within_s), [op.n]))
-    if not checked:
-        return Finding("UNKNOWN", "no read of any key was answered: nothing was checked")
-    if anomalies:
-        why = f"{len(anomalies):,} of {checked:,} reads: {anomalies[0].text}"
-        return Finding("FAIL", why, checked, tuple(anomalies))
-    return Finding("PASS", f"{checked:,} reads, the stalest {stalest_s:.2f} s behind ({within_s:g} s allowed)", checked)
+    checked = len(phases)
+    few = too_little(phases, "reads of a key were answered", least, played_in)
+    held = f"{checked:,} reads, the stalest {stalest_s:.2f} s behind ({within_s:g} s allowed)"
+    return verdict(anomalies, f"{len(anomalies):,} of {checked:,} reads", [*unreadable, few], held, checked)
 
 
 def reigns_of(writes: Sequence[Op], initial: Value) -> dict[Value, list[Reign]]:

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 from lab.record.messages import Delivery, Place, Published, deliveries, published
@@ -13,7 +14,9 @@ from lab.record.messages import Delivery, Place, Published, deliveries, publishe
 Sent = Mapping[int, list[int]]  # of one subject: number -> the operations that published it, acknowledged ones only
 
 
-def in_order(history: History, readback: str, at: str = "received") -> Finding:
+def in_order(
+    history: History, readback: str, at: str = "received", played_in: str = "", least: int = ENOUGH
+) -> Finding:
     """
     Look at each subject's deliveries in the order in which they came, each number at its first coming.
 
@@ -21,20 +24,23 @@ def in_order(history: History, readback: str, at: str = "received") -> Finding:
     was acknowledged may be left out below the highest received: where receiving stopped too early is for `all_received`
     to tell. That a number comes again, however late, is at-least-once delivery and no violation. A number that was not
     acknowledged may be missing; where it came it must be in order. `lab.record.messages` tells the form.
+
+    Must have seen: `least` acknowledged messages that came, in each phase of `played_in` too (by the phase in which a
+    message was first due), each with its subject and number in the answer.
     """
     received = deliveries(history.readbacks.get(readback), at)
     if isinstance(received, str):
         return Finding("UNKNOWN", f'the readback "{readback}" cannot be held against the history: {received}')
     messages = published(history.operations)
     acked = [message for message in messages.values() if message.is_acked]
-    if not acked:
-        return Finding("UNKNOWN", "no message was acknowledged: nothing was checked")
     sent: dict[str, dict[int, list[int]]] = defaultdict(dict)
     anomalies = [*_mislabelled(received, messages)]
+    untold = ""
     for message in acked:
         if message.place is None:
             why = f"the answer of operation {message.operations[0]} tells no subject and number"
-            return Finding("UNKNOWN", f"{why} (its request needs `keep_response=True`): nothing was checked")
+            untold = untold or f"{why} (its request needs `keep_response=True`)"
+            continue
         numbers, seq = sent[message.place.subject], message.place.seq
         if seq in numbers:
             text = f"{message.place.subject}: {seq} was given to two messages, {message.id} one of them"
@@ -45,11 +51,13 @@ def in_order(history: History, readback: str, at: str = "received") -> Finding:
         came[delivery.subject].append(delivery)
     for subject in sorted(sent.keys() | came.keys()):
         anomalies += [*_overtaken(subject, came[subject], sent[subject]), *_gaps(subject, came[subject], sent[subject])]
-    if anomalies:
-        return Finding("FAIL", f"{len(anomalies):,} times: {anomalies[0].text}", len(acked), tuple(anomalies))
     again = len(received) - len({(d.subject, d.seq) for d in received})
     subjects = f"{len(sent)} subject" + "s" * (len(sent) != 1)
-    return Finding("PASS", f"{len(acked):,} messages in order on {subjects}, {again:,} of them again", len(acked))
+    ids = {delivery.id for delivery in received}
+    phases = [message.phase for message in acked if message.id in ids]
+    few = too_little(phases, "acknowledged messages were received", least, played_in)
+    held = f"{len(acked):,} messages in order on {subjects}, {again:,} of them again"
+    return verdict(anomalies, f"{len(anomalies):,} times", [untold, few], held, len(acked))
 
 
 def _overtaken(subject: str, came: Sequence[Delivery], sent: Sent) -> Iterator[Anomaly]:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
-from lab.checkers._register import Unreadable, Words, registers
+from lab.checkers._played import ENOUGH, too_little, verdict
+from lab.checkers._register import Words, registers
 from lab.checkers._window import smallest
 from lab.checkers._wing_gong import Budget, Op, Value, search
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
+from lab.record.values import text_of
 
 _SHOWN = 12  # operations of a window spelled out; the anomaly names them all
 _STEPS_TO_SHOW = 500_000  # for making the window small: the verdict stands already
@@ -25,6 +27,8 @@ def linearizable(
     initial: str | None = None,
     most_steps: int = 2_000_000,
     within_s: float = 60.0,
+    played_in: str = "",
+    least: int = ENOUGH,
 ) -> Finding:
     """
     Look for an order of each key's operations that explains every answer (Herlihy and Wing 1990).
@@ -38,34 +42,36 @@ def linearizable(
 
     Outcome `ok` took effect between start and end, `fail` never, `info` at any time from its start on or never.
     A key holds `initial` at first. UNKNOWN where an operation cannot be read, or where `most_steps` a key or
-    `within_s` seconds in all did not suffice. A violation is shown by the smallest set of operations that has no order.
+    `within_s` seconds of CPU time in all did not suffice. A violation is shown by the smallest set of operations that
+    has no order.
+
+    Must have seen: `least` answers that say what a key held (reads, and compares that were answered), in each phase of
+    `played_in` too. Of writes alone any order explains everything.
     """
-    until_s = time.monotonic() + within_s
-    try:
-        found = registers(history.operations, Words(read, write, cas, at, swapped))
-    except Unreadable as wrong:
-        return Finding("UNKNOWN", f"{wrong}: nothing was checked")
-    if not any(found.values()):
-        return Finding("UNKNOWN", "no operation on any key is known to have done something: nothing was checked")
+    until_s = time.process_time() + within_s
+    operations = history.operations
+    found, unreadable = registers(operations, Words(read, write, cas, at, swapped))
+    begin = text_of(initial)
     anomalies: list[Anomaly] = []
     undecided: list[str] = []
     for key, ops in found.items():
         budget = Budget(most_steps, until_s)
-        result = search(ops, initial, budget)
+        result = search(ops, begin, budget)
         if result.linearizable is None:
             undecided.append(key)
         elif not result.linearizable:
             anomalies.append(
-                _anomaly(key, smallest(ops, initial, result.stuck_s, Budget(_STEPS_TO_SHOW, until_s)), initial)
+                _anomaly(key, smallest(ops, begin, result.stuck_s, Budget(_STEPS_TO_SHOW, until_s)), begin)
             )
     checked = sum(len(ops) for ops in found.values())
-    if anomalies:
-        why = f"{len(anomalies)} of {len(found):,} keys: {anomalies[0].text}"
-        return Finding("FAIL", why, checked, tuple(anomalies))
-    if undecided:
-        bound = f"{most_steps:,} steps a key and {within_s:g} s"
-        return Finding("UNKNOWN", f"{bound} were not enough for {', '.join(undecided[:5])}", checked)
-    return Finding("PASS", f"{checked:,} operations on {len(found):,} keys have an order that explains them", checked)
+    bound = f"{most_steps:,} steps a key and {within_s:g} s of CPU time"
+    short = f"{bound} were not enough for {', '.join(undecided[:5])}" if undecided else ""
+    phase = dict(zip(operations.n.tolist(), operations.phase, strict=True))
+    looks = [phase[op.n] for ops in found.values() for op in ops if op.certain and op.kind != "write"]
+    few = too_little(looks, "answers say what a key held", least, played_in)
+    failed = f"{len(anomalies)} of {len(found):,} keys"
+    held = f"{checked:,} operations on {len(found):,} keys have an order that explains them"
+    return verdict(anomalies, failed, [*unreadable, short, few], held, checked)
 
 
 def _anomaly(key: str, window: Sequence[Op], initial: Value) -> Anomaly:

@@ -1,4 +1,4 @@
-"""Of each group somebody stays: leave is given only while another one is there."""
+"""Of each group one member stays: leave is given only while another one is there."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import defaultdict
 
 import msgspec
 
+from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 
@@ -16,13 +17,18 @@ class Leave(msgspec.Struct, frozen=True):
     granted: bool
 
 
-def one_stays(history: History, operation: str, readback: str, at: str) -> Finding:
+def one_stays(
+    history: History, operation: str, readback: str, at: str, played_in: str = "", least: int = ENOUGH
+) -> Finding:
     """
     Hold leaves (by `key`, the group; `value`, who asks) against the rule that one of each group stays.
 
     Each acknowledged answer says `{"granted": true}` or false. The readback's JSON object has under `at` how many are
-    there still in each group that somebody has left: at 0 the rule is broken. Leaves that were granted in a group which
+    there still in each group that a member has left: at 0 the rule is broken. Leaves that were granted in a group which
     then is not among them were never made.
+
+    Must have seen: `least` groups of which a leave was answered, in each phase of `played_in` too (by the phase of the
+    first such answer).
     """
     operations = history.of(operation)
     answer = history.readbacks.get(readback)
@@ -33,12 +39,12 @@ def one_stays(history: History, operation: str, readback: str, at: str) -> Findi
         )
     granted: dict[str, list[tuple[int, str]]] = defaultdict(list)
     anomalies: list[Anomaly] = []
-    groups: set[str] = set()
+    groups: dict[str, str] = {}  # by key, the phase of its first answer
     columns = (operations.n, operations.key, operations.value, operations.outcome, operations.response)
-    for n, key, value, outcome, response in zip(*columns, strict=True):
+    for n, key, value, outcome, response, phase in zip(*columns, operations.phase, strict=True):
         if key is None or outcome != "ok":
             continue
-        groups.add(key)
+        groups.setdefault(key, str(phase))
         leave = _leave(response)
         if leave is None:
             anomalies.append(
@@ -49,17 +55,14 @@ def one_stays(history: History, operation: str, readback: str, at: str) -> Findi
     for key, count in there.items():
         if not count:
             leaves = granted[key]
-            who = " and ".join(sorted({name for _, name in leaves})) or "nobody who was told so"
-            anomalies.append(Anomaly(f"{key}: nobody stays; leave was given to {who}", [n for n, _ in leaves]))
+            who = " and ".join(sorted({name for _, name in leaves})) or "none that was told so"
+            anomalies.append(Anomaly(f"{key}: none stays; leave was given to {who}", [n for n, _ in leaves]))
     for key, leaves in granted.items():
         if leaves and key not in there:
-            anomalies.append(Anomaly(f"{key}: leave was given, and nobody has left", [n for n, _ in leaves]))
-    if not groups:
-        return Finding("UNKNOWN", f"no {operation} with a key was acknowledged: nothing was checked")
-    if anomalies:
-        why = f"{len(anomalies):,} of {len(groups):,} groups: {anomalies[0].text}"
-        return Finding("FAIL", why, len(groups), tuple(anomalies))
-    return Finding("PASS", f"{len(groups):,} groups, and somebody stays in each", len(groups))
+            anomalies.append(Anomaly(f"{key}: leave was given, and none has left", [n for n, _ in leaves]))
+    few = too_little(groups.values(), f"groups had a {operation} answered", least, played_in)
+    failed = f"{len(anomalies):,} of {len(groups):,} groups"
+    return verdict(anomalies, failed, [few], f"{len(groups):,} groups, and one member stays in each", len(groups))
 
 
 def _leave(response: str | None) -> Leave | None:

@@ -88,6 +88,24 @@ def test_how_old_the_oldest_was_is_told() -> None:
     assert checked([*WRITES, read(2, 4.7, 4.8, "a")]).why == "1 reads, the stalest 1.50 s behind (2 s allowed)"
 
 
+def test_the_same_number_written_otherwise_is_no_violation() -> None:
+    """A database says 1.08000 where the scenario says 1.08."""
+    assert checked([write(0, 1.0, 1.1, "1.25"), read(1, 2.0, 2.1, "1.2500")]).verdict == "PASS"
+    assert checked([read(0, 1.0, 1.1, "1.08000")], initial="1.08").verdict == "PASS"
+    assert checked([write(0, 1.0, 1.1, "1.25"), read(1, 2.0, 2.1, "1.26")]).verdict == "FAIL"
+
+
+def test_what_was_not_played_is_unknown() -> None:
+    """Freshness in the slow phase takes reads of the slow phase."""
+    recorded = history([*WRITES, read(2, 4.0, 4.1, "b")])
+    words = {"read": "read", "write": "write"}
+    assert bounded_staleness(recorded, 2.0, played_in="baseline", **words).verdict == "PASS"  # type: ignore[arg-type]
+    found = bounded_staleness(recorded, 2.0, played_in="slow", **words)  # type: ignore[arg-type]
+    why = "no reads of a key were answered in slow; the checker takes at least 1 there"
+    assert (found.verdict, found.why) == ("UNKNOWN", why)
+    assert bounded_staleness(recorded, 2.0, least=2, **words).verdict == "UNKNOWN"  # type: ignore[arg-type]
+
+
 def test_without_reads_or_readable_answers_nothing_is_checked() -> None:
     """An empty check is UNKNOWN, never a pass."""
     assert checked(WRITES).verdict == "UNKNOWN"

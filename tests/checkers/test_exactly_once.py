@@ -33,6 +33,7 @@ def history(outcomes: dict[str, str], effects: object) -> History:
         ({"a": "ok", "b": "info"}, ["a", "b", "b"], ["a", "b"], "b took effect 2 times"),
         ({"a": "ok", "b": "info"}, ["a", "z"], ["a"], "z took effect without a request"),
         ({"a": "info ok"}, ["a", "a"], ["a"], "a took effect 2 times"),
+        ({"a": "fail ok"}, ["a", "a"], ["a"], "a took effect 2 times"),  # refused only where it was each time
         ({"a": "info ok"}, [], ["a"], "a was acknowledged, and has no effect"),
         ({"a": "info fail", "z": "ok"}, ["a", "a", "z"], ["a", "z"], "a took effect 2 times"),
         ({"a": "fail fail", "b": "info fail", "z": "ok"}, ["a", "z"], ["b", "z"], "a was refused, and took effect"),

@@ -34,7 +34,7 @@ def histories(draw: st.DrawFn, most: int = 6) -> list[Op]:
 
 def generous() -> Budget:
     """More than any small history needs."""
-    return Budget(1_000_000, time.monotonic() + 60)
+    return Budget(1_000_000, time.process_time() + 60)
 
 
 @given(histories())
@@ -45,8 +45,8 @@ def test_agrees_with_the_definition(ops: list[Op]) -> None:
     """The verdict is what trying every order says, also through the record."""
     expected = brute_force(ops)
     assert search(ops, None, generous()).linearizable is expected
-    if any(op.certain for op in ops):
-        assert linearizable(history(ops)).verdict == ("PASS" if expected else "FAIL")
+    looked = any(op.certain and op.kind != "write" for op in ops)  # of writes alone any order explains everything
+    assert linearizable(history(ops)).verdict == (("PASS" if looked else "UNKNOWN") if expected else "FAIL")
 
 
 @given(histories())

@@ -65,6 +65,7 @@ ONE_LEADER = {
         "term 4 had 2 leaders",
     ),
 }
+C = [log("c", LOG)]
 MATCHING = {
     "another command at an index": (
         [log("a", LOG), log("b", [*LOG[:4], put(5, 2, "other")]), log("c", LOG)],
@@ -83,8 +84,31 @@ MATCHING = {
     ),
     "a term that falls": (
         [log("a", [put(1, 2, "1"), put(2, 1, "2")]), log("b", []), log("c", [])],
-        [log("a", [put(1, 1, "1"), put(2, 2, "2")]), log("b", []), log("c", [])],
+        [log("a", [put(1, 1, "1"), put(2, 2, "2")]), log("b", [put(1, 1, "1")]), log("c", [])],
         "a goes back from term 2 to 1 at index 2",
+    ),
+    "tails that agree in an entry and differ before it": (  # nothing of it is committed
+        [
+            log("a", LOG, tail=[put(6, 2, "x"), put(7, 3, "y")]),
+            log("b", LOG, tail=[put(6, 3, "x"), put(7, 3, "y")]),
+            *C,
+        ],
+        [
+            log("a", LOG, tail=[put(6, 2, "x"), put(7, 3, "y")]),
+            log("b", LOG, tail=[put(6, 3, "x"), put(7, 4, "y")]),
+            *C,
+        ],
+        "a and b agree in term 3 at index 7, and differ at 6: by a in term 2",
+    ),
+    "two commands under one index and term of the tails": (
+        [log("a", LOG, tail=[put(6, 2, "x")]), log("b", LOG, tail=[put(6, 2, "y")]), *C],
+        [log("a", LOG, tail=[put(6, 2, "x")]), log("b", LOG, tail=[put(6, 3, "y")]), *C],
+        "a and b agree in term 2 at index 6, and differ at 6",
+    ),
+    "a gap before the tail": (
+        [log("a", LOG, tail=[put(7, 2, "x")]), log("b", LOG), *C],
+        [log("a", LOG, tail=[put(6, 2, "x")]), log("b", LOG), *C],
+        "a goes from index 5 to 7",
     ),
     "a log that begins after its snapshot": (
         [log("a", LOG), log("b", LOG[3:], snapshot_index=2), log("c", LOG)],
@@ -192,6 +216,15 @@ def test_a_swap_writes_its_second_value() -> None:
     assert checked("acknowledged_stay", *WHOLE, operations=past).verdict == "FAIL"
 
 
+def test_a_value_that_cannot_be_read_is_named_and_equal_ones_are_one() -> None:
+    """`[draft]` ends no judgement, and hides no loss of another write; 1 and 1.0 are one value."""
+    found = checked("acknowledged_stay", *WHOLE, operations=written(("1.0", "ok", 2), ("[draft]", "ok", 3)))
+    assert (found.verdict, found.why) == ("UNKNOWN", "operation 1 writes '[draft]', which is no JSON list")
+    assert checked("acknowledged_stay", *WHOLE, operations=written(("1.0", "ok", 2))).verdict == "PASS"
+    lost = written(("[draft]", "ok", 3), ("9", "ok", 2))
+    assert checked("acknowledged_stay", *WHOLE, operations=lost).verdict == "FAIL"
+
+
 @pytest.mark.parametrize("name", ["one_leader_a_term", "log_matching", "acknowledged_stay"])
 def test_what_was_not_read_back_is_not_known(name: str) -> None:
     """A member without an answer, or with another kind of answer, makes the verdict UNKNOWN, and says which."""
@@ -208,6 +241,20 @@ def test_nothing_to_check() -> None:
     assert checked("log_matching", *empty).verdict == "UNKNOWN"
     assert checked("acknowledged_stay", *WHOLE, operations=written(("1", "info", None))).verdict == "UNKNOWN"
     assert "has no number" in checked("acknowledged_stay", *WHOLE, operations=written(("1", "ok", None))).why
+    alone = [log("a", LOG), log("b", []), log("c", [])]
+    why = "0 committed entries are held by two members; the checker takes at least 1"
+    assert checked("log_matching", *alone).why == why
+    read = {member["name"]: member for member in WHOLE}
+    past = written(("1", "ok", 2))
+    for name, more in (
+        ("one_leader_a_term", {"least": 2}),
+        ("log_matching", {"least": 6}),
+        ("acknowledged_stay", {"least": 2}),
+        ("acknowledged_stay", {"played_in": "cut"}),
+    ):
+        enough = checkers.run(name, History(past.operations, read), {"readbacks": NAMES})
+        few = checkers.run(name, History(past.operations, read), {"readbacks": NAMES, **more})  # type: ignore[dict-item]
+        assert (enough.verdict, few.verdict, "at least" in few.why) == ("PASS", "UNKNOWN", True), name
     late = [replace_log(member) for member in WHOLE]
     assert (
         "below every member's snapshot" in checked("acknowledged_stay", *late, operations=written(("1", "ok", 2))).why

@@ -186,25 +186,25 @@ def leaves(ops: list[Op], there: Mapping[str, int]) -> Finding:
         (
             ([leave("ann", True), leave("bob", True)], {"monday": 0}),
             ([leave("ann", True), leave("bob", False)], {"monday": 1}),
-            "monday: nobody stays; leave was given to ann and bob",
+            "monday: none stays; leave was given to ann and bob",
             [0, 1],
         ),
         (  # one was told so, of the other nobody knows
             ([leave("ann", True), leave("bob", True, outcome="info")], {"monday": 0}),
             ([leave("ann", True), leave("bob", True, outcome="info")], {"monday": 1}),
-            "monday: nobody stays; leave was given to ann",
+            "monday: none stays; leave was given to ann",
             [0],
         ),
         (
             ([leave("ann", False)], {"tuesday": 0}),
             ([leave("ann", False)], {"tuesday": 1}),
-            "tuesday: nobody stays; leave was given to nobody who was told so",
+            "tuesday: none stays; leave was given to none that was told so",
             [],
         ),
         (
             ([leave("ann", True)], {}),
             ([leave("ann", True)], {"monday": 1}),
-            "monday: leave was given, and nobody has left",
+            "monday: leave was given, and none has left",
             [0],
         ),
     ],
@@ -223,6 +223,12 @@ def test_an_answer_that_says_neither_is_a_violation_and_an_empty_check_is_unknow
     """Nothing passes unread."""
     assert leaves([Op({"allowed": True}, "monday", "ann")], {}).verdict == "FAIL"
     assert leaves([], {}).verdict == "UNKNOWN"
+    few = one_stays(history([leave("ann", True)], {"there": {"monday": 1}}), "it", "books", "there", least=2)
+    assert (few.verdict, few.why) == ("UNKNOWN", "only 1 groups had a it answered; the checker takes at least 2")
+    late = history([leave("ann", True)], {"there": {"monday": 1}})
+    late.operations.phase[:] = "load"
+    assert one_stays(late, "it", "books", "there", played_in="load").verdict == "PASS"
+    assert one_stays(late, "it", "books", "there", played_in="cut").verdict == "UNKNOWN"
     assert one_stays(history([leave("ann", True)], {}), "it", "books", "there").verdict == "UNKNOWN"
 
 
