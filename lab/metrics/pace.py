@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from lab.metrics.declare import metric, names_of
 from lab.metrics.measured import Measured
-from lab.metrics.services import _increase, _sum
+from lab.metrics.services import increase, total
 from lab.metrics.window import Window
 from lab.model import Backing, Service
 
@@ -27,7 +27,7 @@ def counter_per_s(
     Over all its series that carry these labels. The seconds are those between the two snapshots of the first one.
     """
     asked = names_of(service)
-    grown, first = _sum([_increase(window, name, [metric], labels) for name in asked]), asked[0]
+    grown, first = total([increase(window, name, [metric], labels) for name in asked]), asked[0]
     if grown.value is None:
         return grown
     elapsed_s = window.snapshot(first, "end")[0].at_s - window.snapshot(first, "start")[0].at_s

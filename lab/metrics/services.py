@@ -49,7 +49,7 @@ def attempts_per_request(window: Window, link: Link | str) -> Measured:
 
 def _attempts(window: Window, link: Link | str) -> Measured:
     caller, _, callee = name_of(link).partition("->")
-    return _increase(window, caller, [CLIENT_DONE, CLIENT_ACTIVE], {"peer": callee})
+    return increase(window, caller, [CLIENT_DONE, CLIENT_ACTIVE], {"peer": callee})
 
 
 @metric("")
@@ -60,7 +60,7 @@ def counter_increase(
 
     Over all its series that carry these labels; `prevented="no, read-only"` takes those with either value.
     """
-    return _sum([_increase(window, name, [metric], labels) for name in names_of(service)])
+    return total([increase(window, name, [metric], labels) for name in names_of(service)])
 
 
 @metric("")
@@ -84,7 +84,7 @@ def counter_quotient(
     Minimum: `least` of the lower counter (`per`), 5 unless the scenario says otherwise.
     """
     grown, base = (
-        _sum([_increase(window, name, [counter], {}) for name in names_of(service)]) for counter in (metric, per)
+        total([increase(window, name, [counter], {}) for name in names_of(service)]) for counter in (metric, per)
     )
     for part in (grown, base):
         if part.value is None or part.censored:  # "at least" says nothing of a ratio
@@ -119,7 +119,7 @@ def cpu_share(window: Window, service: Service | str) -> Measured:
     Whose: the service's process alone, without its children.
     """
     name = name_of(service)
-    spent = _increase(window, name, ["process_cpu_seconds_total"], {})
+    spent = increase(window, name, ["process_cpu_seconds_total"], {})
     if spent.value is None:
         return spent
     elapsed_s = window.snapshot(name, "end")[0].at_s - window.snapshot(name, "start")[0].at_s
@@ -144,8 +144,8 @@ def panel_max(window: Window, panel: str) -> Measured:
     return Measured(max(values), n=len(values))
 
 
-def _sum(parts: Sequence[Measured]) -> Measured:
-    """All together; the first reason against it, where there is one."""
+def total(parts: Sequence[Measured]) -> Measured:
+    """The sum of `parts`, "at least" where one is; the first reason against it, where there is one."""
     for part in parts:
         if part.value is None:
             return part
@@ -153,8 +153,8 @@ def _sum(parts: Sequence[Measured]) -> Measured:
     return Measured(sum(part.value or 0.0 for part in parts), any(part.censored for part in parts), why)
 
 
-def _increase(window: Window, service: str, counted: Sequence[str], labels: dict[str, str]) -> Measured:
-    """Sum of the named metrics at the end of the phase less at its start."""
+def increase(window: Window, service: str, counted: Sequence[str], labels: dict[str, str]) -> Measured:
+    """Sum over series with these labels of a service's metrics, at the end of the phase less at its start."""
     before, after = window.snapshot(service, "start"), window.snapshot(service, "end")
     for edge, samples in (("start", before), ("end", after)):
         if not samples:

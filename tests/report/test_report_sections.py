@@ -48,6 +48,14 @@ def with_spec(view: View, **changes: object) -> View:
     return View(replace(view.run, record=replace(view.record, spec=spec)), view.handbook)
 
 
+def test_a_claim_says_what_its_metric_measures(view_of: ViewOf) -> None:
+    """Where the number stands, in the words of docs/metrics.md."""
+    data = claims.build(view_of("pass"))
+    assert data is not None
+    meant = {row.result.claim.metric.name: row.meaning for row in data.rows}
+    assert meant["p90_ms"] == "The wait that 90 % of operations did not exceed (nearest rank)."
+
+
 def test_the_verdict_contrasts_control_and_pattern(view_of: ViewOf) -> None:
     """For each claim about the pattern: what the control showed in the same phase, and what the pattern did."""
     found = {c.text: c for c in verdict.build(view_of("pass")).contrasts}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from lab.metrics import definition
 from lab.record import ClaimResult, ClaimSpec, Interval, InvariantResult
 from lab.record.words import lateness, whose
 from lab.report.bullet import Bullet, bullet
@@ -24,6 +25,7 @@ class Row:
     bound: str
     interval: str
     where: str
+    meaning: str  # what the metric measures; empty where this lab has none of that name
     bullet: Bullet | None
     late: str  # how much of a latency is the load generator's lateness
     sample: str
@@ -92,11 +94,17 @@ def _row(result: ClaimResult) -> Row:
         bound=bound(claim),
         interval=interval,
         where=f"{claim.variant} · {claim.phase} · {claim.metric.name}{_args(result)}{_whose(claim)}",
+        meaning=_meaning(claim),
         bullet=bullet(result),
         late=lateness(result.late, claim),
         sample="" if result.n is None else f"n = {result.n:,}",
         before=_before(result),
     )
+
+
+def _meaning(claim: ClaimSpec) -> str:
+    found = definition(claim.metric.name)
+    return found.short if found else ""
 
 
 def _args(result: ClaimResult) -> str:
