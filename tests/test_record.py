@@ -269,6 +269,39 @@ def test_a_table_that_lacks_a_column_is_told(run: Run) -> None:
     assert "has no column variant, phase" in said
 
 
+@pytest.mark.parametrize(
+    ("column", "values", "words"),
+    [
+        ("due_s", ["soon"], "holds values of another type"),
+        ("outcome", [[1]], "holds values of another type"),
+        ("variant", [None], "lacks values of variant"),
+    ],
+)
+def test_a_table_with_other_values_is_told(run: Run, column: str, values: list[Any], words: str) -> None:
+    """Columns of another type, or without the values that every row has, are refused when the table is opened."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    whole = run.table("operations").slice(0, 1)
+    place = whole.schema.get_field_index(column)
+    pq.write_table(whole.set_column(place, column, pa.array(values)), run.path / "operations.parquet")
+    assert words in sentence(lambda: run.operations("on"))
+
+
+def test_a_folder_where_a_table_should_be_is_told(run: Run) -> None:
+    """Arrow would read the files in it."""
+    (run.path / "probes.parquet").unlink()
+    (run.path / "probes.parquet").mkdir()
+    assert "is no file" in sentence(lambda: run.probes("on"))
+
+
+@pytest.mark.parametrize("data", [b'{"version": "\xff"}', b"[" * 100_000, b"\xff\xfe"])
+def test_a_record_that_is_not_json_is_told(run: Run, data: bytes) -> None:
+    """Not UTF-8, or nested deeper than a stack."""
+    (run.path / "record.json").write_bytes(data)
+    assert "record.json: " in sentence(lambda: read_run(run.path))
+
+
 def test_a_damaged_readback_is_told(run: Run) -> None:
     """What the services answered is JSON, or is refused."""
     (run.path / "readbacks" / "1-on.json").write_text('{"charges": ')

@@ -71,6 +71,14 @@ class _Parser(HTTPResponse):
     def _on_status(self, text: str) -> None:
         pass
 
+    length = 0
+
+    def _on_body(self, data: bytes) -> None:
+        """Count all of it, hold what may be kept: an answer can be of any size, and thousands are under way."""
+        self.length += len(data)
+        if len(self._body_buffer) < KEEP_BYTES:
+            self._body_buffer += data[: KEEP_BYTES - len(self._body_buffer)]
+
 
 class Client:
     """Exchanges with one address."""
@@ -130,13 +138,12 @@ def _end(parser: _Parser) -> None:
 
 def _judge(parser: _Parser, keep: bool) -> Answer:
     status = parser.get_code()
-    body = parser._body_buffer
-    kept = bytes(body[:KEEP_BYTES]).decode("utf-8", "replace") if keep else None
+    kept = bytes(parser._body_buffer).decode("utf-8", "replace") if keep else None
     if status < 400:
-        return Answer("ok", status, None, kept, len(body))
+        return Answer("ok", status, None, kept, parser.length)
     # A server that broke midway, and a gateway that asked somebody further on in vain: it may have happened.
     outcome = "info" if status in _UNSURE else "fail"
-    return Answer(outcome, status, f"http {status}", kept, len(body))
+    return Answer(outcome, status, f"http {status}", kept, parser.length)
 
 
 def _word_before_sending(error: OSError) -> str:

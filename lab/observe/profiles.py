@@ -13,6 +13,7 @@ import asyncio
 import os
 import signal
 import sys
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ class Profiler:
     def __init__(self, phase: str, folder: Path, recordings: Sequence[_Recording], notes: Sequence[str]) -> None:
         self._phase, self._folder = phase, folder
         self._recordings, self._notes = recordings, notes
+        self._began_s = time.monotonic()
 
     @classmethod
     def start(
@@ -72,6 +74,7 @@ class Profiler:
 
     async def finish(self) -> list[str]:
         """End the recording and write the profiles; gives a note, with the way out, for each that there is not."""
+        lasted_s = time.monotonic() - self._began_s
         ended_before = [recording.child.returncode is not None for recording in self._recordings]
         notes = list(self._notes)
         await asyncio.gather(*(_end(recording.child) for recording in self._recordings))
@@ -83,7 +86,7 @@ class Profiler:
                 if early:
                     notes.append(f"the profile of {service} in {self._phase} ends early: the process ended")
             else:
-                notes.append(f"{service} has no profile of {self._phase}: {_why(recording.child.tail())}")
+                notes.append(f"{service} has no profile of {self._phase}: {_why(recording.child.tail(), lasted_s)}")
             recording.part.unlink(missing_ok=True)
             recording.child.log.unlink(missing_ok=True)
         return notes
@@ -100,13 +103,19 @@ async def _end(child: Child) -> None:
     await child.stop(grace_s=0)
 
 
-def _why(said: str) -> str:
+def _why(said: str, lasted_s: float) -> str:
     """py-spy's complaint in a sentence, and what helps."""
     if "permission denied" in said.lower():
         return f"py-spy may not read it; {way_out()}"
     lines = [line for line in said.splitlines() if line.strip()]
     if not lines or "KeyboardInterrupt" in said:  # ended while still our own child, before it became py-spy
         return "py-spy was ended before it had begun"
+    lines = [line for line in lines if not line.startswith("py-spy>")]
+    if not lines or "No stack counts found" in said:
+        return (
+            f"no sample in {lasted_s:.1f} s: no thread held the interpreter's lock whenever py-spy looked, "
+            "so it ran no Python (idle, paused, or in work for which the lock is given up)"
+        )
     return f"py-spy says: {lines[0].removeprefix('Error: ')}"
 
 
