@@ -21,7 +21,7 @@ async def read_json(request: web.Request, kind: type[T]) -> T:
         return msgspec.json.decode(body or b"{}", type=kind)
     except msgspec.ValidationError as wrong:
         raise Problem(422, "invalid-body", str(wrong)) from wrong
-    except msgspec.DecodeError as wrong:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as wrong:
         raise Problem(400, "malformed-json", str(wrong)) from wrong
 
 

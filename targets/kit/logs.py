@@ -12,6 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Literal
 
 import msgspec
+from aiohttp.http_exceptions import HttpProcessingError
+from aiohttp.web import RequestPayloadError
 
 from targets.kit import tracing
 
@@ -116,6 +118,10 @@ class Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Queue one record as a line whose event is its text and whose `logger` says who spoke."""
         more: dict[str, object] = {"logger": record.name}
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, HttpProcessingError | RequestPayloadError):  # the client's mistake, answered with 400
+            self.log.put("warning", "malformed request", {**more, "error": " ".join(str(error).split())})
+            return
         if record.exc_info and record.exc_info[1] is not None:
             more["traceback"] = logging.Formatter().formatException(record.exc_info)
         level: Level = next((name for name in ("error", "warning", "info") if record.levelno >= RANKS[name]), "debug")

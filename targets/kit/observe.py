@@ -111,6 +111,8 @@ async def answered(request: web.Request, handler: Handler, log: Log) -> web.Stre
         if error.status < 400:
             raise
         return from_http_exception(error).response()
+    except web.RequestPayloadError as error:  # compressed garbage, a wrong length
+        return Problem(400, "malformed-body", f"The body cannot be read: {' '.join(str(error).split())}").response()
     except Exception as error:
         log.error("unhandled error", error=repr(error), traceback=traceback.format_exc())
         return Problem(500, "internal-error", "The service failed; its log says why, under this trace.").response()
