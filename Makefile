@@ -55,8 +55,8 @@ list: setup ## The catalogue and its last verdicts; RUNS=1 for the runs too
 	@$(LAB) list $(call flag,--runs,RUNS)
 
 .PHONY: show
-show: setup ## One experiment before it runs: NAME=...
-	@$(LAB) show $(call option,--,NAME)
+show: setup ## One experiment before it runs: NAME=..., or what a target or fault takes: TARGET=exchange
+	@$(if $(TARGET),$(PY) scripts/reference_page.py $(call quoted,TARGET),$(LAB) show $(call option,--,NAME))
 
 .PHONY: judge
 judge: setup ## Judge a saved run again: RUN=circuit-breaker for its last one
@@ -138,6 +138,10 @@ dashboards: setup-dev ## Write Grafana's dashboards anew from the scenarios
 .PHONY: metrics
 metrics: setup-dev ## Write docs/metrics.md anew from the docstrings of the metrics
 	@$(PY) scripts/metrics_page.py
+
+.PHONY: reference
+reference: setup-dev ## Write docs/reference.md anew from the targets' settings and the faults' arguments
+	@$(PY) scripts/reference_page.py
 
 .PHONY: lock
 lock: ## Write the lock files anew from pyproject.toml (needs uv)

@@ -1,0 +1,131 @@
+"""
+Writes docs/reference.md from the code (`make reference`), or prints a target's or a fault's part of it.
+
+A target's settings are those of its settings class, with what the class accepts; its routes are those that its code
+registers; a fault's arguments are those of its dataclass.
+"""
+
+from __future__ import annotations
+
+import importlib
+import inspect
+import re
+import sys
+from collections.abc import Iterator
+from dataclasses import MISSING, fields
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any, get_type_hints
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+
+from lab import faults  # noqa: E402 - the project runs from its own folder and need not be installed
+from targets.kit.settings import Settings, wanted  # noqa: E402
+
+PAGE = ROOT / "docs" / "reference.md"
+ROUTE = re.compile(r'web\.(get|post|put|patch|delete)\(\s*"([^"]+)"')
+HEAD = """# Reference
+
+Written by `make reference` from the code. `make show TARGET=exchange` prints the part of one target or fault.
+
+## Targets
+
+A scenario gives a target's settings by their names: `Service("exchange", env={"BREAKER": "on"})`, or in a variant. A
+setting without a default must be given; where it is the address of a callee, the link to it does that.
+"""
+
+
+def targets() -> list[str]:
+    """Every target, by the name that `Service(module=...)` takes."""
+    folder = ROOT / "targets"
+    modules = [path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")]
+    return sorted(modules + [path.parent.name for path in folder.glob("*/__main__.py")])
+
+
+def settings_of(target: str) -> type[Settings]:
+    """The settings class of a target: the one that its own file, or its package's `settings`, defines."""
+    package = (ROOT / "targets" / target).is_dir()
+    module = importlib.import_module(f"targets.{target}.settings" if package else f"targets.{target}")
+    (own,) = (
+        one
+        for one in vars(module).values()
+        if isinstance(one, type) and issubclass(one, Settings) and one.__module__ == module.__name__
+    )
+    return own
+
+
+def routes_of(target: str) -> list[str]:
+    """`POST /trades` for every route that a target's code registers, in order of path."""
+    folder = ROOT / "targets" / target
+    files = sorted(folder.glob("*.py")) if folder.is_dir() else [folder.with_suffix(".py")]
+    found = {(path, method.upper()) for file in files for method, path in ROUTE.findall(file.read_text("utf-8"))}
+    return [f"{method} {path}" for path, method in sorted(found)]
+
+
+def target_part(target: str) -> str:
+    """A target's summary, routes and own settings, as Markdown."""
+    module = importlib.import_module(f"targets.{target}")
+    common = {field.name for field in fields(Settings)}
+    lines = [f"### {target}", "", "```", inspect.cleandoc(module.__doc__ or ""), "```", ""]
+    lines += ["Routes: " + ", ".join(f"`{route}`" for route in routes_of(target)) + ".", ""]
+    return "\n".join([*lines, *_settings(settings_of(target), common)])
+
+
+def _settings(kind: type[Settings], without: set[str]) -> Iterator[str]:
+    hints = get_type_hints(kind, include_extras=True)
+    rows = [field for field in fields(kind) if field.name not in without]
+    if not rows:
+        yield "No settings of its own."
+        return
+    yield from ("| Setting | Takes | Default |", "|---|---|---|")
+    for field in rows:
+        default = "must be given" if field.default is MISSING else f"`{_text(field.default)}`"
+        yield f"| `{field.name.upper()}` | {wanted(hints[field.name]).replace('|', ' or ')} | {default} |"
+
+
+def _text(value: object) -> str:
+    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value) or '""'
+
+
+def fault_part(name: str) -> str:
+    """A fault's call and what it does, as Markdown."""
+    kind: Any = getattr(faults, name)
+    asked = str(inspect.signature(kind)).replace("'", "").removesuffix(" -> None")
+    return f"### faults.{name}\n\n    faults.{name}{asked}\n\n{inspect.cleandoc(kind.__doc__)}"
+
+
+def fault_names() -> list[str]:
+    """Every fault."""
+    return [name for name in faults.__all__ if isinstance(getattr(faults, name), type)]
+
+
+def page() -> str:
+    """The whole page."""
+    common = "\n".join(["### Every target", "", *_settings(Settings, set())])
+    middle = '## Faults\n\nA phase names them: `Phase("fault", lasts_s=10, faults=[faults.silence(link)])`.'
+    parts = [HEAD.rstrip(), common, *map(target_part, targets()), middle, *map(fault_part, fault_names())]
+    return "\n\n".join(parts) + "\n"
+
+
+def main(asked: list[str]) -> int:
+    """Write the page, or print the part of one target or fault."""
+    if not asked:
+        PAGE.write_text(page(), "utf-8")
+        print(f"docs/{PAGE.name} is current")
+        return 0
+    name = asked[0].replace("-", "_").removeprefix("faults.")
+    if name in targets():
+        print(target_part(name))
+    elif name in fault_names():
+        print(fault_part(name))
+    else:
+        close = get_close_matches(name, [*targets(), *fault_names()], n=1)
+        known = f'did you mean "{close[0]}"?' if close else f"targets are {', '.join(targets())}."
+        print(f"lab: no target or fault is called {asked[0][:60]!a}; {known}", file=sys.stderr)
+        return 3
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
