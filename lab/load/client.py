@@ -73,7 +73,7 @@ class _Parser(HTTPResponse):
 
     length = 0
 
-    def _on_body(self, data: bytes) -> None:
+    def _on_body(self, data: bytearray) -> None:
         """Count all of it, hold what may be kept: an answer can be of any size, and thousands are under way."""
         self.length += len(data)
         if len(self._body_buffer) < KEEP_BYTES:
