@@ -7,7 +7,7 @@ LAB := $(PY) -m lab
 
 # What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
 GIVEN := NAME TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
-         NAMES RECORDS TOUCHED FRESH MUTANT WITHIN_S PYTHON
+         NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PYTHON
 unexport $(GIVEN)
 define newline
 

@@ -73,11 +73,11 @@ class _Parser(HTTPResponse):
 
     length = 0
 
-    def _on_body(self, data: bytearray) -> None:
+    def _on_body(self, buf: bytearray) -> None:
         """Count all of it, hold what may be kept: an answer can be of any size, and thousands are under way."""
-        self.length += len(data)
+        self.length += len(buf)
         if len(self._body_buffer) < KEEP_BYTES:
-            self._body_buffer += data[: KEEP_BYTES - len(self._body_buffer)]
+            self._body_buffer += buf[: KEEP_BYTES - len(self._body_buffer)]
 
 
 class Client:
