@@ -64,9 +64,7 @@ class Run:
             raise RecordError(
                 f"{file}: holds values of another type ({why}); the run is damaged or was edited"
             ) from error
-        empty = [column for column in schema.names if column in NEVER_NULL and table[column].null_count]
-        if empty:
-            raise RecordError(f"{file}: lacks values of {', '.join(empty)}; the run is damaged or was edited")
+        sound.check_values(file, table, NEVER_NULL)
         return table
 
     @cached_property

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from lab.errors import RecordError
 
@@ -103,6 +105,29 @@ def check_texts(file: Path, table: pa.Table) -> None:
                 lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
                 size += pc.sum(lengths.take(chunk.indices)).as_py() or 0
     _check_bytes(file, size, file.stat().st_size)
+
+
+def check_values(file: Path, table: pa.Table, never_null: Collection[str]) -> None:
+    """Raise RecordError where values that every row has are missing, a time is no number, or labels are not JSON."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    for name in table.column_names:
+        column = table[name]
+        if name in never_null and column.null_count:
+            raise RecordError(f"{file}: lacks values of {name}; the run is damaged or was edited")
+        if name.endswith(("_s", "_ms")) and not pc.all(pc.is_finite(column), min_count=0).as_py():
+            raise RecordError(f"{file}: {name} holds what is no number; the run is damaged or was edited")
+        if name == "labels":
+            for text in pc.unique(column.cast(pa.string())).to_pylist():
+                _check_labels(file, text)
+
+
+def _check_labels(file: Path, text: str) -> None:
+    try:
+        msgspec.json.decode(text, type=dict[str, str])
+    except (msgspec.DecodeError, ValueError, RecursionError) as error:
+        raise RecordError(f"{file}: labels {text[:LONGEST_NAME]!r} are no JSON object of texts") from error
 
 
 def _check_bytes(file: Path, size: int, on_disk: int) -> None:

@@ -66,7 +66,21 @@ SERIES = pa.schema(
     ]
 )
 NEVER_NULL = frozenset(
-    ("trial", "variant", "n", "due_s", "operation", "outcome", "target", "path", "at_s", "edge", "service", "metric")
+    (
+        "trial",
+        "variant",
+        "n",
+        "due_s",
+        "operation",
+        "outcome",
+        "target",
+        "path",
+        "at_s",
+        "edge",
+        "service",
+        "metric",
+        "labels",
+    )
 )  # whatever the table
 TABLES: Mapping[str, pa.Schema] = {
     "operations": OPERATIONS,
