@@ -62,13 +62,15 @@ class Member(msgspec.Struct, frozen=True):
 class Parted(msgspec.Struct, frozen=True):
     """A worker that is done or lost. `recorded` is how many operations it says it has sent; None where it was lost.
 
-    `drift_ms` is by how much its clock ran ahead of the master's from the first look to the last.
+    `drift_ms` is by how much its clock ran ahead of the master's from the first look to the last. `why` says what it
+    did where it was given up though it still spoke.
     """
 
     worker: int
     recorded: int | None
     arrived: int
     drift_ms: float | None = None
+    why: str = ""
 
 
 class Ready(msgspec.Struct, frozen=True):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter, time
@@ -19,7 +19,7 @@ import locust
 import msgspec
 from gevent.event import AsyncResult, Event
 
-from lab.load import clock, forms, words
+from lab.load import clock, forms, heard, words
 from lab.load.channel import awaited
 
 _POLL_S = 0.02
@@ -27,6 +27,7 @@ _ECHOES = 15
 _ECHO_WITHIN_S = 5.0
 _TOOK_WITHIN_S = 20.0
 _DONE_WITHIN_S = 3.0  # after whatever a worker does has its end; a lost one is known sooner, by its heartbeat
+_LONGEST_REASON = 200  # characters
 _MISSING = "missing"  # what Locust calls a worker whose heartbeat has stopped
 
 
@@ -43,6 +44,8 @@ class Seat:
         self.took, self.is_set, self.up = Event(), Event(), Event()
         self.arrived = 0
         self.recorded: int | None = None  # said when done
+        self.given: set[int] = set()  # operations that it was given and has not told of yet
+        self.strange = ""  # why nothing that it says is believed any more
 
     @property
     def member(self) -> forms.Member:
@@ -54,7 +57,7 @@ class Seat:
     def parted(self, asked_again: bool) -> forms.Parted:
         """How it took leave."""
         drift_ms = (self.last.ahead_s - self.first.ahead_s) * 1000 if asked_again else None
-        return forms.Parted(self.number, self.recorded, self.arrived, drift_ms)
+        return forms.Parted(self.number, None if self.strange else self.recorded, self.arrived, drift_ms, self.strange)
 
 
 class Master:
@@ -70,16 +73,16 @@ class Master:
         self.beats = (directory / forms.BEATS).open("ab", buffering=0)
         self._locust_handles = self.runner.handle_message
         self.runner.handle_message = self._admit
-        for kind, listener in {
-            words.HERE: self._here,
-            words.TIME: self._time,
-            words.TOOK: self._took,
-            words.IS_SET: self._is_set,
-            words.UP: self._up,
-            words.REPORT: self._report,
-            words.DONE: self._done,
-        }.items():
-            self.runner.register_message(kind, listener)
+        for kind, form, listener in (
+            (words.HERE, heard.Here, self._here),
+            (words.TIME, heard.Time, self._time),
+            (words.TOOK, heard.Nothing, self._took),
+            (words.IS_SET, heard.Nothing, self._is_set),
+            (words.UP, heard.Nothing, self._up),
+            (words.REPORT, heard.Report, self._report),
+            (words.DONE, heard.Done, self._done),
+        ):
+            self.runner.register_message(kind, self._hear(form, listener))
 
     def assemble(self) -> None:
         """Wait for the plan and for the workers, and give each its share; Locust may start their users then."""
@@ -111,7 +114,7 @@ class Master:
 
     def _is_lost(self, seat: Seat) -> bool:
         node = self.runner.clients.get(seat.client)
-        return node is None or node.state == _MISSING
+        return bool(seat.strange) or node is None or node.state == _MISSING
 
     def _admit(self, client: str, msg: Any) -> None:
         """Have Locust handle a message, unless it is of somebody for whom there is no seat: they knock again."""
@@ -120,7 +123,34 @@ class Master:
             if self.closed or len(self.seats) >= self.environment.parsed_options.expect_workers:
                 return
             self.seats[client] = Seat(client)
-        self._locust_handles(client, msg)
+        seat = self.seats.get(client)
+        if seat is None or msg.node_id != client:
+            logging.warning("a message of %s, who has no seat here or speaks as another, is dropped", client)
+            return
+        try:
+            self._locust_handles(client, msg)
+        except Exception as error:  # whatever Locust makes of what no worker of ours says
+            self._disbelieve(seat, error)
+
+    def _hear(self, form: type[Any], listener: Callable[[Seat, Any], None]) -> Callable[..., None]:
+        """A listener as Locust calls it, which hears what can be decoded, of workers that are believed."""
+
+        def hear(environment: Any, msg: Any) -> None:
+            seat = self.seats.get(msg.node_id)
+            if seat is None or seat.strange:
+                return
+            try:
+                listener(seat, heard.take(msg.data, form))
+            except heard.STRANGE as error:
+                self._disbelieve(seat, error)
+
+        return hear
+
+    def _disbelieve(self, seat: Seat, error: Exception) -> None:
+        """Count a worker as lost: nothing that it says is kept from here on."""
+        said = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
+        seat.strange = f"sent what no load worker sends ({said})"
+        logging.error("a load worker on %s %s and is taken for lost", seat.host or seat.client, seat.strange)
 
     def _brief(self, seat: Seat, feed: forms.ChunkReader, setup: forms.Setup) -> None:
         """Look at a worker's clock, give it its shots and then the plan, which says that it has them all."""
@@ -136,13 +166,14 @@ class Master:
             asked_s = perf_counter()
             self._tell(seat, words.ASK_TIME)
             answered_s, wall_s, theirs = seat.echo.get(timeout=_ECHO_WITHIN_S)
-            echoes.append(clock.Echo(asked_s, answered_s, theirs["steady_s"], wall_s, theirs["wall_s"]))
+            echoes.append(clock.Echo(asked_s, answered_s, theirs.steady_s, wall_s, theirs.wall_s))
         return clock.read(echoes)
 
     def _feed(self, seat: Seat, feed: forms.ChunkReader) -> None:
         """One chunk at a time: Locust's socket drops what a slow worker has no room for."""
         for chunk in feed.more():
             seat.took.clear()
+            seat.given.update(n for n, *_ in msgspec.msgpack.decode(chunk))
             self._tell(seat, words.SHOTS, shots=chunk)
             if not seat.took.wait(_TOOK_WITHIN_S):
                 raise TimeoutError(f"load worker {seat.number} on {seat.host} took no shots in {_TOOK_WITHIN_S:g} s")
@@ -189,41 +220,41 @@ class Master:
     def _tell(self, seat: Seat, kind: str, **data: Any) -> None:
         self.runner.send_message(kind, data, seat.client)
 
-    # --- what workers say: Locust calls each with the environment and the message -----------------------------
+    # --- what workers say -------------------------------------------------------------------------------------
 
-    def _here(self, environment: Any, msg: Any) -> None:
-        seat = self.seats.get(msg.node_id)
-        if seat is None or self.closed:
+    def _here(self, seat: Seat, said: heard.Here) -> None:
+        if self.closed:
             return
-        if msg.data["protocol"] != words.PROTOCOL:
+        if said.protocol != words.PROTOCOL:
             logging.error(
                 "a load worker on %s speaks protocol %s and this lab %s: use the same version of the lab on both",
-                *(msg.data["host"], msg.data["protocol"], words.PROTOCOL),
+                *(said.host, said.protocol, words.PROTOCOL),
             )
             self._unseat(seat)
             return
-        seat.host, seat.pid = msg.data["host"], msg.data["pid"]
+        seat.host, seat.pid = said.host, said.pid
 
-    def _time(self, environment: Any, msg: Any) -> None:
-        answered_s, wall_s = perf_counter(), time()
-        self.seats[msg.node_id].echo.set((answered_s, wall_s, msg.data))
+    def _time(self, seat: Seat, said: heard.Time) -> None:
+        seat.echo.set((perf_counter(), time(), said))
 
-    def _took(self, environment: Any, msg: Any) -> None:
-        self.seats[msg.node_id].took.set()
+    def _took(self, seat: Seat, said: heard.Nothing) -> None:
+        seat.took.set()
 
-    def _is_set(self, environment: Any, msg: Any) -> None:
-        self.seats[msg.node_id].is_set.set()
+    def _is_set(self, seat: Seat, said: heard.Nothing) -> None:
+        seat.is_set.set()
 
-    def _up(self, environment: Any, msg: Any) -> None:
-        self.seats[msg.node_id].up.set()
+    def _up(self, seat: Seat, said: heard.Nothing) -> None:
+        seat.up.set()
 
-    def _report(self, environment: Any, msg: Any) -> None:
-        self.seats[msg.node_id].arrived += msg.data["count"]
-        self.rows.write(msg.data["rows"])
-        self.beats.write(msg.data["beat"])
+    def _report(self, seat: Seat, said: heard.Report) -> None:
+        numbers = heard.rows_of(said, seat.number, len(self.seats), seat.given)
+        seat.given.difference_update(numbers)
+        seat.arrived += len(numbers)
+        self.rows.write(said.rows)
+        self.beats.write(said.beat)
 
-    def _done(self, environment: Any, msg: Any) -> None:
-        self.seats[msg.node_id].recorded = msg.data["recorded"]
+    def _done(self, seat: Seat, said: heard.Done) -> None:
+        seat.recorded = said.recorded
 
 
 def _let_be(*_: Any, **__: Any) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import time
@@ -9,8 +10,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
+import msgpack
 import psutil
 import pytest
+import zmq
 from lab_runs import lab, of_a_run, start
 from lab_runs import until as blocking_until
 from rogue import Seen, rogue
@@ -21,7 +24,7 @@ from lab.errors import StartError
 from lab.load.crew import Crew
 from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Load, Operation, Request, Service
-from lab.places import STATE
+from lab.places import ROOT, STATE
 from lab.runtime.ports import free_port, is_free
 from lab.runtime.supervisor import Managed, Supervisor
 
@@ -225,3 +228,64 @@ def test_an_address_that_is_none_is_said_at_once(tmp_path: Path) -> None:
     done = lab("run", "circuit-breaker", "--load-master", "5557", "--reports", tmp_path / "reports")
     assert done.code == 3
     assert "--load-master takes HOST:PORT, such as 10.0.0.5:5557; '5557' is not that" in done.err
+
+
+STRANGE = {
+    "garbage": "rows=b'garbage'",
+    "endless": "rows=b'[' * 100_000 + b'\\n'",
+    "of no schedule": "rows=row(999_999_999)",
+    "of another": "rows=row(1 - worker)",
+    "counts of another": 'rows=b\'\', count=0, beat=b\'{"at_s":1,"started":9,"finished":9,"cpu_s":1,"worker":9}\\n\'',
+    "no bytes": "rows=7",
+    "nothing": "",
+}
+REPORTS_STRANGELY = """
+from lab.load.channel import Messages, words
+def row(n):
+    return b'[%d,0.0,0.0,0.1,"ok",200,null,null]\\n' % n
+def report(self, rows, beat):
+    if beat.at_s < 1:
+        return honestly(self, rows, beat)
+    worker, beat = beat.worker, self._encoder.encode_lines([beat])
+    self._say(words.REPORT, **{"count": 1, "beat": beat, **dict(WHAT)})
+honestly, Messages.report = Messages.report, report
+"""
+
+
+@pytest.mark.parametrize("what", STRANGE)
+async def test_a_worker_that_reports_what_it_cannot_know_is_lost(spawn, tmp_path, what):
+    """It ended the run, or wrote another's share: now it is lost, with a note, and the other's operations are kept."""
+    code = REPORTS_STRANGELY.replace("WHAT", STRANGE[what])
+    (tmp_path / "sitecustomize.py").write_text(code)
+    spawn.before["locust-worker-1"] = ("env", f"PYTHONPATH={tmp_path}:{ROOT}")
+    async with rogue() as seen:
+        load = Load("GET /ok", to=TARGET, per_s=50, timeout_s=1)
+        result = await send(spawn, seen, load, tmp_path / "load", two(), lasts_s=2.0)
+    (lost,) = [worker for worker in result.facts.workers if worker.lost]
+    assert lost.lost.startswith("sent what no load worker sends (")
+    assert f"Load worker {lost.worker} on {lost.host} {lost.lost}." in result.notes
+    numbers = [row["n"] for row in result.rows]
+    assert [n for n in numbers if n % 2 != lost.worker] == list(range(1 - lost.worker, 100, 2))
+    assert len(set(numbers)) == len(numbers)
+
+
+async def test_who_has_no_seat_is_not_heard(spawn, tmp_path):
+    """A stranger at the master's port, by its own name or by that of a worker, changes nothing."""
+    crew = two()
+    async with rogue() as seen:
+        plan = Plan([seen.url], Load("GET /ok", to=TARGET, per_s=50), 1.5, seed=1)
+        driver = await LoadDriver.start(plan, spawn, tmp_path / "load", crew)
+        driver.begin(time.perf_counter() + 0.3)
+        socket = zmq.Context.instance().socket(zmq.DEALER)
+        socket.setsockopt(zmq.IDENTITY, b"stranger")
+        socket.connect(f"tcp://127.0.0.1:{crew.port}")
+        names = set(re.findall(r"\w[\w.-]*_[0-9a-f]{32}", (tmp_path / "load" / "locust.log").read_text()))
+        for name in ("stranger", *names):
+            for kind, data in (("lab_report", {"rows": b"garbage", "count": 1, "beat": b"{}"}), ("client_ready", [])):
+                socket.send(msgpack.dumps((kind, data, name)))
+        for kind in ("lab_done", "lab_time", "stats", "quit", "exception", "heartbeat", "spawning"):
+            socket.send(msgpack.dumps((kind, {"recorded": 1}, "stranger")))
+        result = await driver.finish()
+        socket.close(linger=0)
+    assert result.notes == []
+    assert [row["n"] for row in result.rows] == list(range(75))
