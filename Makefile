@@ -56,7 +56,7 @@ list: setup ## The catalogue and its last verdicts; RUNS=1 for the runs too
 
 .PHONY: show
 show: setup ## One experiment before it runs: NAME=..., or what a target or fault takes: TARGET=exchange
-	@$(if $(TARGET),$(PY) scripts/reference_page.py $(call quoted,TARGET),$(LAB) show $(call option,--,NAME))
+	@$(if $(value TARGET),$(PY) scripts/reference_page.py $(call quoted,TARGET),$(LAB) show $(call option,--,NAME))
 
 .PHONY: judge
 judge: setup ## Judge a saved run again: RUN=circuit-breaker for its last one

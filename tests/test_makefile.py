@@ -15,7 +15,7 @@ from lab.places import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 GIVEN = {
     "scenario": ["NAME", "TRIALS", "SEED", "SCALE", "RUNTIME", "LOAD_WORKERS", "LOAD_MASTER"],
-    "show": ["NAME"],
+    "show": ["NAME", "TARGET"],
     "judge": ["RUN"],
     "report": ["RUN"],
     "compare": ["RUNS"],
