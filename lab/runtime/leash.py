@@ -51,13 +51,13 @@ def end(
     seen = set(survivors(run, *folders))  # before anything is killed: who is dying shows no environment any more
     segments = {segment for pid in seen for segment in _segments(pid)}
     for group in groups:
-        if group > 1:  # kill(2): 0 is our own group, -1 is everybody
-            _kill(-group)
+        kill_group(group)
     deadline = time.monotonic() + patience_s
     while True:
         alive = survivors(run, *folders)
         for pid in alive:
-            _kill(pid)
+            segments.update(_segments(pid))
+            _signal(pid, signal.SIGKILL)
         seen.update(alive)
         left = sorted({*alive, *(pid for pid in seen if _dying(pid))})
         if not left or time.monotonic() > deadline:
@@ -68,6 +68,20 @@ def end(
     for each in folders:
         _forget_interlocks(each)
     return left
+
+
+def kill_group(group: int) -> None:
+    """SIGKILL a process group, and remove the shared memory that it would leave; one that is gone is no error.
+
+    It is stopped first, so that no PostgreSQL in it makes a segment after they were counted.
+    """
+    if group <= 1:  # kill(2): 0 is our own group, -1 is everybody
+        return
+    _signal(-group, signal.SIGSTOP)
+    segments = {segment for pid in _members(group) for segment in _segments(pid)}
+    _signal(-group, signal.SIGKILL)
+    for segment in segments:
+        segment.unlink(missing_ok=True)
 
 
 def hold(run: str, folder: Path, descriptor: int) -> None:
@@ -160,10 +174,20 @@ def _from_ps(run: str) -> list[int]:
     return [int(words[0]) for words in rows if f"{MARKER}={run}" in words[1:]]
 
 
-def _kill(number: int) -> None:
-    """SIGKILL to a process, or with a negative number to a process group; one that is gone is no error."""
+def _members(group: int) -> list[int]:
+    """Processes of a group (Linux, where the segments are)."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):  # gone meanwhile
+            if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+                found.append(int(entry.name))
+    return found
+
+
+def _signal(number: int, which: signal.Signals) -> None:
+    """Signal a process, or with a negative number a process group; one that is gone is no error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.kill(number, signal.SIGKILL)
+        os.kill(number, which)
 
 
 if __name__ == "__main__":

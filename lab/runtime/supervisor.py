@@ -103,8 +103,7 @@ class Managed:
         """Kill its whole group at once; returns when it is gone. Raises StartError where the kernel does not end it."""
         self.asked_to_end = True
         if self.returncode is None:
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)
+            leash.kill_group(self.pid)
         try:
             with awaiting(f"{self.name} (process {self.pid}), which was killed"):
                 return await asyncio.wait_for(self.wait(), KILLED_S)
@@ -130,8 +129,7 @@ class Managed:
 
     def collect(self) -> int:
         """Take leave of one that has ended: the rest of its group goes first, while its id cannot be reused."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        leash.kill_group(self.pid)
         returncode = self._popen.wait()
         if not self._ended.done():
             self._ended.set_result(returncode)

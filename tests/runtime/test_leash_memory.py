@@ -3,6 +3,7 @@
 import ctypes
 import os
 import random
+import signal
 import subprocess
 import sys
 import uuid
@@ -27,12 +28,12 @@ time.sleep(60)
 """
 
 
-def named(folder, name, segment, run):
+def named(folder, name, segment, run, **more):
     """A process of that name which has a segment, and bears the run's mark."""
     program = folder / name
     program.symlink_to(sys.executable)
     environment = {"LAB_RUN": run, "PYTHONHOME": sys.base_prefix}
-    process = subprocess.Popen([program, "-c", POSTGRES, segment], env=environment, stdout=subprocess.PIPE)
+    process = subprocess.Popen([program, "-c", POSTGRES, segment], env=environment, stdout=subprocess.PIPE, **more)
     assert process.stdout.readline() == b"up\n"
     return process
 
@@ -50,6 +51,16 @@ def test_segments_of_a_killed_postgres_are_removed(tmp_path):
         other.unlink()
         for child in children:
             child.wait()
+
+
+@pytest.mark.skipif(not Path("/dev/shm").is_dir(), reason="/dev/shm is Linux's")
+def test_segments_of_a_killed_group_are_removed(tmp_path):
+    """Those of an initdb that is given up: nobody looks for its processes any more once its group was killed."""
+    segment = Path(f"/dev/shm/PostgreSQL.{uuid.uuid4().int % 10**9}")
+    child = named(tmp_path, "postgres", segment, fresh("memory"), start_new_session=True)
+    leash.kill_group(child.pid)
+    assert child.wait() == -signal.SIGKILL
+    assert not segment.exists()
 
 
 def interlock():
