@@ -79,7 +79,10 @@ def test_docker_is_there_only_when_its_engine_answers(bare):
     program(bare / "docker", '[ "$1" = version ] && echo 27.3.1 || echo v2.29.7')
     findings = doctor.examine(Tools(bare / ".lab"))
     assert found("Docker engine", findings).found.startswith("27.3.1 (")
+    assert found("Docker engine", findings).found.endswith("); " + doctor.OPEN)
     assert found("Docker Compose", findings).found == "v2.29.7"
+    program(bare / "docker", "echo 28.0.0")
+    assert found("Docker engine", doctor.examine(Tools(bare / ".lab"))).found.endswith("docker)")
 
 
 def test_the_grafana_that_a_run_would_draw_in_is_told(bare, monkeypatch):
