@@ -10,10 +10,11 @@ from guarantees import MemoryDisk
 
 from targets.raft.core import Raft
 from targets.raft.leading import Leading, Read
-from targets.raft.log import Log
+from targets.raft.log import Log, Snapshot
 from targets.raft.machine import Machine
 from targets.raft.messages import (
     AppendEntries,
+    AppendEntriesReply,
     Cas,
     Entry,
     InstallSnapshot,
@@ -162,6 +163,22 @@ class CommitsByItself(Raft):
             self.commit_to(index)
 
 
+class CountsNextIndex(Raft):
+    """
+    Takes what it would send next for what the follower has.
+
+    Here that changes nothing. This leader sends nothing ahead of an answer, so `next_index` grows by answers alone.
+    What it was set to at the election lies before the leader's first entry of its own term, and none before is
+    committed by counting. With requests sent ahead (pipelining) it would lose entries.
+    """
+
+    def advance_commit(self, leading: Leading) -> None:
+        has = [self.log.last_index, *(progress.next_index - 1 for progress in leading.progress.values())]
+        index = sorted(has, reverse=True)[self.majority - 1]
+        if index > self.commit_index and self.may_commit(index):
+            self.commit_to(index)
+
+
 # The state machine
 
 
@@ -201,6 +218,14 @@ class LabelsSnapshotsWithItsTerm(Raft):
         super().compact()
         if self.log.snapshot is not before:
             self._new_snapshot = self.log.snapshot = replace(self.log.snapshot, last_included_term=self.current_term)
+
+
+class SnapshotTakesTheTail(Raft):
+    """Drops the whole log for a snapshot that comes, also what follows it."""
+
+    def install(self, snapshot: Snapshot) -> None:
+        super().install(snapshot)
+        self.log.entries = []
 
 
 # Reads
@@ -294,3 +319,39 @@ class AsksNoPreVote(Raft):
 
     def ask_for_votes(self, pre_vote: bool) -> None:
         super().ask_for_votes(pre_vote=False)
+
+
+class VotesAndIsImpatient(Raft):
+    """
+    Does not wait anew when it has given its vote.
+
+    With pre-vote it then asks the others first, who mostly follow the one that it voted for: that costs a few terms.
+    """
+
+    def on_request_vote(self, request: RequestVote) -> RequestVoteReply:
+        due_s = self.election_due_s
+        reply = super().on_request_vote(request)
+        if reply.vote_granted:
+            self.election_due_s = due_s
+        return reply
+
+
+class WaitsForAStaleLeader(Raft):
+    """
+    Waits anew when the leader of an earlier term speaks.
+
+    A leader that no majority answers steps down (check quorum), so it delays an election by one timeout at most.
+    """
+
+    def on_append_entries(self, request: AppendEntries) -> AppendEntriesReply:
+        if request.term < self.current_term:
+            self.reset_election_timer()
+        return super().on_append_entries(request)
+
+
+class WaitsForALeaderThatNeverDoubts(WaitsForAStaleLeader, NeverDoubtsItself):
+    """The same where no leader steps down by itself: it can hold off every election."""
+
+
+class VotesAndRunsItself(VotesAndIsImpatient, AsksNoPreVote):
+    """The same where it asks for votes at once: it ends the election that it has just voted in."""

@@ -71,6 +71,7 @@ class Simulation:
         self.names = [f"s{n}" for n in range(self.world.servers)]
         self.servers = {name: Server(name, build.disk(name)) for name in self.names}
         self.cut: set[tuple[str, str]] = set()
+        self.gone: str | None = None  # a server that stays down
         self.calm = False
         self.settled = False
         self.counts: Counter[str] = Counter()
@@ -150,11 +151,28 @@ class Simulation:
     def heal_all(self) -> None:
         """End all faults, but for one server in a world with a lasting fault."""
         self.calm, self.cut = True, set()
+        self.gone = None
         for server in self.servers.values():
             if server.raft is None:
                 self.start(server.name)
-        if self.world.lasting:
+        if self.world.lasting == "replaced":
+            self.replace_for_good()
+        elif self.world.lasting:
             self.last((self.rng.random() < 0.5 and self.leader()) or self.rng.choice(self.names))
+
+    def replace_for_good(self) -> None:
+        """Cut the leader off until the others have another; then let it be heard again, and crash the other."""
+        first = self.leader() or self.names[0]
+        self.cut = self.deaf(first) | self.mute(first)
+
+        def then() -> None:
+            self.cut = self.deaf(first)
+            leading = [s for s in self.servers.values() if s.raft and s.raft.leading and s.name != first]
+            if leading:
+                self.gone = max(leading, key=lambda server: server.lead_term).name
+                self.crash(self.gone)
+
+        self.after(0.9, then)
 
     def last(self, victim: str) -> None:
         """Keep one server deaf, mute, apart, or apart now and then, to the end."""
@@ -172,7 +190,7 @@ class Simulation:
 
     def start(self, name: str) -> None:
         server = self.servers[name]
-        if server.raft is not None:
+        if server.raft is not None or name == self.gone:
             return
         server.disk = server.disk.reopened()
         stored = server.disk.stored
@@ -289,7 +307,8 @@ class Simulation:
             return
         for _ in range(2 if rng.random() < world.repeats else 1):
             slow = not self.calm and rng.random() < world.slow
-            self.after(rng.random() * (world.slowest_s if slow else 0.01), arrive)
+            least_s = world.distance_s if "client" not in (sender, to) else 0.0
+            self.after(least_s + rng.random() * (world.slowest_s if slow else world.spread_s), arrive)
 
     # What comes from clients, and goes to them
 

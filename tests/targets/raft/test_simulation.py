@@ -4,22 +4,19 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from pathlib import Path
-from random import Random
+from dataclasses import dataclass
 
 import bugs
 import pytest
 from guarantees import MemoryDisk
-from simulation import Build, Simulation, Violation, survey, world_of
+from simulation import Build, Simulation, Violation, survey
 from weather import KINDS, seeds_of
 
 from targets.raft.core import Raft
-from targets.raft.outcomes import Save, Stored
-from targets.raft.storage import Storage
 from targets.raft.turns import Turns
 
-MOST_SEEDS = 60  # of one kind of weather: a bug that so many runs do not show is not caught
+MOST_SEEDS = {"late": 60}  # of one kind of weather: a bug that so many runs do not show is not caught
+OTHERWISE = 20
 
 VOTES = frozenset({"one vote a term", "election safety"})
 LOST = frozenset(
@@ -73,6 +70,7 @@ PLANTED = [
     Planted(bugs.AppliesTwice, "ordinary", ONCE),
     Planted(bugs.AppliesRetriesAgain, "alone", ONCE),
     Planted(bugs.LabelsSnapshotsWithItsTerm, "late", LOST),
+    Planted(bugs.SnapshotTakesTheTail, "lossy", LOST),
     Planted(bugs.ReadsWithoutAsking, "cut off", STALE),
     Planted(bugs.ReadsLocally, "ordinary", STALE),
     Planted(bugs.ReadsBeforeItsNoop, "cut off", STALE),
@@ -82,19 +80,44 @@ PLANTED = [
     Planted(bugs.AnswersBeforeItSaves, "alone", STALE),
     Planted(bugs.NeverDoubtsItself, "lasting", LIVENESS),
     Planted(bugs.AsksNoPreVote, "lasting", LIVENESS),
+    Planted(bugs.VotesAndRunsItself, "far", LIVENESS),
+    Planted(bugs.WaitsForALeaderThatNeverDoubts, "replaced", LIVENESS),
 ]
+
+
+def runs_in(weather: str) -> range:
+    """The seeds in which a bug is sought."""
+    return seeds_of(weather, MOST_SEEDS.get(weather, OTHERWISE))
 
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: planted.bug.__name__)
 def test_planted_bug_is_caught(planted: Planted) -> None:
     """A planted bug breaks a guarantee of its own kind in a run that the code as it is survives."""
-    found = survey(seeds_of(planted.weather, MOST_SEEDS), planted.build, planted.breaks)
+    found = survey(runs_in(planted.weather), planted.build, planted.breaks)
     assert found is not None
     Simulation(found[0]).run()
 
 
-QUICK = 8
-ALL = 60
+@pytest.mark.parametrize(
+    ("weather", "bug", "guard_off"),
+    [
+        ("far", bugs.VotesAndIsImpatient, bugs.AsksNoPreVote),
+        ("replaced", bugs.WaitsForAStaleLeader, bugs.NeverDoubtsItself),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_bug_behind_a_guard(weather: str, bug: type[Raft], guard_off: type[Raft]) -> None:
+    """Pre-vote, or check quorum, keeps these from ending all elections: both together are among the planted bugs."""
+    for alone in (bug, guard_off):
+        assert survey(seeds_of(weather, 10), Build(core=alone), LIVENESS | VOTES | LOST | STALE) is None
+
+
+@pytest.mark.parametrize("weather", ["late", "lossy", "cut off"])
+def test_next_index_is_never_ahead_of_the_answers(weather: str) -> None:
+    """To count a majority by next_index gives the very same run; requests sent ahead of answers would end that."""
+    for seed in seeds_of(weather, 8):
+        same, run = Simulation(seed, Build(core=bugs.CountsNextIndex)).run(), Simulation(seed).run()
+        assert (same.counts, same.clients.ops) == (run.counts, run.clients.ops)
 
 
 def run_all(seeds: Iterable[int]) -> Counter[str]:
@@ -109,16 +132,10 @@ def run_all(seeds: Iterable[int]) -> Counter[str]:
 
 
 @pytest.mark.parametrize("weather", KINDS)
-def test_quick_runs(weather: str) -> None:
-    """Eight seeded runs of each weather break no guarantee, and there was trouble in them."""
-    assert_troubled(run_all(seeds_of(weather, QUICK)), QUICK, weather)
-
-
-@pytest.mark.e2e
-@pytest.mark.parametrize("weather", KINDS)
 def test_all_runs(weather: str) -> None:
-    """Nor do all the runs in which the planted bugs are sought."""
-    assert_troubled(run_all(seeds_of(weather, ALL)), ALL, weather)
+    """The code as it is breaks no guarantee in any of the runs in which bugs are sought."""
+    seeds = runs_in(weather)
+    assert_troubled(run_all(seeds), len(seeds), weather)
 
 
 def assert_troubled(counts: Counter[str], runs: int, weather: str) -> None:
@@ -126,8 +143,8 @@ def assert_troubled(counts: Counter[str], runs: int, weather: str) -> None:
     assert counts["elections"] > 2 * runs
     assert counts["crashes"] > 3 * runs
     assert counts["operations"] > 50 * runs
-    assert counts["unanswered"] > runs / 2
-    assert weather == "alone" or counts["snapshots"] > runs / 5
+    assert counts["unanswered"] > runs / 4
+    assert weather in ("alone", "far") or counts["snapshots"] > runs / 5
 
 
 def test_same_seed_same_run() -> None:
@@ -135,43 +152,3 @@ def test_same_seed_same_run() -> None:
     first, second = Simulation(5).run(), Simulation(5).run()
     assert first.clients.ops == second.clients.ops
     assert first.counts == second.counts
-
-
-def test_on_real_files(tmp_path: Path) -> None:
-    """The same runs on the real storage, which is opened anew after each crash, with a torn end every other time."""
-    for seed in range(3):
-
-        def disk(name: str, seed: int = seed) -> FileDisk:
-            return FileDisk(tmp_path / f"{seed}-{name}", Random(seed))
-
-        simulation = Simulation(seed, Build(disk=disk), replace(world_of(seed), lasts_s=6.0)).run()
-        assert simulation.counts["operations"] > 20
-
-
-class FileDisk:
-    """Real files; a crash may leave the beginning of a record behind the last that was synced."""
-
-    def __init__(self, directory: Path, rng: Random) -> None:
-        self.directory = directory
-        self.rng = rng
-        self.storage = Storage(directory)
-
-    @property
-    def stored(self) -> Stored:
-        """What was found at the last opening."""
-        return self.storage.stored
-
-    def save(self, save: Save) -> None:
-        """Write and sync."""
-        self.storage.save(save)
-
-    def crash(self, saving: Save | None, rng: Random) -> None:
-        """The files stay as they are; a save in progress has not begun to write."""
-
-    def reopened(self) -> FileDisk:
-        """The same directory after a crash."""
-        self.storage.close()
-        if self.rng.random() < 0.5:
-            with (self.directory / "wal").open("ab") as wal:
-                wal.write(bytes([0, 0, 0, 200, 1, 2, 3, 4]) + self.rng.randbytes(self.rng.randrange(150)))
-        return FileDisk(self.directory, self.rng)

@@ -9,7 +9,7 @@ from typing import Literal
 
 from targets.raft.outcomes import Timing
 
-Lasting = Literal["deaf", "mute", "apart", "flapping"]
+Lasting = Literal["deaf", "mute", "apart", "flapping", "replaced"]
 LASTING: Sequence[Lasting] = ("deaf", "mute", "apart", "flapping")
 
 
@@ -27,6 +27,8 @@ class World:
     repeats: float = 0.05
     slow: float = 0.1  # of messages take up to `slowest_s`, so that others overtake them
     slowest_s: float = 0.3
+    distance_s: float = 0.0  # what each message between servers takes at least
+    spread_s: float = 0.01  # and what it takes more, unless it is slow
     fault_every_s: float = 0.5
     down_s: float = 0.6
     dies_unsaved: float = 0.02  # of saves are cut short by a crash
@@ -36,7 +38,7 @@ class World:
     timing: Timing = field(default_factory=lambda: Timing(0.05, 0.15, 0.3, 60, 256))
 
 
-KINDS = ("ordinary", "crashes", "contested", "cut off", "late", "alone", "lasting")
+KINDS = ("ordinary", "crashes", "contested", "cut off", "late", "alone", "lasting", "lossy", "far", "replaced")
 
 
 def seeds_of(kind: str, count: int) -> range:
@@ -111,6 +113,36 @@ def world_of(seed: int) -> World:
                 fault_every_s=0.1,
                 down_s=0.05,
                 timing=Timing(0.05, 0.1, 0.2, snapshot_every, batch),
+            )
+        case "lossy":  # many clients, few answers: what a follower has and what its leader knows of it differ widely
+            return World(
+                servers=3,
+                clients=20,
+                loss=0.3,
+                repeats=0.1,
+                slow=0.5,
+                fault_every_s=2.0,
+                down_s=0.1,
+                timing=Timing(0.05, 0.15, 0.3, 1, 256),
+            )
+        case "far":  # an election takes a good part of its timeout
+            return World(
+                lasts_s=10.0,
+                calm_s=5.0,
+                distance_s=0.03,
+                spread_s=0.05,
+                loss=0.0,
+                slow=0.0,
+                fault_every_s=1.0,
+                down_s=0.5,
+                timing=Timing(0.05, 0.15, 0.3, 10_000, 256),
+            )
+        case "replaced":  # a leader that was cut off is heard again and hears none, and its successor crashes for good
+            return World(
+                servers=5,
+                fault_every_s=1.0,
+                lasting="replaced",
+                timing=Timing(0.05, 0.15, 0.3, snapshot_every, batch),
             )
         case _:  # one server that stays in trouble while the others are well
             return World(
