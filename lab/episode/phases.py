@@ -81,7 +81,7 @@ def _asked(driver: LoadDriver, start_s: float, end_s: float) -> int | None:
 def _drawn(context: RunContext, capture: EpisodeCapture, phase: Phase) -> AbstractContextManager[None]:
     """The phase as a region of Grafana's."""
     variant = capture.variant.name
-    return context.marks.region(f"{variant}: {phase.name}", PHASE, variant, phase.name, lasts_s=phase.lasts_s)
+    return context.marks.region(f"{variant}: {phase.name}", PHASE, variant, lasts_s=phase.lasts_s)
 
 
 @contextmanager

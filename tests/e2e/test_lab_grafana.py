@@ -57,19 +57,20 @@ def test_fault_windows_are_drawn_while_the_run_goes(tmp_path: Path) -> None:
         assert done.code in (0, 1, 2), done.err
     run = run_of(tmp_path)
     assert f"Grafana {VERSION} shows this run: {url}/d/lab-circuit-breaker?from=now-5m&to=now&var-run=" in done.out
-    by_kind = {kind: [one for one in state.annotations if kind in one["tags"]] for kind in ("variant", "fault")}
-    assert len(by_kind["variant"]) == len(by_kind["fault"]) == 2
-    for episode, variant, fault in zip(run.record.episodes, by_kind["variant"], by_kind["fault"], strict=True):
-        (receipt,) = episode.receipts
-        assert receipt.removed_s is not None
-        assert set(fault["tags"]) == {
-            "chaos-lab", "fault", "circuit-breaker", run.record.run, episode.variant, "silence"
-        }  # fmt: skip
-        assert fault["text"] == "payments silent"
-        assert abs(fault["time"] / 1000 - episode.t0_epoch_s - receipt.injected_s) < 0.1
-        assert abs(fault["timeEnd"] / 1000 - episode.t0_epoch_s - receipt.removed_s) < 0.1
-        assert variant["text"].startswith(f"variant {episode.variant}, trial 1: baseline 0.5 s, fault 1 s")
-        assert variant["time"] < fault["time"] < fault["timeEnd"] < variant["timeEnd"]
+    drawn = {
+        kind: [one for one in state.annotations if one["tags"][3] == kind] for kind in ("variant", "phase", "fault")
+    }
+    assert {kind: len(each) for kind, each in drawn.items()} == {"variant": 2, "phase": 10, "fault": 4}
+    for episode, variant in zip(run.record.episodes, drawn["variant"], strict=True):
+        its = [fault for fault in drawn["fault"] if episode.variant in fault["tags"]]
+        for receipt, fault in zip(episode.receipts, its, strict=True):
+            assert receipt.removed_s is not None
+            assert {"chaos-lab", "circuit-breaker", run.record.run, episode.variant, "silence"} <= set(fault["tags"])
+            assert fault["text"] == "payments silent, answers lost"
+            assert abs(fault["time"] / 1000 - episode.t0_epoch_s - receipt.injected_s) < 0.1
+            assert abs(fault["timeEnd"] / 1000 - episode.t0_epoch_s - receipt.removed_s) < 0.1
+            assert variant["time"] < fault["time"] < fault["timeEnd"] < variant["timeEnd"]
+        assert variant["text"].startswith(f"variant {episode.variant}, trial 1: baseline ")
     assert run.record.grafana == url
     assert run.record.versions["Grafana"] == VERSION
     assert not [note for note in run.record.notes if "Grafana" in note]
@@ -94,21 +95,23 @@ def test_a_grafana_that_dies_in_mid_run_disturbs_nothing(tmp_path: Path) -> None
     assert note.startswith(f"Grafana at {url} ")
     assert note.endswith("; fault windows are missing there from now on, and nothing else")
     assert done.out.count(note[:40]) == 1
-    assert [len(each.receipts) for each in run.record.episodes] == [1, 1]
+    assert [len(each.receipts) for each in run.record.episodes] == [2, 2]
     assert len(state.annotations) == 1
 
 
 def test_heal_ends_what_a_killed_lab_left_open(tmp_path: Path) -> None:
-    """`kill -9` in mid fault: the regions have no end until `lab heal`, with the same settings, gives them one."""
+    """`kill -9` in mid fault: the regions end as planned until `lab heal`, with the same settings, says when."""
     with grafana() as (url, state):
         running = start("run", "circuit-breaker", "--scale", "0.3", "--reports", tmp_path, env=at(url))
-        until(lambda: len(state.annotations) == 2)
+        until(lambda: any(one["text"] == "payments silent, answers lost" for one in state.annotations))
         running.signal(signal.SIGKILL)
         running.finish()
-        assert [one["time"] == one["timeEnd"] for one in state.annotations] == [True, True]
+        planned = {one["id"]: one["timeEnd"] for one in state.annotations}
+        assert all(one["time"] < one["timeEnd"] for one in state.annotations)
         said = lab("heal", env=at(url)).out
-        assert f'ended the annotation "payments silent" in Grafana at {url}' in said
-        assert [one["time"] < one["timeEnd"] for one in state.annotations] == [True, True]
+        assert f'ended the annotation "payments silent, answers lost" in Grafana at {url}' in said
+        variant = next(one for one in state.annotations if one["tags"][3] == "variant")
+        assert variant["time"] < variant["timeEnd"] <= time.time() * 1000 < planned[variant["id"]]
         assert "annotation" not in lab("heal", env=at(url)).out
 
 
@@ -136,7 +139,7 @@ def test_a_grafana_on_path_is_started_for_the_run_and_ends_with_it(tmp_path: Pat
     assert its["GF_SERVER_HTTP_ADDR"] == "127.0.0.1"
     assert its["PROMETHEUS_URL"].startswith("http://127.0.0.1:")
     assert its["GF_PATHS_PROVISIONING"] == str(ROOT / "dashboards" / "provisioning")
-    assert len({one["id"] for one in drawn}) == 4
+    assert len({one["id"] for one in drawn}) == 16  # 2 variants of 5 phases, 2 of them with a fault
     assert all(one["timeEnd"] > one["time"] for one in {one["id"]: one for one in drawn}.values())
     assert f"Grafana {VERSION} shows this run: http://127.0.0.1:{its['GF_SERVER_HTTP_PORT']}/d/lab-circuit" in done.out
     assert run.record.grafana == ""
