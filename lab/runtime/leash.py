@@ -77,9 +77,12 @@ def kill_group(group: int) -> None:
     """
     if group <= 1:  # kill(2): 0 is our own group, -1 is everybody
         return
+    segments: set[Path] = set()
     _signal(-group, signal.SIGSTOP)
-    segments = {segment for pid in _members(group) for segment in _segments(pid)}
-    _signal(-group, signal.SIGKILL)
+    try:
+        segments.update(segment for pid in _members(group) for segment in _segments(pid))
+    finally:
+        _signal(-group, signal.SIGKILL)
     for segment in segments:
         segment.unlink(missing_ok=True)
 
@@ -176,7 +179,9 @@ def _from_ps(run: str) -> list[int]:
 
 def _members(group: int) -> list[int]:
     """Processes of a group (Linux, where the segments are)."""
-    found = []
+    found: list[int] = []
+    if not Path("/proc/self/stat").exists():
+        return found
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile
             if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:

@@ -115,7 +115,7 @@ time.sleep(60)
 
 def test_one_that_cannot_be_killed_is_given_up(run, tmp_path, monkeypatch):
     """A survivor that no signal ends is given back after the patience, not waited for without end."""
-    monkeypatch.setattr(leash, "_kill", lambda number: None)
+    monkeypatch.setattr(leash, "_signal", lambda number, which: None)
     process = sleeper(run)
     assert leash.end(run, tmp_path, patience_s=0.1) == [process.pid]
     process.kill()
