@@ -53,7 +53,7 @@ def test_a_context_is_heard(monkeypatch, tmp_path) -> None:
 def test_what_only_docker_itself_can_reach_is_refused(url, monkeypatch) -> None:
     """One sentence says what to forward and what to set."""
     monkeypatch.setenv("DOCKER_HOST", url)
-    with pytest.raises(LabError, match=r"ssh -nNT -L .* LAB_ENGINE_ADDRESS to an address of that machine"):
+    with pytest.raises(LabError, match=r"ssh -nNT .*-L .* LAB_ENGINE_ADDRESS to an address of that machine"):
         endpoint()
 
 
