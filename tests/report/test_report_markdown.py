@@ -15,7 +15,8 @@ def test_the_summary_has_what_a_reviewer_needs(report_of: ReportOf) -> None:
     text = report_of("pass").markdown
     assert text.startswith("# Circuit breaker: ✓ PASS\n")
     assert "4 of 4 claims held" in text
-    assert re.search(r"\| ✓ PASS \| refusals are immediate \| on · fault · p90\\_ms \| \S+ ms \| ≤ 50 ms \|", text)
+    what = r"refusals are immediate \| on · fault · p90\\_ms of all requests"
+    assert re.search(rf"\| ✓ PASS \| {what} \| \S+ ms, n = [\d,]+ \| ≤ 50 ms \|", text)
     assert "| ✓ PASS | no trade takes effect twice | off · invariant |" in text
     assert "- payments silent, off, trial 1: asked no answer through the link" in text
     assert "make scenario NAME=circuit-breaker SEED=7" in text

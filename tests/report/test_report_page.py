@@ -192,7 +192,7 @@ def test_several_trials_are_told_apart(report_of: ReportOf) -> None:
     """Claims carry the interval over the trials, charts say which trial they draw, anomalies which they are of."""
     html = report_of("quick trials").html
     assert "3; charts draw trial 1" in html
-    assert "95%, 3 trials" in html
+    assert "75%, 3 trials" in html
     assert 'class="interval"' in html
     assert "<small>trial 3</small>" in html
 
