@@ -174,7 +174,7 @@ class Flow(asyncio.Protocol):
             self._pause()
         if chunk is Close.RESET and self.may_reset:
             for transport in (self.transport, receiver):
-                with contextlib.suppress(OSError, AttributeError):  # its socket is gone
+                with contextlib.suppress(OSError, AttributeError, ValueError):  # its socket is gone; uvloop says -1
                     transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RST_ON_CLOSE)
         if cut or self.lost or self.peer.finished:
             receiver.close()
