@@ -256,7 +256,9 @@ def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
 @click.option("--mutants", "mutants", multiple=True, metavar="NAME", help="This mutant alone, whatever is known of it.")
 @click.option("--touched", is_flag=True, help="Mutants whose code changed since their result, and those run always.")
 @click.option("--fresh", is_flag=True, help="Run every mutant again.")
-@click.option("--within-s", type=click.FloatRange(min=0), default=float("inf"), help="Begin no mutant after so long.")
+@click.option(
+    "--within-s", type=click.FloatRange(min=0), default=float("inf"), help="Start no mutant after this many seconds."
+)
 def sabotage(
     names: tuple[str, ...], records: bool, mutants: tuple[str, ...], touched: bool, fresh: bool, within_s: float
 ) -> int:

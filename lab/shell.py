@@ -98,15 +98,18 @@ def _unforeseen(error: Exception) -> str:
     return f"broke in an unforeseen way ({type(error).__name__}: {error}); {_keep(error)}"
 
 
+FREE = "free disk space or fix its permissions"
+
+
 def _way_out(error: OSError) -> str:
     """What to do about a file that cannot be made, read or written, as far as its path says whose it is."""
     if error.errno == errno.ENAMETOOLONG:
         return "give a shorter name"
     if not error.filename:
-        return "mend that"
+        return "check free disk space, permissions and limits (ulimit -a)"
     if Path(str(error.filename)).is_relative_to(HOME):
-        return f"mend that, or set LAB_HOME to another folder for what the lab keeps for itself ({HOME})"
-    return "mend that, or name another folder for the runs with --reports"
+        return f"{FREE}, or set LAB_HOME to another folder for what the lab keeps for itself ({HOME})"
+    return f"{FREE}; if it is for runs, name another folder with --reports"
 
 
 def _stand_somewhere() -> None:

@@ -67,13 +67,13 @@ class Signals:
         if self.stage == "checking" or (self.stage == "writing" and not first):
             raise KeyboardInterrupt
         if self.stage == "writing":
-            self._say("the report is being written; the same again breaks that off")
+            self._say("writing the report; another signal stops that")
         elif first and self._task is not None:
             self._loop.call_soon_threadsafe(self._task.cancel)
         elif not self._warned:
             self._warned = True
             what = ", ".join(awaited()) or "what is under way"
-            self._say(f"waiting for {what} to end; the same again leaves at once")
+            self._say(f"waiting for {what} to end; another signal exits immediately")
         else:
-            self._say("left at once; the leash ends the processes that are left, `lab heal` removes the rest")
+            self._say("exited without waiting; the leash kills the remaining processes, `lab heal` removes the rest")
             self._leave(number)

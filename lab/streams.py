@@ -104,7 +104,7 @@ def lost() -> str:
             stream.flush()
         raw = getattr(getattr(stream, "buffer", None), "raw", None)
         if isinstance(raw, Outlet) and raw.lost:
-            return f"standard {name} cannot be written to ({raw.lost.strerror}); what was to be said there is lost"
+            return f"writing to standard {name} failed ({raw.lost.strerror}); the output there is incomplete"
     return ""
 
 

@@ -53,7 +53,7 @@ def main(arguments: list[str]) -> int:
     except SetupError as error:
         return _fail(str(error))
     except OSError as error:
-        return _fail(f"{error.filename or ROOT}: {error.strerror}; mend that, and run the same command again.")
+        return _fail(f"{error.filename or ROOT}: {error.strerror}; fix that, and run the same command again.")
     except KeyboardInterrupt:
         _fail("interrupted; the same command goes on with it.")
         return 130

@@ -1,5 +1,5 @@
 """
-Directory: knows the staff and tells whether a password is theirs, after its while.
+Directory: checks passwords of staff, each after CHECK_MS.
 
     client -> logins -> (link) -> directory
                                   ^^^^^^^^^ here, the last in the row; nothing is kept

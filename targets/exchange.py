@@ -4,7 +4,7 @@ Exchange: a buyer and a seller agree on a trade, and payments moves the money.
     client -> exchange -> (link) -> payments
               ^^^^^^^^ here; trades are kept in memory
 
-POST /trades        201 with trade and charge; 502, 503 or 504 where payments fails, is spared or stays silent
+POST /trades        201 with trade and charge; 502, 503 or 504 where payments fails, is rejected or times out
 GET /trades         how many trades there are, by outcome; needs no payments
 GET /trades/{id}    what the exchange knows of a trade
 """

@@ -1,5 +1,5 @@
 """
-Feed: tells the world of each trade, as a message on its pair's subject.
+Feed: publishes each trade as a message on its pair's subject.
 
     client -> feed -> (link) -> nats <- (link) <- notifier
               ^^^^ here; which events there were is kept in memory

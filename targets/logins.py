@@ -5,7 +5,7 @@ Logins: lets staff in once the directory says that their password is right.
               ^^^^^^ here; sessions are kept in memory
 
 POST /logins       201 and the session, under the id that it was asked for; 403 where the password is wrong;
-                   502 or 504 where the directory does not say, and nobody is let in
+                   502 or 504 where the directory gives no answer, and no session is opened
 GET /logins/keys   the id of every session, once for each: `{"effects": [...]}`, for checkers
 GET /sessions      how many there are: light work, which shares the event loop with the logins
 

@@ -1,5 +1,5 @@
 """
-Notifier: tells customers of each trade, once, in the order of the trades.
+Notifier: notifies customers of each trade, once, in the order of the trades.
 
     client -> feed -> (link) -> nats
               notifier -> (link) -> nats

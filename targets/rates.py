@@ -8,10 +8,10 @@ Rates: the price of a currency pair, kept in Redis for a while because the datab
 GET /rates/{pair}   200 with the rate and its age; 404; 502 or 504 where the database has no answer, 503 where Redis has
 PUT /rates/{pair}   200: the rate is in the database. What Redis has stays until it expires: that is what TTL_S means
 
-What a reader does who finds nothing in Redis is the pattern under study, FETCH:
+What a read does that misses in Redis is the pattern under study, FETCH:
 
     each      asks the database
-    process   asks it, unless somebody in this process does so already: then it waits for that answer
+    process   asks it, unless a request of this process already does: then it waits for that answer
     shared    as process; and of all processes one asks, which a lock in Redis picks
     early     as process; and readers renew a rate in the background before it expires, by a throw of the dice
 

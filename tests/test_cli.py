@@ -185,7 +185,8 @@ def test_a_run_that_was_not_judged_is_unknown(lab_: Lab, made: Run, monkeypatch:
         (
             OSError(errno.ENOSPC, "No space left on device", "/full/x"),
             3,
-            "lab: /full/x: No space left on device; mend that, or name another folder for the runs with --reports\n",
+            "lab: /full/x: No space left on device; free disk space or fix its permissions; if it is for runs, "
+            "name another folder with --reports\n",
         ),
     ],
 )

@@ -74,8 +74,8 @@ async def test_the_second_says_what_is_awaited_and_the_third_leaves(heard: Heard
     with heard.signals(), pytest.raises(asyncio.CancelledError):
         await surely(stop())
     assert heard.said == [
-        "waiting for payments (process 7) to end; the same again leaves at once",
-        "left at once; the leash ends the processes that are left, `lab heal` removes the rest",
+        "waiting for payments (process 7) to end; another signal exits immediately",
+        "exited without waiting; the leash kills the remaining processes, `lab heal` removes the rest",
     ]
     assert heard.left == [signal.SIGTERM]
     assert awaited() == []
@@ -93,7 +93,7 @@ async def test_while_the_report_is_written_the_first_is_remembered(heard: Heard)
     with heard.signals("writing") as signals:
         os.kill(os.getpid(), signal.SIGINT)
         assert signals.caught == signal.SIGINT
-        assert heard.said == ["the report is being written; the same again breaks that off"]
+        assert heard.said == ["writing the report; another signal stops that"]
         with pytest.raises(KeyboardInterrupt):
             os.kill(os.getpid(), signal.SIGINT)
 

@@ -55,7 +55,7 @@ def one_stays(
     for key, count in there.items():
         if not count:
             leaves = granted[key]
-            who = " and ".join(sorted({name for _, name in leaves})) or "none that was told so"
+            who = " and ".join(sorted({name for _, name in leaves})) or "no acknowledged request"
             anomalies.append(Anomaly(f"{key}: none stays; leave was given to {who}", [n for n, _ in leaves]))
     for key, leaves in granted.items():
         if leaves and key not in there:

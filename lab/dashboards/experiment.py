@@ -51,7 +51,7 @@ def build(spec: Spec) -> dashboard.Dashboard:
     return made.with_row(dashboard.Row("About this experiment").with_panel(words))
 
 
-ABOUT_RUNS = "The newest comes first. A choice here does not move the time: take a run from the table Runs, which does."
+ABOUT_RUNS = "Newest first. Choosing a run here keeps the time range; click a run in the table Runs to change both."
 
 
 def _numbers(spec: Spec) -> Sequence[Graph]:

@@ -33,7 +33,7 @@ class At(Fault):
 
     def __post_init__(self) -> None:
         if not self.candidates:
-            raise ValueError(f"at: nobody can be {self.role.name}; give the role some members")
+            raise ValueError(f"at: role {self.role.name} has no members; add some")
         for one in self.candidates:
             if not isinstance(one, Fault):
                 raise WordError(

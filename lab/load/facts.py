@@ -74,7 +74,7 @@ def _loss(beat: Beat, parted: Parted | None, ending: str) -> str:
     """How a worker ended, where it did not say that it was done or not all of what it recorded came."""
     if parted is None or parted.recorded is None:
         why = parted.why if parted else ""
-        return f"{why or ending or 'was not heard of any more'} after {beat.at_s:.1f} s"
+        return f"{why or ending or 'stopped reporting'} after {beat.at_s:.1f} s"
     if parted.recorded != parted.arrived:
         return f"recorded {parted.recorded:,} operations, of which {parted.arrived:,} arrived"
     return ""

@@ -82,5 +82,5 @@ def rows_of(report: Report, worker: int, workers: int, given: Container[int]) ->
     numbers = [row.n for row in rows]
     strange = [n for n in numbers if worker_of(n, workers) != worker or n not in given]
     if strange or len(set(numbers)) != len(numbers):
-        raise ValueError(f"operation {(strange or numbers)[0]}, which is not its own, or told of twice")
+        raise ValueError(f"operation {(strange or numbers)[0]}: not its own, or reported twice")
     return numbers

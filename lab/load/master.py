@@ -125,7 +125,7 @@ class Master:
             self.seats[client] = Seat(client)
         seat = self.seats.get(client)
         if seat is None or msg.node_id != client:
-            logging.warning("a message of %s, who has no seat here or speaks as another, is dropped", client)
+            logging.warning("dropped a message of %s: it has no worker slot here, or it sends under another id", client)
             return
         try:
             self._locust_handles(client, msg)
@@ -149,8 +149,8 @@ class Master:
     def _disbelieve(self, seat: Seat, error: Exception) -> None:
         """Count a worker as lost: nothing that it says is kept from here on."""
         said = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
-        seat.strange = f"sent what no load worker sends ({said})"
-        logging.error("a load worker on %s %s and is taken for lost", seat.host or seat.client, seat.strange)
+        seat.strange = f"sent an invalid message ({said})"
+        logging.error("a load worker on %s %s and counts as lost", seat.host or seat.client, seat.strange)
 
     def _brief(self, seat: Seat, feed: forms.ChunkReader, setup: forms.Setup) -> None:
         """Look at a worker's clock, give it its shots and then the plan, which says that it has them all."""

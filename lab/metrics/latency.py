@@ -17,7 +17,7 @@ operation that never ended. However soon a reset comes, the caller has no answer
 the timeout, never as the few milliseconds until the reset.
 
 Window: from the moment an operation was due to its answer; operations due from when the injection of the phase's faults
-began, and faults of earlier phases were out, until its faults are taken out.
+began, and faults of earlier phases were out, until its faults are removed.
 Whose: by `of`: those that succeeded, those that were refused, or all; of one kind of operation or of every kind.
 Censored: with `of="all"`, at least the timeout for each operation without an answer, where these reach the result.
 Minimum: 20 operations.

@@ -2,7 +2,7 @@
 How many operations succeeded, and how many a second.
 
 Window: operations due in the phase; for a share, only from when the injection of its faults began, and faults of
-earlier phases were out, until its faults are taken out.
+earlier phases were out, until its faults are removed.
 Whose: operations of one kind or of all.
 Censored: never; what is not known to have succeeded did not.
 Minimum: 20 operations.
@@ -58,7 +58,7 @@ def throughput_per_s(window: Window, operation: str | None = None) -> Measured:
     """Operations answered within the phase, whatever the answer, a second.
 
     Window: answers that come from when the injection of the phase's faults began, and faults of earlier phases were
-    out, until its faults are taken out; whenever the operation was due.
+    out, until its faults are removed; whenever the operation was due.
     Minimum: 20 operations that were due or answered in that time.
     """
     from lab.metrics.arithmetic import answered
@@ -71,7 +71,7 @@ def goodput_per_s(window: Window, operation: str | None = None) -> Measured:
     """Operations that succeeded within the phase, a second.
 
     Window: answers that come from when the injection of the phase's faults began, and faults of earlier phases were
-    out, until its faults are taken out; whenever the operation was due.
+    out, until its faults are removed; whenever the operation was due.
     Minimum: 20 operations that were due or answered in that time.
     """
     return _per_s(window, operation, window.all_operations.ok)
@@ -93,7 +93,7 @@ def max_in_flight(window: Window) -> Measured:
     """The most operations in flight at once in the phase.
 
     Window: moments from when the injection of the phase's faults began, and faults of earlier phases were out, until
-    its faults are taken out. An operation is in flight from when it is sent until its caller has an answer or gives up.
+    its faults are removed. An operation is in flight from when it is sent until its caller has an answer or gives up.
     Whose: every operation, those of earlier phases among them.
     Minimum: 20 operations due in that time.
     """

@@ -54,7 +54,7 @@ def profile_fall_points(window: Window, service: Service | str, function: str, s
 def profile_per_request(window: Window, service: Service | str, function: str) -> Measured:
     """Samples of a service's profile that have a function anywhere on the stack, for each operation due in the phase.
 
-    Unlike a share it does not grow where something else shrinks: two variants can be held against each other.
+    Unlike a share it does not grow where something else shrinks: two variants can be compared by it.
 
     Minimum: 50 samples of any function, and 20 operations.
     """

@@ -24,7 +24,9 @@ async def alone(folder: Path, what: str, within_s: float) -> AsyncIterator[None]
         with awaiting(what):
             while not _took(lock.fileno()):
                 if time.monotonic() > deadline:
-                    raise StartError(f"waited {within_s:g} s for {what}, which holds {file}; end it, or try again")
+                    raise StartError(
+                        f"waited {within_s:g} s for {what}; that lab holds {file}. End that lab, or try again later"
+                    )
                 await asyncio.sleep(LOOK_EVERY_S)
         yield
 

@@ -66,7 +66,8 @@ class Journal:
         except OSError as error:
             raise JournalError(
                 f"{self.path}: the journal cannot be written ({error.strerror}), and without it nothing is begun; "
-                "mend that, or set LAB_HOME to another folder for what the lab keeps for itself"
+                "free disk space or fix its permissions, or set LAB_HOME to another folder for what the lab keeps "
+                "for itself"
             ) from error
 
     def write_if_possible(self, kind: Kind, **facts: Fact) -> None:

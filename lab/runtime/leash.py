@@ -23,6 +23,8 @@ from pathlib import Path
 
 MARKER = "LAB_RUN"
 PATIENCE_S = 3.0
+SHARED_MEMORY = Path("/dev/shm")
+_SEGMENT = f"{SHARED_MEMORY}/PostgreSQL."
 PF_EXITING = 0x4  # of the flags in /proc/<pid>/stat
 PS = ["ps", "-axEwwo", "pid=,command="]  # macOS: the environment stands behind the command, of own processes only
 
@@ -73,16 +75,17 @@ def end(
 def kill_group(group: int) -> None:
     """SIGKILL a process group, and remove the shared memory that it would leave; one that is gone is no error.
 
-    It is stopped first, so that no PostgreSQL in it makes a segment after they were counted.
+    Only where a PostgreSQL has a segment is the group stopped first, so that it makes none after they were counted: a
+    kill that an experiment asks for is to be nothing but that.
     """
     if group <= 1:  # kill(2): 0 is our own group, -1 is everybody
         return
     segments: set[Path] = set()
-    _signal(-group, signal.SIGSTOP)
-    try:
-        segments.update(segment for pid in _members(group) for segment in _segments(pid))
-    finally:
-        _signal(-group, signal.SIGKILL)
+    with contextlib.suppress(OSError):  # whatever cannot be read, the group is killed
+        if any(SHARED_MEMORY.glob("PostgreSQL.*")):
+            _signal(-group, signal.SIGSTOP)
+            segments.update(segment for pid in _members(group) for segment in _segments(pid))
+    _signal(-group, signal.SIGKILL)
     for segment in segments:
         segment.unlink(missing_ok=True)
 
@@ -152,7 +155,7 @@ def _segments(pid: int) -> list[Path]:
         words = [line.split(maxsplit=5) for line in (proc / "maps").read_text().splitlines()]
     except OSError:  # gone meanwhile
         return []
-    return [Path(w[5]) for w in words if len(w) > 5 and w[5].startswith("/dev/shm/PostgreSQL.") and " " not in w[5]]
+    return [Path(w[5]) for w in words if len(w) > 5 and w[5].startswith(_SEGMENT) and " " not in w[5]]
 
 
 def _forget_interlocks(folder: Path) -> None:
@@ -179,9 +182,7 @@ def _from_ps(run: str) -> list[int]:
 
 def _members(group: int) -> list[int]:
     """Processes of a group (Linux, where the segments are)."""
-    found: list[int] = []
-    if not Path("/proc/self/stat").exists():
-        return found
+    found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile
             if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:

@@ -81,7 +81,7 @@ async def service_ok(address: Address, service: str, run: str) -> bool:
         said = json.loads(body)
         theirs = (said["service"], said["run"])
     except (ValueError, KeyError, TypeError):
-        raise AnothersAnswer("what answers there does not say of which run it is") from None
+        raise AnothersAnswer("the program that answers there does not name its run") from None
     if theirs != (service, run):
         raise AnothersAnswer(f"service {theirs[0]} of run {theirs[1] or 'none'} answers there")
     return True

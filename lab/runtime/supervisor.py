@@ -286,8 +286,8 @@ def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
         state_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise LabError(
-            f"{state_dir}: cannot be made ({error.strerror}); mend that, or set LAB_HOME to another folder for what "
-            "the lab keeps for itself"
+            f"{state_dir}: cannot be made ({error.strerror}); free disk space or fix its permissions, or set "
+            "LAB_HOME to another folder for what the lab keeps for itself"
         ) from error
     try:
         journal = Journal(state_dir / JOURNAL)

@@ -76,6 +76,6 @@ def _owner() -> pwd.struct_passwd:
         return pwd.getpwnam(SERVED_BY)
     except KeyError:
         raise StartError(
-            f"PostgreSQL and MariaDB refuse to be root, and this system has no user {SERVED_BY} whom they could be; "
-            "run the lab as another user than root"
+            f"servers never run as root here, and this system has no user {SERVED_BY} to run them as; "
+            "run the lab as a user other than root"
         ) from None

@@ -33,7 +33,7 @@ def topology_mistakes(scenario: Scenario) -> Problems:
     variables = [(link.caller.name, link.env_name) for link in scenario.links]
     for (caller, variable), count in Counter(variables).items():
         if count > 1 and len({link.name for link in scenario.links if link.caller.name == caller}) > 1:
-            yield f"{caller} would get {variable} from {count} links; name the callees apart."
+            yield f"{caller} would get {variable} from {count} links; rename one of the callees."
 
 
 def _member_mistakes(scenario: Scenario) -> Problems:

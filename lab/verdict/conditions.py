@@ -35,7 +35,7 @@ def _complete(run: Run) -> Condition:
     asked = len(record.spec.variants) * record.trials
     done = [e for e in record.episodes if len(e.phases) == len(record.spec.phases)]
     met = len(done) == asked
-    text = f"{len(done)} of {asked} passes ran to their end"
+    text = f"{len(done)} of {asked} episodes completed"
     return Condition("complete", met, text if met else f"the run is not complete: {text}")
 
 
@@ -43,7 +43,7 @@ def _alive(run: Run) -> Condition:
     deaths = [f"{where_in(run, e)}: {death}" for e in run.record.episodes for death in e.deaths]
     if deaths:
         return Condition("services alive", False, f"a service ended unasked ({deaths[0]})")
-    return Condition("services alive", True, "nothing ended that no fault had killed")
+    return Condition("services alive", True, "no process exited except by a fault")
 
 
 def _lost_worker(run: Run) -> Condition | None:

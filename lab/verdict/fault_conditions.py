@@ -52,12 +52,12 @@ class _Seen:
 
 
 def fault_conditions(run: Run) -> list[Condition]:
-    """Three conditions over every pass: each fault was in force, went in and out on time, and was out otherwise."""
+    """Three conditions over every pass: each fault was in force, injected and removed on time, and out otherwise."""
     episodes = [_Seen(run, episode) for episode in run.record.episodes]
     told = [
-        ("faults in force", "every fault was read back, and its dose arrived in all of its window", _not_in_force),
-        ("faults on time", "every fault went in and out at the edges of its phase", _not_on_time),
-        ("faults out", "before and after their phases no fault was in force", _not_out),
+        ("faults in force", "every fault was read back and was in force throughout its window", _not_in_force),
+        ("faults on time", "every fault was injected and removed at the edges of its phase", _not_on_time),
+        ("faults out", "no fault was in force outside its phases", _not_out),
     ]
     conditions = []
     for name, well, look in told:
@@ -134,16 +134,16 @@ def _late(seen: _Seen, receipt: Receipt, window: PhaseWindow) -> Iterator[str]:
         takes = asked_first(takes)
     late_s = receipt.injected_s - window.start_s
     if late_s > limit_s + takes.in_s:
-        yield f"went in {late_s:.2f} s after its phase began, where {limit_s + takes.in_s:.2f} s are allowed"
+        yield f"was injected {late_s:.2f} s after its phase began, where {limit_s + takes.in_s:.2f} s are allowed"
     if receipt.removing_s is None or receipt.removed_s is None:
-        yield "was never taken out"
+        yield "was never removed"
         return
     early_s = window.end_s - receipt.removing_s
     if early_s > limit_s:
-        yield f"was taken out {early_s:.2f} s before its phase ended, where {limit_s:.2f} s are allowed"
+        yield f"began to be removed {early_s:.2f} s before its phase ended, where {limit_s:.2f} s are allowed"
     late_s = receipt.removed_s - window.end_s
     if late_s > limit_s + takes.out_s:
-        yield f"was out {late_s:.2f} s after its phase ended, where {limit_s + takes.out_s:.2f} s are allowed"
+        yield f"was removed {late_s:.2f} s after its phase ended, where {limit_s + takes.out_s:.2f} s are allowed"
 
 
 # --- out --------------------------------------------------------------------------------------------------------
@@ -162,7 +162,10 @@ def _not_out(seen: _Seen) -> Iterator[str]:
             probes = seen.within(start_s, end_s)
             why = _unwatched(probes, target, start_s, end_s) or watch.still_in(probes)
             if why:
-                yield f"a fault was still in, or never out, at {target.name} ({seen.where(phase.name)}): {why}"
+                yield (
+                    "a fault was in force outside its phases, or its absence is not shown, at "
+                    f"{target.name} ({seen.where(phase.name)}): {why}"
+                )
 
 
 def _ends(target: Link | Member) -> set[str]:

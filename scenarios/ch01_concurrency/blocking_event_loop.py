@@ -119,7 +119,7 @@ scenario = Scenario(
     predict=[
         "5 logins a second, 50 ms each: for what share of the time is the loop held, and what p50 and p99 follow?",
         "Which latency do the logins have in each variant? Why are some of them slow inline?",
-        "A Kubernetes liveness probe waits at least 1 s. How slow must the directory be until it fails, inline?",
+        "A Kubernetes liveness probe waits at least 1 s. Inline: how slow must the directory be for it to fail?",
     ],
     look_at=[
         "The heat map of the control: a quarter of the light requests smeared upwards, 1 in 27 beyond 50 ms, where two "
@@ -130,7 +130,7 @@ scenario = Scenario(
     ],
     exercises=[
         Exercise("A directory that takes 150 ms: at which rate of logins is the loop always held?", "CHECK_MS"),
-        Exercise("One thread. Who waits now, behind which requests, and which still do not?", "CLIENT_THREADS"),
+        Exercise("One thread. Which requests wait now, behind which others, and which still do not?", "CLIENT_THREADS"),
         Exercise("Add 200 ms to the way to the directory. Which variant is alive?", "faults.latency(check, ms=200)"),
     ],
 )

@@ -72,8 +72,8 @@ scenario = Scenario(
             "on",
             {exchange: {"BREAKER": "on", "BREAKER_OPEN_S": 5}},
             unclaimed={
-                "blip": "no trade can succeed while payments is silent; the gap claimed there bounds when one does",
-                "healed": "each trade is rejected until the rest is over; the gap claimed in blip says when that is",
+                "blip": "no trade can succeed while payments is silent; the claim on longest_gap_s bounds the wait",
+                "healed": "each trade is rejected until the breaker's 5 s are over; the claim in blip bounds that",
             },
         ),
     ],

@@ -143,8 +143,12 @@ scenario = Scenario(
         Claim("none happens in serializable PostgreSQL", STRONG, "script", happened, at_most=0),
         Claim("none happens in serializable MariaDB", STRONG_TOO, "script", happened, at_most=0),
         # Some 15 deposits and 15 pairs of leaves meet (see the weak levels), and one of each two has to come again.
-        Claim("the price: transactions begin again (PostgreSQL)", STRONG, "load", ROLLED_BACK["postgres"], at_least=5),
-        Claim("the price: transactions begin again (MariaDB)", STRONG_TOO, "load", ROLLED_BACK["mariadb"], at_least=5),
+        Claim(
+            "the price: transactions are rolled back (PostgreSQL)", STRONG, "load", ROLLED_BACK["postgres"], at_least=5
+        ),
+        Claim(
+            "the price: transactions are rolled back (MariaDB)", STRONG_TOO, "load", ROLLED_BACK["mariadb"], at_least=5
+        ),
         *(claim for variant in ROWS for claim in work(variant)),
     ],
     invariants=[
@@ -163,16 +167,16 @@ scenario = Scenario(
             broken_in=COMMITTED_AT_MOST,
         ),
         Invariant(
-            "somebody stays on call (G2-item)",
+            "one doctor stays on call (G2-item)",
             checkers.ask("one_stays", operation="POST /leaves", readback="books", at="on_call"),
             broken_in=[*COMMITTED_AT_MOST, "postgres-repeatable-read", "mariadb-repeatable-read"],
         ),
     ],
     readbacks=[Readback("books", isolation, "/books")],
     panels=[
-        Panel("Transactions begun again", "sum(rate(retries_total[5s]))", unit="ops", legend="retries", live=True),
+        Panel("Transactions retried", "sum(rate(retries_total[5s]))", unit="ops", legend="retries", live=True),
         Panel(
-            "Under way",
+            "In flight",
             'sum by (http_route) (http_server_active_requests{http_route=~"/(anomalies|deposits|audits|leaves)"})',
             legend="{{http_route}}",
         ),
@@ -200,14 +204,14 @@ scenario = Scenario(
         "P4 at serializable: PostgreSQL makes the second UPDATE wait, and refuses it there (40001) once the first has "
         "committed. MariaDB's reads take locks, so both updates wait for each other: a deadlock (1213).",
         "G2-item at serializable: PostgreSQL has nothing to wait for and refuses one of the two, often at its commit.",
-        "`Transactions begun again`: zero at read committed. What that saves is what the invariants lose.",
+        "`Transactions retried`: zero at read committed. The cost: deposits and shifts that invariants report lost.",
     ],
     exercises=[
         Exercise(
             "Turn it on. Which three cells differ now, and why is the verdict UNKNOWN?", "INNODB_SNAPSHOT_ISOLATION"
         ),
         Exercise("Let the application think for 10 ms. Is the weak level safe now, or only lucky?", "THINK_MS"),
-        Exercise("Disable retries of refused transactions. Which requests fail at serializable?", "ATTEMPTS"),
+        Exercise("Disable retries of aborted transactions. Which requests fail at serializable?", "ATTEMPTS"),
         Exercise(
             "Cure the deposits: atomic, for-update, version. At which levels is none lost now, which of the three "
             "retry, and which invariants still break?",

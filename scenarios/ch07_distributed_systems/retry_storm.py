@@ -68,8 +68,8 @@ scenario = Scenario(
             "backoff",
             {exchange: BACKOFF, payments: BACKOFF},
             unclaimed={
-                "fault": "it collapses as the control does, later than the control by the length of its pauses",
-                "recovery": "that next to nothing succeeds is what is claimed",
+                "fault": "it collapses as the control does, later by its backoff",
+                "recovery": "its claim is that at most 10 % of trades succeed",
             },
         ),
         Variant("budget", {exchange: BUDGET, payments: BUDGET}),
@@ -82,14 +82,14 @@ scenario = Scenario(
         # 160 attempts a second for a ledger of 18.5: the queue grows on, and its callers have timed out.
         Claim("and none succeeds", "at-once", "recovery", metrics.success_ratio(), at_most=0.1, control=True),
         # Each stumble is one attempt of 25, and 16 are allowed: no trade of the baseline fails.
-        Claim("a retry saves who stumbles", "backoff", "baseline", metrics.success_ratio(), at_least=0.99),
+        Claim("a retry saves a refused attempt", "backoff", "baseline", metrics.success_ratio(), at_least=0.99),
         # Backoff changes when the attempts are made, not how many.
         Claim("waiting in between does not help", "backoff", "recovery", metrics.success_ratio(), at_most=0.1),
         # 5 % of the requests of each hop, and the 3 retries that a full budget holds: for 120 trades at most 9 retries
         # at the exchange and 0.05 x 129 + 3 = 9 at payments, 138 attempts for 120 trades, 1.15.
         Claim("the budget bounds the load", "budget", "fault", to_ledger, at_most=1.2),
         # 3 of the 80 attempts of 8 s stumble. A budget with no token retries none of them: 0.96 and 1.00 attempts.
-        Claim("it still saves who stumbles", "budget", "baseline", metrics.success_ratio(), at_least=0.99),
+        Claim("the budget still saves a refused attempt", "budget", "baseline", metrics.success_ratio(), at_least=0.99),
         Claim("by retrying what it may", "budget", "baseline", to_ledger, at_least=1.02),
         # Half a second of work is 4.2 bookings, and the queue grows by 10.4 - 8.4 a second: the trades of the first 2 s
         # succeed, 20 of 120. Nothing that the budget can do saves those after them.

@@ -58,8 +58,8 @@ scenario = Scenario(
         Claim("the culprit has most of the time", "slow", "load", share, at_least=0.5, control=True),
         # Samples per request, and not shares: a share also moves when something else does. All of the culprit's go, and
         # a tenth of them is left to what a profile of two hundred samples cannot tell.
-        Claim("it is gone", "fixed", "load", samples, at_most=0.1, of="slow"),
-        Claim("the difference points at it", "fixed", "load", place, at_most=1),
+        Claim("the culprit's samples per request are gone", "fixed", "load", samples, at_most=0.1, of="slow"),
+        Claim("the difference points at the culprit", "fixed", "load", place, at_most=1),
         # What is left is to read 600 numbers and to answer: a fifth of the time, and of the CPU a quarter, since some
         # of that goes into metrics, logs and the loop itself. Where the culprit has half of the time, half is left.
         Claim("statements are quick", "fixed", "load", metrics.p50_ms(of="ok"), at_most=0.5, of="slow"),
@@ -95,8 +95,8 @@ scenario = Scenario(
     ],
     look_at=[
         "The flame graph of `slow`: search for `balance_at`, and read its share.",
-        "The difference between the variants: blue is what shrank. What grew did so as a share only: its samples per "
-        "request stayed.",
+        "The difference between the variants: blue is what shrank. What grew did so only as a share: its samples per "
+        "request did not change.",
         "CPU of the backoffice: the same load, a fraction of the cores.",
     ],
     exercises=[

@@ -1,1 +1,1 @@
-"""A client that asks our own Raft and etcd the same, so that they can be held against each other."""
+"""A client that sends the same requests to our own Raft and to etcd, so that the two can be compared."""

@@ -198,7 +198,7 @@ def leaves(ops: list[Op], there: Mapping[str, int]) -> Finding:
         (
             ([leave("ann", False)], {"tuesday": 0}),
             ([leave("ann", False)], {"tuesday": 1}),
-            "tuesday: none stays; leave was given to none that was told so",
+            "tuesday: none stays; leave was given to no acknowledged request",
             [],
         ),
         (

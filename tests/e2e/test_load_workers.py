@@ -262,7 +262,7 @@ async def test_a_worker_that_reports_what_it_cannot_know_is_lost(spawn, tmp_path
         load = Load("GET /ok", to=TARGET, per_s=50, timeout_s=1)
         result = await send(spawn, seen, load, tmp_path / "load", two(), lasts_s=2.0)
     (lost,) = [worker for worker in result.facts.workers if worker.lost]
-    assert lost.lost.startswith("sent what no load worker sends (")
+    assert lost.lost.startswith("sent an invalid message (")
     assert f"Load worker {lost.worker} on {lost.host} {lost.lost}." in result.notes
     numbers = [row["n"] for row in result.rows]
     assert [n for n in numbers if n % 2 != lost.worker] == list(range(1 - lost.worker, 100, 2))

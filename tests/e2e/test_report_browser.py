@@ -149,7 +149,7 @@ def test_what_was_not_reached_is_said(browser: Browser, reports: Path) -> None:
     """A run that was cut short shows what there is and names what there is not."""
     found = opened(browser, run_page(reports, "4-interrupted"))
     assert found.page.get_by_text("not reached", exact=True).count() == 1
-    assert found.page.get_by_text("1 of 2 passes ran to their end").count() >= 1
+    assert found.page.get_by_text("1 of 2 episodes completed").count() >= 1
     found.page.close()
 
 

@@ -51,7 +51,7 @@ def lost(parted: Parted | None, endings: dict[int, str]) -> WorkerFacts:
 def test_a_lost_worker_is_named():
     """A worker that never said that it was done is lost, whether its process is known to have died or not."""
     assert lost(None, {22: "died (killed by signal 9)"}).lost == "died (killed by signal 9) after 4.0 s"
-    assert lost(Parted(1, None, 2), {11: "died"}).lost == "was not heard of any more after 4.0 s"
+    assert lost(Parted(1, None, 2), {11: "died"}).lost == "stopped reporting after 4.0 s"
 
 
 def test_rows_that_did_not_arrive_are_missed():

@@ -178,7 +178,7 @@ def test_a_variant_that_was_not_reached_is_missed(view_of: Callable[[str], View]
     assert (data["variants"].variants, data["variants"].missing) == (["off"], ["on"])
     assert [chart.name for chart in data["variants"].charts] == ["outcomes-off", "latency-off"]
     assert "nothing of on" in data["verdict"].warnings[0]
-    assert data["verdict"].reasons == ["the run is not complete: 0 of 2 passes ran to their end"]
+    assert data["verdict"].reasons == ["the run is not complete: 0 of 2 episodes completed"]
 
 
 def test_a_quick_look_is_called_one(report_of: ReportOf) -> None:

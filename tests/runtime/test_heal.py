@@ -210,14 +210,3 @@ def test_a_lab_in_a_container_is_left_alone(tmp_path):
         child.communicate()
     assert child.returncode == 0
     assert not (tmp_path / run).exists()
-
-
-def test_a_start_is_written_alike_in_every_zone_and_language(monkeypatch):
-    """Where there is no /proc, ps gives it as a date, in the zone and the language of whoever asks."""
-    monkeypatch.setattr(processes, "_has_proc", lambda: False)
-    seen = set()
-    for zone, language in (("UTC", "C"), ("Asia/Tokyo", "de_DE.UTF-8"), ("America/New_York", "C.UTF-8")):
-        monkeypatch.setenv("TZ", zone)
-        monkeypatch.setenv("LC_ALL", language)
-        seen.add(processes.look(os.getpid()).started)
-    assert len(seen) == 1

@@ -123,8 +123,8 @@ time.sleep(30)
         (b'{"status":"ok","service":"payments","run":"r-2"}', "service payments of run r-2 answers there"),
         (b'{"status":"ok","service":"exchange","run":"r-1"}', "service exchange of run r-1 answers there"),
         (b'{"status":"ok","service":"payments","run":""}', "service payments of run none answers there"),
-        (b'{"status":"ok"}', "does not say of which run it is"),
-        (b"ok", "does not say of which run it is"),
+        (b'{"status":"ok"}', "does not name its run"),
+        (b"ok", "does not name its run"),
     ],
 )
 async def test_a_service_of_another_run_is_not_taken_for_ours(body, said):

@@ -143,9 +143,9 @@ def test_a_toxic_that_is_never_taken_out_is_found_in_the_recovery(tmp_path: Path
     """The receipt says removed; the probes of the recovery say that the recovery is the fault itself."""
     why = unmet(tmp_path, Played(probes=after(17.0, 66.0)))
     assert list(why) == ["faults out"]
-    assert why["faults out"].startswith("a fault was still in, or never out, at exchange->payments (recovery, on): "), (
-        why
-    )
+    assert why["faults out"].startswith(
+        "a fault was in force outside its phases, or its absence is not shown, at exchange->payments (recovery, on): "
+    ), why
 
 
 def test_a_toxic_that_is_in_before_its_phase_is_found_in_the_baseline(tmp_path: Path) -> None:
@@ -156,10 +156,10 @@ def test_a_toxic_that_is_in_before_its_phase_is_found_in_the_baseline(tmp_path: 
 @pytest.mark.parametrize(
     ("times", "words"),
     [
-        ({"injected_s": 9.5}, "the fault went in 4.50 s after its phase began, where 0.60 s are allowed"),
-        ({"removing_s": 15.0}, "was taken out 2.00 s before its phase ended, where 0.60 s are allowed"),
-        ({"removed_s": 19.0}, "was out 2.00 s after its phase ended, where 0.60 s are allowed"),
-        ({"removed_s": None}, "the fault was never taken out"),
+        ({"injected_s": 9.5}, "the fault was injected 4.50 s after its phase began, where 0.60 s are allowed"),
+        ({"removing_s": 15.0}, "began to be removed 2.00 s before its phase ended, where 0.60 s are allowed"),
+        ({"removed_s": 19.0}, "was removed 2.00 s after its phase ended, where 0.60 s are allowed"),
+        ({"removed_s": None}, "the fault was never removed"),
     ],
 )
 def test_a_fault_that_does_not_keep_its_phase_is_not_on_time(tmp_path: Path, times: dict[str, Any], words: str) -> None:

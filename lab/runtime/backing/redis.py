@@ -13,7 +13,7 @@ from lab.runtime.unprivileged import as_nobody, give
 DEFAULTS: dict[str, Scalar] = {"save": "", "appendonly": "no", "protected-mode": "no", "databases": 16}
 
 # Its only user may do with data what it likes, and read settings and counters. What could make the server write files
-# where it likes, load code or follow another server, it may not. After `on`: `#` and the password's SHA-256.
+# where it likes, load modules or follow another server, it may not. After `on`: `#` and the password's SHA-256.
 RIGHTS = "~* &* +@all -@admin -@dangerous +info +keys +config|get"
 INSIDE = "/tmp/redis.conf"  # which docker-compose.yml writes, with the same user
 

@@ -58,8 +58,8 @@ def endpoint() -> Endpoint:
     if urlsplit(url).scheme not in ("unix", "tcp") or os.environ.get("DOCKER_TLS_VERIFY"):
         raise LabError(
             f"the Docker engine at {url} cannot be spoken to directly; forward its socket to this machine "
-            "(`ssh -nNT -o ExitOnForwardFailure=yes -L $XDG_RUNTIME_DIR/lab-docker.sock:/var/run/docker.sock HOST`), "
-            "set DOCKER_HOST=unix://$XDG_RUNTIME_DIR/lab-docker.sock, and "
+            "(`ssh -nNT -o ExitOnForwardFailure=yes -L $HOME/.ssh/lab-docker.sock:/var/run/docker.sock HOST`), "
+            "set DOCKER_HOST=unix://$HOME/.ssh/lab-docker.sock, and "
             f"{ADDRESS} to an address of that machine which this one reaches; see docs/more-than-one-machine.md"
         )
     named = os.environ.get(ADDRESS) or (urlsplit(url).hostname if url.startswith("tcp:") else HERE)

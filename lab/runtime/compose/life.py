@@ -80,8 +80,8 @@ class Life:
                 return await asyncio.wait_for(self.wait(), ANSWER_S)
         except TimeoutError:
             raise EngineError(
-                f"the Docker engine at {self._engine.where.url} does not say within {ANSWER_S:g} s that {self.name} "
-                f"(container {self._container}) has ended: `docker ps` shows whether it answers at all"
+                f"the Docker engine at {self._engine.where.url} did not report within {ANSWER_S:g} s that {self.name} "
+                f"(container {self._container}) exited; run `docker ps` to see whether it responds"
             ) from None
 
     async def _wait(self) -> int:
