@@ -21,9 +21,12 @@ def carry_load(master: str) -> None:
 
 async def _carry(host: str, port: int) -> None:
     name = f"load-worker-{secrets.token_hex(2)}"
+    left: list[str] = []
     with Signals() as signals:
         try:
-            async with Supervisor.open(STATE / name, name) as supervisor:
+            async with Supervisor.open(STATE / name, name, left) as supervisor:
                 await work_for(host, port, supervisor.spawn, supervisor.scratch, lambda text: print(text, flush=True))
         except asyncio.CancelledError:
-            raise Interrupted(signals.caught or signal.SIGINT) from None
+            for sentence in left:
+                print(sentence, flush=True)
+            raise Interrupted(signals.caught or signal.SIGINT, *(["interrupted"] if left else [])) from None

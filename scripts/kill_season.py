@@ -61,6 +61,7 @@ class Season:
         self.home, self.reports, self.scale = folder / "home", folder / "reports", scale
         self.mark = folder / "tmp"  # TMPDIR, which children inherit
         self.mark.mkdir()
+        self.memory = set(Path("/dev/shm").glob("PostgreSQL.*"))  # of others
         self.home.mkdir()
         for name in SHARED:
             if (ROOT / ".lab" / name).exists():
@@ -93,13 +94,16 @@ class Season:
         return [pid for pid in found if pid != os.getpid()]
 
     def left(self) -> tuple[str, ...]:
-        """Folders that no finished run accounts for."""
+        """Folders that no finished run accounts for, and shared memory of PostgreSQL."""
         runs = [str(path.relative_to(self.home)) for path in (self.home / "runs").glob("*")]
         reports = [path for path in self.reports.glob("*/*") if path.is_dir() and not path.is_symlink()]
-        return (*runs, *(str(p.relative_to(self.reports)) for p in reports if not (p / "record.json").exists()))
+        memory = [str(path) for path in Path("/dev/shm").glob("PostgreSQL.*") if path not in self.memory]
+        half = [str(path.relative_to(self.reports)) for path in reports if not (path / "record.json").exists()]
+        return (*memory, *runs, *half)
 
     def kill(self, experiment: str, number: signal.Signals, after_s: float) -> Kill:
         """Kill one run after some seconds, or after its end where that came before."""
+        ended = True
         lab = self.lab("run", experiment, "--scale", f"{self.scale:g}")
         try:
             _, err = lab.communicate(timeout=after_s)
@@ -110,7 +114,7 @@ class Season:
             except subprocess.TimeoutExpired:
                 lab.kill()
                 _, err = lab.communicate()
-                lab.returncode = None
+                ended = False
         deadline = time.monotonic() + SETTLES_WITHIN_S
         while (processes := self.processes()) and time.monotonic() < deadline:
             time.sleep(0.1)
@@ -118,8 +122,10 @@ class Season:
         said, wrong = healing.communicate()
         healed = 0 if said.startswith("Nothing to heal") else len(said.splitlines())
         complaint = next((line for line in [*err.splitlines(), *wrong.splitlines()] if _bad(line)), "")
-        shutil.rmtree(self.reports, ignore_errors=True) if not self.left() else None
-        return Kill(experiment, number, after_s, lab.returncode, complaint, len(processes), healed, self.left())
+        if not self.left():
+            shutil.rmtree(self.reports, ignore_errors=True)
+        code = lab.returncode if ended else None
+        return Kill(experiment, number, after_s, code, complaint, len(processes), healed, self.left())
 
 
 def _hears() -> None:

@@ -13,7 +13,6 @@ import re
 import sys
 from collections.abc import Iterator
 from dataclasses import MISSING, fields
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -21,6 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from lab import faults  # noqa: E402 - the project runs from its own folder and need not be installed
+from lab.model.typed import meant  # noqa: E402
 from targets.kit.settings import Settings, wanted  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -120,8 +120,7 @@ def main(asked: list[str]) -> int:
     elif name in fault_names():
         print(fault_part(name))
     else:
-        close = get_close_matches(name, [*targets(), *fault_names()], n=1)
-        known = f'did you mean "{close[0]}"?' if close else f"targets are {', '.join(targets())}."
+        known = meant(name, [*targets(), *fault_names()])
         print(f"lab: no target or fault is called {asked[0][:60]!a}; {known}", file=sys.stderr)
         return 3
     return 0

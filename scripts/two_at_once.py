@@ -38,6 +38,7 @@ def start(place: Path, name: str, scale: float) -> subprocess.Popen[str]:
     """Start one run in a clone."""
     argv = [sys.executable, "-m", "lab", "run", name, "--scale", f"{scale:g}", "--json"]
     env = {**os.environ, "LAB_RUNTIME": "local", "GRAFANA_URL": "none", "LAB_REPORTS": str(place / "reports")}
+    env["LAB_HOME"] = str(place / ".lab")  # one that is inherited would be both clones'
     pipe = subprocess.PIPE
     return subprocess.Popen(argv, cwd=place, env=env, stdout=pipe, stderr=pipe, text=True)
 

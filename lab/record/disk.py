@@ -51,7 +51,6 @@ class Run:
             with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as parquet:
                 table = parquet.read(columns=[field.name for field in found])
             sound.check_texts(file, table)
-            table = _written_out(table, texts)
         except (pa.ArrowException, ValueError, OSError) as error:
             raise RecordError(f"{file}: cannot be read as Parquet ({_first(error)}); the run is damaged") from error
         missing = [column for column in schema.names if column not in table.column_names]
@@ -137,16 +136,6 @@ class Run:
     def profiles(self) -> Path:
         """Folder `profiles/<trial>-<variant>/<service>.<phase>.folded` (collapsed stacks)."""
         return self.path / "profiles"
-
-
-def _written_out(table: pa.Table, texts: Sequence[str]) -> pa.Table:
-    """The table with these columns as they were written: they are dictionaries only so that their size can be seen."""
-    import pyarrow as pa
-
-    for place, (name, column) in enumerate(zip(table.column_names, table.columns, strict=True)):
-        if name in texts and pa.types.is_dictionary(column.type):
-            table = table.set_column(place, name, column.cast(column.type.value_type))
-    return table
 
 
 def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:

@@ -16,6 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from lab.files import put_in_place
+
 USER = "lab"  # whom services log in as
 STATISTICS = "lab_statistics"  # whom the lab logs in as to read a server's statistics
 SERVICE_VARIABLE, STATISTICS_VARIABLE = "LAB_PASSWORD", "LAB_STATISTICS_PASSWORD"
@@ -25,7 +27,7 @@ SERVICE_VARIABLE, STATISTICS_VARIABLE = "LAB_PASSWORD", "LAB_STATISTICS_PASSWORD
 class Credentials:
     """The passwords of USER and of STATISTICS, the same on all servers of a run.
 
-    Letters and digits that begin with a letter: the same text in a URL, in SQL, in a shell and in any configuration.
+    Each is the same text in a URL, in SQL, in a shell and in any configuration.
     """
 
     service: str = field(repr=False)
@@ -34,7 +36,7 @@ class Credentials:
     @classmethod
     def fresh(cls) -> Credentials:
         """Two passwords of 128 random bits each."""
-        return cls(f"p{secrets.token_hex(16)}", f"p{secrets.token_hex(16)}")
+        return cls(password(), password())
 
     @property
     def environment(self) -> Mapping[str, str]:
@@ -42,11 +44,14 @@ class Credentials:
         return {SERVICE_VARIABLE: self.service, STATISTICS_VARIABLE: self.statistics}
 
 
+def password() -> str:
+    """128 random bits as letters and digits that begin with a letter."""
+    return f"p{secrets.token_hex(16)}"
+
+
 def write_private(file: Path, text: str) -> None:
-    """Write a file that its owner alone reads, whatever was there before."""
-    file.unlink(missing_ok=True)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600), "w") as out:
-        out.write(text)
+    """Write a file that its owner alone reads, whatever was there before. Raises OSError."""
+    put_in_place(file, text, 0o600)
 
 
 def scram(password: str) -> str:

@@ -86,7 +86,7 @@ def _heal_run(folder: Path) -> list[str]:
     if len(odd) > MOST_NOTES:
         skipped.append(f"{len(odd) - MOST_NOTES} more lines of its journal are none either")
     said = [*skipped, *_end_processes(run, folder, entries), *_faults(entries)]
-    for each in (*_outside(run, entries), folder):
+    for each in (*outside.of_run(run), folder):
         shutil.rmtree(each, ignore_errors=True)
     if folder.exists():
         said.append(f"{folder} cannot be removed; remove it as the user that owns it")
@@ -99,19 +99,13 @@ def _end_processes(run: str, folder: Path, entries: Sequence[Entry]) -> list[str
     names = {entry.facts["pid"]: entry.facts.get("name") for entry in entries if entry.kind == "process started"}
     listed = [int(str(entry.facts["pid"])) for entry in entries if entry.kind == "process started" and _is(entry)]
     said = []
-    more = _outside(run, entries)
+    more = outside.of_run(run)
     for pid in dict.fromkeys([*listed, *leash.survivors(run, folder, *more)]):
         if process := processes.look(pid):
             how = "paused " if process.state == "T" else ""
             said.append(f"killed {how}process {pid} ({names.get(pid) or 'started by one of its processes'})")
     stubborn = leash.end(run, folder, listed, more=more)
     return said + [f"process {pid} cannot be killed; it belongs to another user" for pid in stubborn]
-
-
-def _outside(run: str, entries: Sequence[Entry]) -> list[Path]:
-    """The run's folders outside of the clone."""
-    named = [Path(str(entry.facts.get("path"))) for entry in entries if entry.kind == "folder made"]
-    return [folder for folder in named if outside.is_one(folder, run)]
 
 
 def _faults(entries: Sequence[Entry]) -> list[str]:

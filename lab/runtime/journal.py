@@ -16,7 +16,7 @@ from lab.errors import LabError
 from lab.model import Scalar
 
 Kind = Literal[
-    "run begins", "process starts", "process started", "process ended", "folder made", "fault in", "fault out",
+    "run begins", "process starts", "process started", "process ended", "fault in", "fault out",
     "annotation opens", "annotation ended", "run ends",
 ]  # fmt: skip
 Fact = Scalar | None
@@ -25,7 +25,6 @@ NUMBER, TEXT = (int, float), (str,)
 NEEDED: Mapping[str, Mapping[str, tuple[type, ...]]] = {
     "run begins": {"pid": (int,)},
     "process started": {"pid": (int,)},
-    "folder made": {"path": TEXT},
     "annotation opens": {"start_epoch_s": NUMBER, "until_epoch_s": NUMBER, "text": TEXT, "url": TEXT},
 }
 JOURNAL = "journal.jsonl"  # its name in the run's folder, which it makes a run's

@@ -122,7 +122,7 @@ def _works_in(entry: Path, homes: Iterable[str]) -> bool:
     place = str((entry / "cwd").readlink()).removesuffix(" (deleted)")
     if not any(place == home or place.startswith(home + "/") for home in homes):
         return False
-    terminal = (entry / "stat").read_text().rpartition(")")[2].split()[4]
+    terminal = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[4]
     return terminal == "0"
 
 
@@ -134,7 +134,7 @@ def _dying(pid: int) -> bool:
     a first thread that is dead before the others does not mean.
     """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text()
+        stat = Path(f"/proc/{pid}/stat").read_text(errors="replace")
     except OSError:
         return False
     fields = stat.rpartition(")")[2].split()
@@ -150,9 +150,9 @@ def _segments(pid: int) -> list[Path]:
     """
     proc = Path(f"/proc/{pid}")
     try:
-        if (proc / "comm").read_text().strip() != "postgres":
+        if (proc / "comm").read_text(errors="replace").strip() != "postgres":
             return []
-        words = [line.split(maxsplit=5) for line in (proc / "maps").read_text().splitlines()]
+        words = [line.split(maxsplit=5) for line in (proc / "maps").read_text(errors="replace").splitlines()]
     except OSError:  # gone meanwhile
         return []
     return [Path(w[5]) for w in words if len(w) > 5 and w[5].startswith(_SEGMENT) and " " not in w[5]]
@@ -185,7 +185,7 @@ def _members(group: int) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):  # gone meanwhile
-            if int((entry / "stat").read_text().rpartition(")")[2].split()[2]) == group:
+            if int((entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[2]) == group:
                 found.append(int(entry.name))
     return found
 

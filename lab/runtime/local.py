@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -24,7 +24,7 @@ from lab.runtime.supervisor import Managed, Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Program, ProxyProgram, Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
-from lab.runtime.unprivileged import give, within_reach
+from lab.runtime.unprivileged import give, lead_through, within_reach
 from lab.tasks import surely
 
 HOST = "127.0.0.1"
@@ -120,6 +120,8 @@ class LocalRunning:
         proxy = [self._start_proxy()] if self._stack.links else []
         # A service comes up without its callees, as everywhere, but it may want its database at once.
         if servers:
+            into = self._supervisor.for_servers() / "programs"
+            self._programs = await asyncio.to_thread(within_reach, self._programs, into)
             await all_at_once([*(self._start_backing(server) for server in servers), *proxy])
             proxy = []
         await all_at_once([*(self._start_service(service) for service in services), *proxy])
@@ -152,12 +154,11 @@ class LocalRunning:
         """As a caller on this machine is told a member, or the link to it, with what lets it in."""
         if isinstance(target, Link):
             return self._url(target)
-        return self._as_called(target, self._addresses[target])
+        return backing.called(target, self._addresses[target], self._credentials)
 
     def statistics_url(self, server: Backing) -> str:
         """As the lab itself logs in to read a server's counters."""
-        kind = backing.kind_of(server.kind)
-        return (kind.statistics_url or kind.url)(self._addresses[server], self._credentials)
+        return backing.statistics_called(server, self._addresses[server], self._credentials)
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member, the first one first; empty where it is gone."""
@@ -184,12 +185,13 @@ class LocalRunning:
         """Stop the services, then what they stand on."""
         services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
         servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
-        await asyncio.gather(*(seat.stop(GRACE_S) for seat in services))
-        await asyncio.gather(*(seat.stop(GRACE_S) for seat in servers))
+        for seats in (services, servers):  # one that hangs keeps no other from it, and the supervisor tells which did
+            await asyncio.gather(*(seat.stop(GRACE_S) for seat in seats), return_exceptions=True)
         if self._proxy:
             self._proxy.close()
         if self._proxy_child:
-            await self._proxy_child.stop(GRACE_S)
+            with suppress(StartError):
+                await self._proxy_child.stop(GRACE_S)
 
     async def _start_service(self, service: Service) -> None:
         address = self._addresses[service]
@@ -213,15 +215,15 @@ class LocalRunning:
     async def _start_backing(self, server: Backing) -> None:
         kind, home = backing.kind_of(server.kind), self._supervisor.for_servers()
         data, shared = home / self._data.name / server.name, home / "shared"
-        for folder in (data, shared):
-            folder.mkdir(parents=True, exist_ok=True)
+        for folder in (data.parent, shared):
+            lead_through(folder)
+        data.mkdir(exist_ok=True)
         give(data)
         data.chmod(0o700)  # some servers leave theirs open to everybody
-        programs = await asyncio.to_thread(within_reach, self._programs, home / "programs")
         settings = {**self._stack.env.get(server, server.settings), **self._joined.get(server, {})}
         address = self._addresses[server]
         ground = backing.Ground(
-            server.name, address, data, shared, settings, programs, self._supervisor, self._credentials
+            server.name, address, data, shared, settings, self._programs, self._supervisor, self._credentials
         )
         command = await kind.prepare(ground)
         await self._seat(server, command, partial(kind.ready, address, self._credentials)).start()
@@ -253,9 +255,4 @@ class LocalRunning:
 
     def _url(self, link: Link) -> str:
         """What the caller is told: the proxy's address, in the form that the callee's kind is called by."""
-        return self._as_called(link.callee, self._link_addresses[link])
-
-    def _as_called(self, member: Member, address: Address) -> str:
-        if isinstance(member, Backing):
-            return backing.kind_of(member.kind).url(address, self._credentials)
-        return address.url
+        return backing.called(link.callee, self._link_addresses[link], self._credentials)

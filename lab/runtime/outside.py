@@ -18,9 +18,13 @@ def make(run: str) -> Path:
     return folder
 
 
-def is_one(folder: Path, run: str) -> bool:
-    """Whether this is a folder that `make` made for this run: a journal is believed no further than that."""
-    if folder.parent != HOME or not re.fullmatch(re.escape(_prefix(run)) + r"\w{8}", folder.name):
+def of_run(run: str) -> list[Path]:
+    """The folders that `make` made for a run: known by name, owner and kind, also where the lab died right after."""
+    return [folder for folder in HOME.iterdir() if _is_one(folder, run)]
+
+
+def _is_one(folder: Path, run: str) -> bool:
+    if not re.fullmatch(re.escape(_prefix(run)) + r"\w{8}", folder.name):
         return False
     try:
         found = folder.lstat()

@@ -106,7 +106,7 @@ def _boot() -> str:
 
 def _from_proc(pid: int) -> Process | None:
     try:
-        text = (PROC / str(pid) / "stat").read_text()
+        text = (PROC / str(pid) / "stat").read_text(errors="replace")  # a name is cut at 15 bytes, within a character
     except OSError:
         return None
     fields = text.rpartition(")")[2].split()  # the name before it may hold anything, spaces and brackets too

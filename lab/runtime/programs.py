@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+
+from lab.runtime.leash import kill_group
 
 
 def ask(
@@ -35,9 +34,3 @@ def ask(
             kill_group(process.pid)
             raise
     return subprocess.CompletedProcess(argv, process.returncode, out, err)
-
-
-def kill_group(leader: int) -> None:
-    """SIGKILL to a process that leads its group and to all of the group; one that is gone is no error."""
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(leader, signal.SIGKILL)

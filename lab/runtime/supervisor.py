@@ -175,7 +175,6 @@ class Supervisor:
             return self.scratch
         if self._outside is None:
             self._outside = outside.make(self.run_id)
-            self.journal.write("folder made", path=str(self._outside))
             self._tell_leash(f"={self._outside}")
         return self._outside
 
@@ -229,12 +228,19 @@ class Supervisor:
             with contextlib.suppress(BrokenPipeError):
                 self._leash.stdin.close()
         with awaiting("the leash, which ends what the others have started"):
-            await asyncio.to_thread(_wait_for, self._leash)
+            ended = await asyncio.to_thread(_wait_for, self._leash)
+        if not ended:
+            self._left += await asyncio.to_thread(self._end_instead)
         if self._outside:
             shutil.rmtree(self._outside, ignore_errors=True)
         self.journal.write_if_possible("run ends")
         self.journal.close()
         shutil.rmtree(self.state_dir, ignore_errors=True)
+
+    def _end_instead(self) -> list[str]:
+        """Do what the leash, which hangs, was to do; a sentence for each process that stays."""
+        more = [self._outside] if self._outside else []
+        return [f"process {pid} cannot be killed" for pid in leash.end(self.run_id, self.state_dir, more=more)]
 
     def _watch(self, child: Managed) -> None:
         """Have `_forget` called when it ends: by the kernel's word on Linux, else by a thread that waits."""
@@ -270,20 +276,22 @@ class Supervisor:
             self._leash.stdin.flush()
 
 
-def _wait_for(leash_process: subprocess.Popen[bytes]) -> None:
-    """Wait until it is through; one that hangs is killed."""
+def _wait_for(leash_process: subprocess.Popen[bytes]) -> bool:
+    """Wait until it is through; one that hangs is killed. Whether it did its work."""
     try:
         leash_process.wait(LEASH_S)
     except subprocess.TimeoutExpired:
         leash_process.kill()
         leash_process.wait()
+        return False
+    return True
 
 
 def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
     raise_open_files()
     state_dir = state_dir.absolute()
     try:
-        state_dir.mkdir(parents=True, exist_ok=True)
+        state_dir.mkdir(parents=True)
     except OSError as error:
         raise LabError(
             f"{state_dir}: cannot be made ({error.strerror}); free disk space or fix its permissions, or set "
@@ -295,10 +303,10 @@ def _begin(state_dir: Path, run_id: str, left: list[str] | None) -> Supervisor:
         here = processes.here()
         journal.write("run begins", run=run_id, pid=os.getpid(), started=me.started if me else None, **here)
         (state_dir / "scratch").mkdir()
+        return Supervisor(state_dir, run_id, journal, _start_leash(run_id, state_dir), left)
     except BaseException:
         shutil.rmtree(state_dir, ignore_errors=True)
         raise
-    return Supervisor(state_dir, run_id, journal, _start_leash(run_id, state_dir), left)
 
 
 def _start_leash(run_id: str, state_dir: Path) -> subprocess.Popen[bytes]:

@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import StartError
+from lab.files import open_to_all
 from lab.runtime.tools import Program
 
 SERVED_BY = "nobody"
@@ -35,6 +36,13 @@ def give(path: Path) -> None:
     if os.geteuid() == 0:
         owner = _owner()
         os.chown(path, owner.pw_uid, owner.pw_gid)
+
+
+def lead_through(folder: Path) -> None:
+    """Make a folder, through which their user may pass whatever the umask; nothing more where we are not root."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if os.geteuid() == 0:
+        folder.chmod(0o711)
 
 
 def copy_as_theirs(template: Path, folder: Path) -> None:
@@ -61,11 +69,12 @@ def _within_reach(program: Program, into: Path) -> Program:
     top = program.tree or program.path
     copy = into / top.name
     if not copy.exists():
-        into.mkdir(exist_ok=True)
+        lead_through(into)
         if program.tree:
             shutil.copytree(top, copy, symlinks=True)
         else:
             shutil.copy2(top, copy)
+        open_to_all(copy)
     path = copy / program.path.relative_to(program.tree) if program.tree else copy
     env = {name: value.replace(str(top), str(copy)) for name, value in program.env.items()}
     return replace(program, path=path, tree=None, env=env)

@@ -152,8 +152,9 @@ async def test_a_busy_postgres_ends_with_its_run(tmp_path):
         database.send("SELECT sum(n) FROM generate_series(1, 100000000000) n")
         onlooker = await Postgres.connect(running.url(server))
         busy = "SELECT 1 FROM pg_stat_activity WHERE pid <> pg_backend_pid() AND state = 'active' AND query ~ 'sum'"
-        while not await onlooker.ask(busy):  # noqa: ASYNC110 - another process sets no Event
-            await asyncio.sleep(0.02)
+        async with asyncio.timeout(15):
+            while not await onlooker.ask(busy):  # noqa: ASYNC110 - another process sets no Event
+                await asyncio.sleep(0.02)
         await onlooker.close()
         main = running.pids(server)[0]
         children = set(running.pids(server)) - {main}

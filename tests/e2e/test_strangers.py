@@ -166,7 +166,7 @@ async def test_no_password_is_on_a_command_line_or_in_a_log(tmp_path: Path) -> N
         secrets = {urlsplit(running.url(server)).password for server in servers.values()} - {None}
         secrets |= {urlsplit(running.statistics_url(server)).password for server in servers.values()} - {None}
         assert len(secrets) == 2
-        lines = [" ".join(process.cmdline()) for process in psutil.process_iter() if process.is_running()]
+        lines = [" ".join(process.info["cmdline"] or []) for process in psutil.process_iter(["cmdline"])]
         assert not [line for line in lines for secret in secrets if str(secret) in line]
         assert not [file for secret in secrets for file in files_with(str(secret).encode(), tmp_path)]
 

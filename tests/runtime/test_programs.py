@@ -3,7 +3,7 @@ import subprocess
 import sys
 
 import pytest
-from waits import gone
+from waits import gone, until
 
 from lab.runtime.compose import cli
 from lab.runtime.programs import ask
@@ -31,10 +31,8 @@ def docker(tmp_path, monkeypatch):
 
 
 async def written(file):
-    """What stands in a file, as soon as there is any."""
-    while not (file.exists() and file.read_text().strip()):  # noqa: ASYNC110 - another process sets no Event
-        await asyncio.sleep(0.01)
-    return int(file.read_text())
+    """The number that stands in a file, as soon as there is one."""
+    return int(await until(lambda: file.exists() and file.read_text().strip()))
 
 
 async def test_the_time_limit_of_docker_compose_holds_for_its_plugin(tmp_path, docker):

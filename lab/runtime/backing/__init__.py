@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import MissingPart
-from lab.model import Env, Member, Service
+from lab.model import Backing, Env, Member, Service
 from lab.runtime.base import Address
 from lab.runtime.credentials import Credentials
 from lab.runtime.seat import Command
@@ -88,6 +88,17 @@ def counts(member: Member) -> bool:
 def kinds() -> list[str]:
     """The kinds that this runtime can start."""
     return sorted(module.name for module in pkgutil.iter_modules(__path__))
+
+
+def called(member: Member, address: Address, credentials: Credentials) -> str:
+    """As a service is told a member that listens at `address`, with what lets it in."""
+    return kind_of(member.kind).url(address, credentials) if isinstance(member, Backing) else address.url
+
+
+def statistics_called(server: Backing, address: Address, credentials: Credentials) -> str:
+    """As the lab itself logs in to read a server's counters."""
+    kind = kind_of(server.kind)
+    return (kind.statistics_url or kind.url)(address, credentials)
 
 
 def kind_of(name: str) -> Kind:

@@ -10,7 +10,7 @@ from lab.runtime.base import Address
 from lab.runtime.credentials import SERVICE_VARIABLE, USER, Credentials
 from lab.runtime.ready import says
 from lab.runtime.seat import Command
-from lab.runtime.unprivileged import as_nobody
+from lab.runtime.unprivileged import as_nobody, give
 
 JETSTREAM = ("sync_interval", "max_memory_store", "max_file_store")
 
@@ -22,6 +22,7 @@ async def prepare(ground: Ground) -> Command:
     program = ground.programs["nats-server"]
     file = ground.data / "nats.conf"
     file.write_text(_configuration(ground.settings, str(ground.address), ground.name, str(ground.data / "jetstream")))
+    give(file)
     env = {**program.env, SERVICE_VARIABLE: ground.credentials.service}
     return Command([*as_nobody(), program.path, "-c", file], env, cwd=ground.data)
 

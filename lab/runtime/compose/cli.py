@@ -13,8 +13,8 @@ from typing import Any
 
 from lab.errors import LabError
 from lab.runtime.compose import dotenv, sources
-from lab.runtime.programs import kill_group
-from lab.tasks import awaiting
+from lab.runtime.leash import kill_group
+from lab.tasks import awaiting, surely
 
 OLDEST = (2, 20)
 PATIENCE_S = 60.0
@@ -70,6 +70,7 @@ async def run(root: Path, *words: str, within_s: float = PATIENCE_S, env: Mappin
     finally:
         if process and out is None:
             kill_group(process.pid)  # `docker` has its plugin do the work, which would outlive it and holds its outputs
+            await surely(process.wait())
     if process.returncode:
         raise ComposeError(last_words(words, err.decode(errors="replace")))
     return out.decode(errors="replace")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from lab.runtime.credentials import SERVICE_VARIABLE, STATISTICS_VARIABLE
+from lab.runtime.credentials import SERVICE_VARIABLE, STATISTICS_VARIABLE, password, write_private
 
 NAME = ".env"
 PASSWORD = "GRAFANA_ADMIN_PASSWORD"
@@ -18,7 +17,7 @@ PASSWORDS = (PASSWORD, SERVICE_VARIABLE, STATISTICS_VARIABLE)
 def ensure(root: Path) -> None:
     """Make the file, readable by its owner alone, where it lacks Grafana's admin password or those of servers."""
     there = {**read(root), **os.environ}
-    missing = {name: f"p{secrets.token_hex(16)}" for name in PASSWORDS if name not in there}
+    missing = {name: password() for name in PASSWORDS if name not in there}
     if missing:
         write(root, missing)
 
@@ -38,7 +37,4 @@ def write(root: Path, values: Mapping[str, str | None]) -> None:
     lines = file.read_text("utf-8").splitlines() if file.exists() else []
     kept = [line for line in lines if line.partition("=")[0] not in values]
     new = [f"{name}={value}" for name, value in values.items() if value is not None]
-    draft = root / f"{NAME}.{os.getpid()}"
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
-        out.write("\n".join([*kept, *new]) + "\n")
-    draft.replace(file)
+    write_private(file, "\n".join([*kept, *new]) + "\n")

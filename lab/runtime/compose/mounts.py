@@ -3,21 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lab.files import open_to_all
+
 OF_PEOPLE = "reports"  # its modes are those that its owner gave it
-
-
-def open_to_all(path: Path) -> None:
-    """Let everybody read a file, or a folder with all that is in it; what is another user's stays as it is."""
-    for each in (path, *path.rglob("*")):
-        with suppress(OSError):
-            mode = each.stat().st_mode
-            wanted = mode | (0o555 if each.is_dir() else 0o444)
-            if wanted != mode:
-                each.chmod(wanted)
 
 
 def open_sources(root: Path, base: Mapping[str, Any], services: Iterable[str]) -> None:

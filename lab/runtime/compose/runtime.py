@@ -180,13 +180,12 @@ class ComposeRunning:
     def url(self, target: Member | Link) -> str:
         """As a caller on this machine is told a member, or the link to it, with what lets it in."""
         if isinstance(target, Link):
-            return self._as_called(target.callee, self.link_address(target))
-        return self._as_called(target, self._addresses[target])
+            return backing.called(target.callee, self.link_address(target), self._credentials)
+        return backing.called(target, self._addresses[target], self._credentials)
 
     def statistics_url(self, server: Backing) -> str:
         """As the lab itself logs in to read a server's counters."""
-        kind = backing.kind_of(server.kind)
-        return (kind.statistics_url or kind.url)(self._addresses[server], self._credentials)
+        return backing.statistics_called(server, self._addresses[server], self._credentials)
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member where they are this machine's, the first one first."""
@@ -315,12 +314,7 @@ class ComposeRunning:
 
     def _url(self, link: Link) -> str:
         """What the caller is told: the proxy's address in the network, in the form that the callee's kind has."""
-        return self._as_called(link.callee, self._inside(link))
-
-    def _as_called(self, member: Member, address: Address) -> str:
-        if isinstance(member, Backing):
-            return backing.kind_of(member.kind).url(address, self._credentials)
-        return address.url
+        return backing.called(link.callee, self._inside(link), self._credentials)
 
     def _inside(self, link: Link) -> Address:
         """Where containers reach the link's proxy."""
