@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.files import put_in_place
+from lab.files import open_to_all, put_in_place
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
@@ -38,3 +38,17 @@ def test_no_link_is_written_through(tmp_path: Path) -> None:
     assert precious.read_text() == "mine"
     assert (tmp_path / "summary.md").read_text() == "theirs"
     assert not (tmp_path / "summary.md").is_symlink()
+
+
+def test_all_may_read_what_is_opened_and_nothing_that_a_link_leads_to(tmp_path: Path) -> None:
+    """Folders with what is in them, programs to be run too; a link in a mounted folder opened a private key."""
+    folder, key = tmp_path / "folder", tmp_path / "key"
+    (folder / "in").mkdir(parents=True, mode=0o700)
+    key.touch(0o600)
+    (folder / "in" / "text").touch(0o600)
+    (folder / "in" / "program").touch(0o700)
+    (folder / "link").symlink_to(key)
+    folder.chmod(0o700)
+    open_to_all(folder)
+    modes = {each.name: each.stat().st_mode & 0o777 for each in (folder, *folder.rglob("*"), key)}
+    assert modes == {"folder": 0o755, "in": 0o755, "text": 0o644, "program": 0o755, "link": 0o600, "key": 0o600}

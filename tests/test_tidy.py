@@ -41,7 +41,7 @@ ALLOWED: dict[str, set[str]] = {
     "runtime": {"bench", "proxy", "tasks", "limits"},
     "observe": {"record", "runtime", "load"},
     "machine": {"record"},
-    "report": {"files", "record", "metrics", "verdict", "handbook", "observe", "fold"},
+    "report": {"files", "places", "record", "metrics", "verdict", "handbook", "observe", "fold"},
     "spec": {"record", "faults"},
     "validate": {"checkers", "metrics", "handbook", "optional", "load"},
     "catalogue": {"record", "spec", "validate", "places"},

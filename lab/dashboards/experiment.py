@@ -60,7 +60,7 @@ def _numbers(spec: Spec) -> Sequence[Graph]:
     state = next((panel for panel in spec.panels if panel.values), None)
     span = 4 if state else 6
     recent = f"{services.SERVER}_%s{{{under_load}}}[{LATELY}]"
-    share = services.error_share([], under_load).replace(services.RATE, f"[{LATELY}]")
+    share = services.error_share([], under_load, f"[{LATELY}]")
     numbers = [
         Graph("Variant", f"max by (variant) (last_over_time(up[{LATELY}]) == 1)", look.NAME, "{{variant}}", span=span),
         Graph("Requests", f"sum(rate({recent % 'count'}))", "reqps", "answered", span=span),

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from lab.dashboards.look import HALF, THIRD, WIDE, Graph
-from lab.dashboards.shape import Shape
+from lab.dashboards.shape import MOST_SERIES, Shape
 
 RATE = "[$__rate_interval]"
 STATES = {1: "running"}
 SERVER, CLIENT = "http_server_request_duration_seconds", "http_client_request_duration_seconds"
-FAILED = '{http_response_status_code=~"5.."}'
 BUDGETS = (0.0144, 0.144)  # where the fast alert fires: 14.4 times 0.1 % and 1 %
 
 
@@ -34,12 +33,12 @@ def named(labels: Sequence[str], *more: str) -> str:
     return ": ".join(["{{variant}}"] * ("variant" in labels) + [", ".join([*rest, *more])] * bool(rest or more))
 
 
-def error_share(labels: Sequence[str], of: str = "") -> str:
+def error_share(labels: Sequence[str], of: str = "", window: str = RATE) -> str:
     """The share of requests that were answered with a 5xx."""
     by, chosen = _by(labels), f"{{{of}}}" if of else ""
     failed = '{http_response_status_code=~"5.."' + (f",{of}" if of else "") + "}"
-    every = f"sum {by} (rate({SERVER}_count{chosen}{RATE}))"
-    return f"sum {by} (rate({SERVER}_count{failed}{RATE})) / ({every} > 0)"
+    every = f"sum {by} (rate({SERVER}_count{chosen}{window}))"
+    return f"sum {by} (rate({SERVER}_count{failed}{window})) / ({every} > 0)"
 
 
 def red(shape: Shape) -> Sequence[Graph]:
@@ -121,7 +120,7 @@ def breaker(shape: Shape) -> Sequence[Graph]:
 
 def proxies(shape: Shape) -> Sequence[Graph]:
     """What went through the fault proxy."""
-    links = ["proxy", "direction"] if shape.variants and shape.calls * 2 <= 12 else ["direction"]
+    links = ["proxy", "direction"] if shape.variants and shape.calls * 2 <= MOST_SERIES else ["direction"]
     return [
         Graph(
             f"Bytes {word}", f"sum {_by(links)} (rate(toxiproxy_proxy_{word}_bytes_total{RATE}))",
@@ -159,7 +158,7 @@ def machine(shape: Shape) -> Sequence[Graph]:
 
 def alerts(shape: Shape) -> Sequence[Graph]:
     """The SLOs and their alerts at the lab's scale; the rules are in dashboards/rules."""
-    labels = shape.by("service", "slo") if shape.variants else ["service", "slo"]
+    labels = shape.by("service", "slo")
     labels = [*labels, "slo"] if "slo" not in labels else labels
 
     def ratio(window: str) -> str:

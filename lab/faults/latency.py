@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from lab.bench import Bench
 from lab.faults.kit.bounds import share, whole
 from lab.faults.kit.chance import seems
-from lab.faults.kit.dose import about, blind_dose, judge, later_dose, too_few
+from lab.faults.kit.dose import NOISE_MS, about, judge, later_dose, too_few
 from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.throughout import broken_off
 from lab.faults.kit.window import Window, window
@@ -72,9 +72,10 @@ class Latency(Fault):
         asked = f"{self.text}: answers through the link later by that"
         if self.share < 1:
             return self._of_some(asked, seen)
-        if about(self.ms)[0] <= 0:
-            return blind_dose(asked, seen, "so short a delay is what a busy machine adds by itself")
-        return later_dose(asked, seen, *about(self.ms), quickest_ms=about(self.ms - self.jitter_ms)[0])
+        least_ms, most_ms = about(self.ms)
+        if least_ms <= 0:  # so short a delay cannot be told from none, but from a long one
+            return later_dose(asked, seen, -NOISE_MS, most_ms)
+        return later_dose(asked, seen, least_ms, most_ms, quickest_ms=about(self.ms - self.jitter_ms)[0])
 
     def _of_some(self, asked: str, seen: Window) -> Dose:
         """Slow probes counted, each on a connection of its own."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from lab.bench import Bench
 from lab.faults.kit.bounds import whole
-from lab.faults.kit.dose import about, blind_dose, later_dose
+from lab.faults.kit.dose import NOISE_MS, about, later_dose
 from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.window import window
 from lab.model import Fault, Link, ProbeShape, Scalar, Sign
@@ -56,9 +56,10 @@ class SlowClose(Fault):
         """In force where connections through the link were closed that much later than those beside it."""
         seen = window(probes, self.link, takes_s=self.ms / 1000)
         asked = f"{self.text}: the close after an answer comes later by that"
-        if about(self.ms)[0] <= 0:
-            return blind_dose(asked, seen, "so short a delay is what a busy machine adds by itself")
-        return later_dose(asked, seen, *about(self.ms))
+        least_ms, most_ms = about(self.ms)
+        if least_ms <= 0:  # so short a delay cannot be told from none, but from a long one
+            return later_dose(asked, seen, -NOISE_MS, most_ms)
+        return later_dose(asked, seen, least_ms, most_ms)
 
 
 slow_close = SlowClose

@@ -147,16 +147,11 @@ class Door:
     def check(self, args: tuple[object, ...], kwargs: Mapping[str, object]) -> None:
         """A load makes a request for each arrival: what is right is known without binding the arguments."""
         given = dict(zip(self._names, args, strict=False), **kwargs)
-        if (
-            len(given) == len(args) + len(kwargs)
-            and given.keys() <= self._fits.keys()
-            and given.keys() >= self._needs
-            and all(self._fits[key](value) for key, value in given.items())
-        ):
-            return
-        for key, value in bind(self._name, self._asked, args, kwargs).arguments.items():
-            if key in self._hints and not self._fits[key](value):
+        for key, value in given.items():
+            if key in self._hints and key in self._fits and not self._fits[key](value):
                 raise WordError(f"{self._name}: {_why(value, self._hints[key], key)}")
+        if len(given) != len(args) + len(kwargs) or not self._needs <= given.keys() <= self._fits.keys():
+            bind(self._name, self._asked, args, kwargs)
 
 
 def _anything(value: object) -> bool:

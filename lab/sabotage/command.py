@@ -134,7 +134,8 @@ def _try(mutant: Mutant, digest: str, say: Callable[[str], None]) -> Result | No
     for _ in range(TRIES):
         outcome = mutants.run(mutant)
         reason = _reason(mutant, outcome.reasons)
-        if outcome.verdict != "UNKNOWN" or "UNKNOWN" in mutant.expect or BUSY not in " ".join(outcome.reasons[:1]):
+        told = "UNKNOWN" in mutant.expect and mutant.by != "" and mutant.by in reason  # by the reason, not by the noise
+        if outcome.verdict != "UNKNOWN" or told or BUSY not in " ".join(outcome.reasons[:1]):
             right = outcome.verdict in mutant.expect and (not mutant.by or mutant.by in reason)
             commit, _ = git_state(ROOT)
             return Result(

@@ -16,6 +16,7 @@ from lab.faults.kit.absence import Watch
 from lab.faults.kit.plain import fault_of
 from lab.faults.kit.window import GAP_S
 from lab.model import Fault, Link, Member
+from lab.model.fault import Takes
 from lab.record import Condition, Dose, Episode, FaultSpec, PhaseWindow, Probe, Receipt, Run, Spec
 from lab.verdict.where import where_in
 
@@ -129,12 +130,13 @@ def _not_on_time(seen: _Seen) -> Iterator[str]:
 def _late(seen: _Seen, receipt: Receipt, window: PhaseWindow) -> Iterator[str]:
     limit_s = max(LATE_S, LATE_SHARE * (window.end_s - window.start_s))
     fault = fault_of(receipt.resolved or receipt.fault, seen.spec)
-    takes = fault.takes if fault else Fault().takes
+    takes = fault.takes if fault else Takes()
     if receipt.fault.kind == "at":
         takes = asked_first(takes)
+    why = f" ({takes.why})" if takes.why else ""
     late_s = receipt.injected_s - window.start_s
     if late_s > limit_s + takes.in_s:
-        yield f"was injected {late_s:.2f} s after its phase began, where {limit_s + takes.in_s:.2f} s are allowed"
+        yield f"was injected {late_s:.2f} s after its phase began, where {limit_s + takes.in_s:.2f} s are allowed{why}"
     if receipt.removing_s is None or receipt.removed_s is None:
         yield "was never removed"
         return
@@ -143,7 +145,7 @@ def _late(seen: _Seen, receipt: Receipt, window: PhaseWindow) -> Iterator[str]:
         yield f"began to be removed {early_s:.2f} s before its phase ended, where {limit_s:.2f} s are allowed"
     late_s = receipt.removed_s - window.end_s
     if late_s > limit_s + takes.out_s:
-        yield f"was removed {late_s:.2f} s after its phase ended, where {limit_s + takes.out_s:.2f} s are allowed"
+        yield f"was removed {late_s:.2f} s after its phase ended, where {limit_s + takes.out_s:.2f} s are allowed{why}"
 
 
 # --- out --------------------------------------------------------------------------------------------------------

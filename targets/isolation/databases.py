@@ -22,7 +22,7 @@ MARIADB_CONFLICTS = {1213, 1205, 1020}
 
 
 class Conflict(Exception):
-    """The server has ended the transaction for another one's sake."""
+    """The transaction is over for another one's sake: by the server, or since its row has another version."""
 
 
 @dataclass(frozen=True)

@@ -55,12 +55,13 @@ class Work:
         where = f"where id = {account}"
 
         async def work(session: Session) -> tuple[int, int]:
-            before = await _number(session, f"select cents from account {where}{lock}")
-            await self._think()
-            if self.deposits == "atomic":
+            if self.deposits == "atomic":  # nothing is read beforehand: the statement takes its lock and adds
+                await self._think()
                 await session.run(f"update account set cents = cents + {cents} {where}")
                 after = await _number(session, f"select cents from account {where}")  # its own write, and its own lock
                 return after - cents, after
+            before = await _number(session, f"select cents from account {where}{lock}")
+            await self._think()
             unchanged = f" and cents = {before}" if self.deposits == "version" else ""
             said = await session.run(f"update account set cents = {before + cents} {where}{unchanged}")
             if not said.touched:

@@ -198,22 +198,40 @@ async def test_servers_are_nobody_and_have_no_capability(tmp_path: Path) -> None
 
 
 @as_root
+@pytest.mark.parametrize("umask", [0o027, 0o077])
+async def test_servers_start_whatever_the_umask(tmp_path: Path, umask: int) -> None:
+    """They pass through folders of root's to their data, and read a configuration that root has written."""
+    before = os.umask(umask)
+    try:
+        async with stack_up(tmp_path, [Backing("postgres"), Backing("nats")], []) as running:
+            assert all(running.pids(member) for member in running.members())
+    finally:
+        os.umask(before)
+
+
+@as_root
 async def test_a_clone_that_only_root_reaches_works_too(tmp_path: Path) -> None:
-    """Data and fetched programs are then where the servers' user can reach them, and go with the run."""
-    fetched = Tools().need("mariadb")["mariadbd"].tree
-    if fetched is None:
-        pytest.skip("MariaDB is installed here, and so within everybody's reach")
+    """Data and fetched programs are then where the servers' user can reach them, and go with the run.
+
+    There are two servers: each waited for no other's copy, and one of them started from half of it.
+    """
+    parts = Tools().need("mariadb", "postgres")
+    trees = {program.tree for program in parts.values() if program.tree}
+    if not trees:
+        pytest.skip("both servers are installed here, and so within everybody's reach")
     home = tmp_path / "clone" / ".lab"
-    shutil.copytree(fetched, home / "debian" / fetched.name, symlinks=True)
+    for tree in trees:
+        shutil.copytree(tree, home / "debian" / tree.name, symlinks=True)
     (tmp_path / "clone").chmod(0o700)
-    run, server = fresh("reach"), Backing("mariadb")
+    run, servers = fresh("reach"), [Backing("mariadb"), Backing("postgres")]
     async with Supervisor.open(tmp_path / "clone" / run, run) as supervisor:
-        running = await LocalRuntime(supervisor, Tools(home)).start(Stack([server], []), tmp_path / "logs")
+        running = await LocalRuntime(supervisor, Tools(home)).start(Stack(servers, []), tmp_path / "logs")
         made = supervisor.for_servers()
         assert (made.stat().st_uid, made.stat().st_mode & 0o777) == (0, 0o711)
-        (pid,) = running.pids(server)
-        assert Path(psutil.Process(pid).exe()).is_relative_to(made)
+        for server in servers:
+            program = Path(psutil.Process(running.pids(server)[0]).exe())
+            assert program.is_relative_to(made) or not any(tree.name in str(program) for tree in trees)
+            assert by_a_stranger("ls", str(made / "stack-1" / server.name)).returncode
         assert by_a_stranger("ls", str(made)).returncode
-        assert by_a_stranger("ls", str(made / "stack-1" / "mariadb" / "data")).returncode
         await running.stop()
     assert not made.exists()

@@ -175,13 +175,13 @@ def test_row_labels_have_room_in_a_wide_font_too(variant: str, phase: str) -> No
 
 def test_the_chart_runtime_is_made_once_and_kept(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     """The bundle is built on first use and then read from the cache; one that cannot be written is no error."""
-    monkeypatch.setattr(render, "_HOME", tmp_path)
+    monkeypatch.setattr(render, "HOME", tmp_path)
     built = []
     monkeypatch.setattr(render, "_bundle", lambda version: built.append(version) or f"bundle {version}")
     assert render.runtime() == render.runtime()
     assert len(built) == 1
     assert [file.suffix for file in (tmp_path / "cache").iterdir()] == [".js"]
-    monkeypatch.setattr(render, "_HOME", tmp_path / "cache" / "not-a-folder" / "x")
+    monkeypatch.setattr(render, "HOME", tmp_path / "cache" / "not-a-folder" / "x")
     (tmp_path / "cache" / "not-a-folder").write_text("")
     assert render.runtime().startswith("bundle")
     assert len(built) == 2

@@ -6,7 +6,7 @@ import sys
 import pytest
 from waits import until
 
-from lab.runtime import processes
+from lab.runtime import leash, processes
 
 pytestmark = pytest.mark.e2e
 
@@ -93,3 +93,27 @@ def test_a_start_is_the_same_in_every_time_zone_and_language(monkeypatch):
         assert process
         started.add(process.started)
     assert len(started) == 1
+
+
+NAMED = """
+import ctypes, time
+ctypes.CDLL(None).prctl(15, b"\\xff\\xfename", 0, 0, 0)
+print("up", flush=True)
+time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+def test_a_name_that_is_no_utf_8_keeps_nobody_from_looking(tmp_path):
+    """The kernel cuts a name at 15 bytes; one such process, of whatever user, ended every start and every stop."""
+    command = [sys.executable, "-I", "-S", "-c", NAMED]
+    odd = subprocess.Popen(command, stdout=subprocess.PIPE, start_new_session=True)
+    try:
+        assert odd.stdout.readline() == b"up\n"
+        assert odd.pid in {each.pid for each in processes.everything()}
+        assert leash._members(odd.pid) == [odd.pid]
+        assert leash.survivors("no run", tmp_path) == []
+    finally:
+        leash.kill_group(odd.pid)
+        assert odd.wait() == -signal.SIGKILL
+        odd.stdout.close()

@@ -267,3 +267,37 @@ async def test_a_run_that_cannot_begin_its_journal_leaves_no_folder(tmp_path, mo
         async with Supervisor.open(tmp_path / "runs" / "r", fresh("full")):
             pass
     assert list((tmp_path / "runs").iterdir()) == []
+
+
+async def test_a_folder_that_is_there_already_is_left_alone(tmp_path):
+    """Another run has that id: it keeps its journal and its data."""
+    (tmp_path / "taken" / "scratch").mkdir(parents=True)
+    with pytest.raises(LabError, match="taken: cannot be made"):
+        async with Supervisor.open(tmp_path / "taken", fresh()):
+            pass
+    assert (tmp_path / "taken" / "scratch").is_dir()
+
+
+async def test_a_run_whose_leash_cannot_start_leaves_no_folder(tmp_path, monkeypatch):
+    """Too many processes, or open files: nothing was begun."""
+
+    def full(run_id, state_dir):
+        raise OSError(errno.EAGAIN, "no more processes")
+
+    monkeypatch.setattr(supervisor_room, "_start_leash", full)
+    with pytest.raises(OSError, match="no more processes"):
+        async with Supervisor.open(tmp_path / "run", fresh()):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+async def test_the_work_of_a_leash_that_hangs_is_done_all_the_same(tmp_path, monkeypatch):
+    """It was killed without a word, and the journal by which heal would have found the rest went with the folder."""
+    monkeypatch.setattr(supervisor_room, "LEASH_S", 0.2)
+    run, left = fresh("hangs"), []
+    async with Supervisor.open(tmp_path / run, run, left) as supervisor:
+        child = supervisor.spawn("parent", [PYTHON, "-I", "-S", "-c", GRANDCHILD], log=tmp_path / "log")
+        grandchild = int(await printed(child.log))
+        os.kill(supervisor._leash.pid, signal.SIGSTOP)
+    assert processes.look(grandchild) is None
+    assert left == []

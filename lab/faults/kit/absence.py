@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from math import ceil, inf, log
 
 from lab.faults.kit.chance import at_most
+from lab.faults.kit.dose import NOISE_MS
 from lab.faults.kit.throughout import STRAY, UNSTEADY, broken_off
 from lab.faults.kit.window import Window, window
 from lab.model import Fault, Link, Member
@@ -25,7 +26,6 @@ from lab.record import Probe
 
 UNLIKELY = 0.01
 HALF = 0.5  # of the pairs show a fault that is in, whatever else goes on
-NOISE_MS = 5.0  # what a busy machine adds to a probe by itself
 OTHERWISE_MS = 50.0  # a proxy adds 1 to 5 ms; ten times as much is a fault that was not asked for
 
 
@@ -33,12 +33,12 @@ OTHERWISE_MS = 50.0  # a proxy adds 1 to 5 ms; ten times as much is a fault that
 class Watch:
     """What would show at a link or process that any of its faults is in.
 
-    `late_ms` is the lateness that counts, `late_share` and `lost_share` the least share of probes that would be as late
-    (or lost), and that would be lost.
+    `late_ms` is the lateness that counts, None where no fault delays; `late_share` and `lost_share` are the least share
+    of probes that would be as late (or lost), and that would be lost.
     """
 
     target: Link | Member
-    late_ms: float
+    late_ms: float | None
     late_share: float
     lost_share: float
 
@@ -49,7 +49,7 @@ class Watch:
         late = [(sign.late_ms, sign.share) for sign in signs if sign.late_ms is not None and sign.late_ms > NOISE_MS]
         return cls(
             target,
-            max(NOISE_MS, min(ms for ms, _ in late) / 2) if late else OTHERWISE_MS,
+            max(NOISE_MS, min(ms for ms, _ in late) / 2) if late else None,
             min([HALF, *(share for _, share in late)]),
             min([HALF, *(sign.share for sign in signs if sign.late_ms is None)]),
         )
@@ -65,8 +65,9 @@ class Watch:
         pairs, name = seen.pairs, seen.target
         through = [one for one, _ in pairs]
         lost = [one.latency_ms is None for one in through]
-        late = [not gone and _later_ms(*pair) > self.late_ms for gone, pair in zip(lost, pairs, strict=True)]
-        ms = f"{self.late_ms:.0f} ms"
+        late_ms = OTHERWISE_MS if self.late_ms is None else self.late_ms
+        late = [not gone and _later_ms(*pair) > late_ms for gone, pair in zip(lost, pairs, strict=True)]
+        ms = f"{late_ms:.0f} ms"
         return (
             self._few(sum(lost), len(pairs), self.lost_share, f"had no answer through {name} and had one beside it")
             or self._few(
@@ -82,7 +83,7 @@ class Watch:
     def _process(self, seen: Window) -> str | None:
         probes = seen.beside.probes
         lost = [one.latency_ms is None for one in probes]
-        late_ms = inf if self.late_ms == OTHERWISE_MS else self.late_ms  # how soon a busy process answers is its affair
+        late_ms = inf if self.late_ms is None else self.late_ms  # how soon a busy process answers is its affair
         late = sum(one.latency_ms is None or one.latency_ms > late_ms for one in probes)
         return (
             seen.beside.gap

@@ -9,15 +9,14 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
-from pathlib import Path
 from typing import Any
 
 import altair as alt
 import vl_convert as vlc
 
+from lab.places import HOME
 from lab.report.charts.theme import CONFIG
 
-_HOME = Path(__file__).resolve().parents[3] / (os.environ.get("LAB_HOME") or ".lab")
 WIDTH = 560  # of the SVG; the live chart is as wide as its column
 # Attributes that only scripts and screen readers use; the figure around a chart speaks for it.
 _CHATTER = re.compile(r' (?:aria-[a-z]+|role|pointer-events|class|xmlns:xlink|version)="[^"]*"')
@@ -99,7 +98,7 @@ def warm_up() -> None:
 def runtime() -> str:
     """The Vega runtime as JavaScript that sets `window.vega`; bundled once, then kept in `.lab/cache`."""
     version = vlc.get_vega_version()
-    cache = _HOME / "cache" / f"vega-{version}-{version_of('vl-convert-python')}.js"
+    cache = HOME / "cache" / f"vega-{version}-{version_of('vl-convert-python')}.js"
     try:
         return cache.read_text("utf-8")
     except OSError:

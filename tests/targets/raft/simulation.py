@@ -23,7 +23,6 @@ from targets.raft.messages import Command, Reply, Request
 from targets.raft.outcomes import Answer, Found, Ready, Save
 from targets.raft.turns import Turns
 
-KEYS = ("x", "y")
 MOST_EVENTS = 50_000
 LEAST_DONE = 5  # of the operations of a settled stretch; three clients do some fifty
 
