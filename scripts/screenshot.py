@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PICTURE = ROOT / "docs" / "images" / "report.png"
 MOST_BYTES = 300_000
-WIDTH, HEIGHT = 1280, 910  # a desktop's width; what a reader sees before scrolling
+WIDTH, HEIGHT = 1280, 890  # a desktop's width; what a reader sees before scrolling
 SHARPNESS = 1.3  # pixels of the picture for each pixel of the page: sharp enough on most screens, and still small
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-background-networking", "--disable-sync"]

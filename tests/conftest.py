@@ -67,9 +67,27 @@ REAL = (
 )
 
 
+# What a verdict, a dose or a rate rests on is time: these have the machine to themselves.
+ALONE = (
+    "e2e/test_dashboards_filled.py",
+    "e2e/test_faults_on_links.py",
+    "e2e/test_faults_on_processes.py",
+    "e2e/test_faults_on_servers.py",
+    "e2e/test_lab_circuit_breaker.py",
+    "e2e/test_lab_event_loop.py",
+    "e2e/test_lab_raft.py",
+    "e2e/test_lab_retry_storm.py",
+    "e2e/test_load_benchmark.py",
+    "e2e/test_load_closed.py",
+    "proxy/test_proxy_leaks.py",
+)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark the tests of those files and folders."""
     for item in items:
         place = item.path.relative_to(TESTS)
         if any(place.is_relative_to(real) for real in REAL):
             item.add_marker(pytest.mark.e2e)
+        if any(place.is_relative_to(alone) for alone in ALONE):
+            item.add_marker(pytest.mark.alone)

@@ -138,6 +138,7 @@ def test_a_small_machine_is_told_so(monkeypatch, tmp_path):
     monkeypatch.setattr(doctor, "_read", lambda path: "MemAvailable:  1000 kB")
     monkeypatch.setattr(doctor, "ENOUGH_DISK_BYTES", 2**80)
     monkeypatch.setattr(resource, "getrlimit", lambda what: (256, 1024))
+    monkeypatch.setattr(resource, "setrlimit", lambda what, limits: None)  # else lowered for every later test
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     ticks = iter(range(1_000))
     monkeypatch.setattr(time, "monotonic", lambda: next(ticks))
