@@ -38,7 +38,7 @@ ALLOWED: dict[str, set[str]] = {
     "faults": {"bench", "record", "observe", "tasks"},  # a dose is judged by what the canary sends
     "load": {"record", "limits"},
     "progress": {"load"},
-    "runtime": {"bench", "proxy", "tasks", "limits"},
+    "runtime": {"bench", "files", "proxy", "tasks", "limits"},
     "observe": {"record", "runtime", "load"},
     "machine": {"record"},
     "report": {"files", "places", "record", "metrics", "verdict", "handbook", "observe", "fold"},

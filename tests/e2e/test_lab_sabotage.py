@@ -16,6 +16,7 @@ pytestmark = pytest.mark.e2e
 QUICK = ("--scale", "0.2", "--json")
 
 
+@pytest.mark.alone
 def test_a_breaker_that_does_nothing_fails(tmp_path: Path) -> None:
     """The `on` variant without a breaker: the control hurts, the claims do not hold, exit 1."""
     file = changed(tmp_path, '{"BREAKER": "on", ', '{"BREAKER": "off", ')

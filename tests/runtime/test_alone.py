@@ -28,7 +28,7 @@ pytestmark = pytest.mark.e2e
 async def test_one_holds_the_lock_and_the_other_waits(tmp_path: Path) -> None:
     """What is awaited is named for a second Ctrl-C; the wait has an end; a holder that is gone holds nothing."""
     async with alone(tmp_path, "another lab", 10.0):
-        with pytest.raises(StartError, match=r"waited 0\.2 s for another lab, which holds .*lock"):
+        with pytest.raises(StartError, match=r"waited 0\.2 s for another lab; that lab holds .*lock\. End that lab"):
             async with alone(tmp_path, "another lab", 0.2):
                 raise AssertionError("two hold it")
         waiting = asyncio.ensure_future(_hold(tmp_path))
@@ -169,5 +169,5 @@ def test_root_without_nobody_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("lab.runtime.unprivileged.os.geteuid", lambda: 0)
     monkeypatch.setattr("lab.runtime.unprivileged.pwd.getpwnam", missing)
-    with pytest.raises(LabError, match="no user nobody whom they could be; run the lab as another user than root"):
+    with pytest.raises(LabError, match="no user nobody to run them as; run the lab as a user other than root"):
         give(Path("/nowhere"))

@@ -40,7 +40,7 @@ async def test_a_mute_engine_is_not_waited_for_without_end(engine, tmp_path, mon
     """A container whose end the engine does not tell is given up after a limit, with the way to look."""
     monkeypatch.setattr(life, "ANSWER_S", 0.1)
     alive = life.Life("payments", "lab-payments", tmp_path / "log", engine, FOUND)
-    with pytest.raises(EngineError, match=r"within 0.1 s that payments \(container lab-payments\) has ended"):
+    with pytest.raises(EngineError, match=r"within 0.1 s that payments \(container lab-payments\) exited"):
         await (alive.stop(0.0) if end == "stop" else alive.kill())
     await alive.forget()
     assert awaited() == []

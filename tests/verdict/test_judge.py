@@ -55,7 +55,7 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
             replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0),
             "this machine woke a sleeping process 44.0 ms late (p99) in fault of on; beyond 10 ms that shapes",
         ),
-        (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 passes"),
+        (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 episodes completed"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
         (replace(SOUND, claims=[HURTS, replace(RATIO)], never_answered="off"), "off is only known to be at least"),
         (

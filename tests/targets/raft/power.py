@@ -72,14 +72,19 @@ class Files:
             path.unlink()
         for name, data in found.items():
             (self.directory / name).write_bytes(data)
-        for file in self.kept:
-            os.close(file)
-        self.data, self.names, self.kept, self.steps_left = {}, {}, [], None
+        self.close()
+        self.data, self.names, self.steps_left = {}, {}, None
         for name in self.now():
             file = os.open(self.directory / name, os.O_RDONLY)
             self.keep(file)
             os.close(file)
         self.names = self.now()
+
+    def close(self) -> None:
+        """Let the inodes go."""
+        for file in self.kept:
+            os.close(file)
+        self.kept = []
 
     def survives(self, inode: int, content: bytes | None, rng: Random) -> bytes:
         """What is left of a file's data."""
@@ -134,6 +139,12 @@ class PowerDisk:
         self.storage.close()
         self.storage = None
         self.files.cut(rng)
+
+    def close(self) -> None:
+        """Close what a run leaves open: 9,000 files in all of them."""
+        if self.storage is not None:
+            self.storage.close()
+        self.files.close()
 
     def reopened(self) -> PowerDisk:
         """The same folder after a crash."""

@@ -83,13 +83,21 @@ class SnapshotInPlace(Storage):
 def first_broken(tmp_path: Path, kind: type[Storage], most: int) -> str | None:
     """The first guarantee that this storage breaks, and the seed."""
     for seed in sorted(seed for weather in WEATHERS for seed in seeds_of(weather, most)):
-        build = Build(disk=lambda name, seed=seed: PowerDisk(tmp_path / f"{seed}-{name}", kind))  # type: ignore[misc]
+        disks: list[PowerDisk] = []
+
+        def disk(name: str, seed: int = seed, disks: list[PowerDisk] = disks) -> PowerDisk:
+            disks.append(PowerDisk(tmp_path / f"{seed}-{name}", kind))
+            return disks[-1]
+
         world = world_of(seed)  # with more cuts in the middle of a save, and more saves of a snapshot
         world = replace(world, dies_unsaved=0.2, timing=replace(world.timing, snapshot_every=3))
         try:
-            Simulation(seed, build, world).run()
+            Simulation(seed, Build(disk=disk), world).run()
         except Violation as violation:
             return f"seed {seed}: {violation}"
+        finally:
+            for each in disks:
+                each.close()
     return None
 
 
