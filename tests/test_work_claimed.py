@@ -10,11 +10,6 @@ from lab import Claim, Invariant, Load, Phase, Scenario, Service, Variant, check
 from lab.catalogue import Entry, read_all
 from lab.validate.work import unclaimed_work
 
-NOT_YET = {
-    "raft-against-etcd",
-    "raft-leader-kill",
-    "raft-partition",
-}
 SHOP = Service("exchange")
 QUICK = Claim("quick", "on", "fault", metrics.p90_ms(of="all"), at_most=50)
 SERVED = Claim("all are served", "on", "baseline", metrics.success_ratio(), at_least=0.99)
@@ -71,10 +66,7 @@ def _with(scenario: Scenario, unclaimed: dict[str, str]) -> Scenario:
     return replace(scenario, variants=[Variant("off"), Variant("on", unclaimed=unclaimed)])
 
 
-ENTRIES = [entry for entry in read_all()[0] if entry.name not in NOT_YET]
-
-
-@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.name)
+@pytest.mark.parametrize("entry", read_all()[0], ids=lambda entry: entry.name)
 def test_the_catalogue_claims_its_work(entry: Entry) -> None:
-    """Each experiment, but for those that are still to be mended."""
+    """Each experiment."""
     assert list(unclaimed_work(entry.scenario)) == []

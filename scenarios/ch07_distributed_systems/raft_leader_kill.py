@@ -34,7 +34,7 @@ TIMING = {"RAFT_HEARTBEAT_MS": 100, "RAFT_ELECTION_LOW_MS": 600, "RAFT_ELECTION_
 servers = [Service(name, {**CLUSTER, **TIMING, "RAFT_SNAPSHOT_EVERY": 100_000}, module="raft") for name in NAMES]
 client = Service("client", CLUSTER, module="raft")  # finds the leader, has a session, and may ask again
 leader = Role("leader", servers, gauge="raft_is_leader")
-write_gap_s = metrics.longest_gap_s("write")
+write_gap_s, success = metrics.longest_gap_s("write"), metrics.success_ratio()
 
 scenario = Scenario(
     title="Raft: the leader killed",
@@ -62,22 +62,30 @@ scenario = Scenario(
         Variant("retry", {client: {"RAFT_RETRY": "on"}}),
     ],
     claims=[
-        # An election takes 0.6 s and fails: the four ask for votes within a few ms of one another, and a request is
-        # 25 ms under way. Here it took until the fifth came back, out of step; 5 s are eight elections in vain.
+        # An election takes 0.65 s and fails: a time-out of 0.6 s and the round trip of the pre-vote. The four ask for
+        # votes within a few ms of one another, and a request is 25 ms under way. Here it took until the fifth came
+        # back, out of step; 5 s are seven elections in vain.
         Claim("the same time-outs split every vote", "fixed", "killed", write_gap_s, at_least=5, control=True),
-        # The first of four time-outs, about 0.75 s, and two round trips; a split vote costs as much again.
+        # The first of four time-outs, 0.72 s on average, less the 0.05 s since the leader was last heard, and three
+        # round trips (pre-vote, vote, the first entry): 0.8 s. A split vote costs as much again.
         Claim("random time-outs elect a leader", "random", "killed", write_gap_s, at_most=3),
-        # 30/s x 0.6 s that the shortest time-out takes are 18 requests that somebody has to ask again.
+        # 30/s x 0.5 s, the shortest time-out less a heartbeat, are 15 requests that the callers have to repeat.
         Claim("the gap is left to the callers", "random", "killed", metrics.requests_lost(), at_least=5),
-        Claim("a client that asks again waits it out", "retry", "killed", write_gap_s, at_most=3),
-        # All wait, none fails: the gap is shorter than the client's 5 s. One in a hundred may meet a busy machine.
-        Claim("and loses next to nothing", "retry", "killed", metrics.success_ratio(), at_least=0.99),
-        # Pre-vote: who comes back asks first, and hears that there is a leader. 12 writes/s pause for 0.5 s by chance.
-        Claim("a rejoin does not stall writes", "retry", "back", write_gap_s, at_most=1.5),
+        Claim("a client that retries waits it out", "retry", "killed", write_gap_s, at_most=3),
+        # Each loses what the gap takes, at most 3 of the 10 s; who retries loses none, since the gap is shorter than
+        # the client's 5 s. One in a hundred may meet a busy machine.
+        Claim("without retries the gap is all that is lost", "random", "killed", success, at_least=0.7),
+        Claim("with them next to nothing is", "retry", "killed", success, at_least=0.99),
+        Claim("random: all is served before", "random", "baseline", success, at_least=0.99),
+        Claim("retry: all is served before", "retry", "baseline", success, at_least=0.99),
+        # The server that comes back hears the leader within 0.1 s, in the term that it left: it disturbs none, with
+        # pre-vote and without. Whom pre-vote restrains is a server that was cut off: `raft-partition` has that.
+        Claim("random: all is served when the fifth is back", "random", "back", success, at_least=0.99),
+        Claim("retry: all is served when the fifth is back", "retry", "back", success, at_least=0.99),
     ],
     invariants=[
         Invariant("every key is linearizable", checkers.ask("linearizable")),
-        Invariant("one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES))),
+        Invariant("at most one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES))),
         Invariant("logs match", checkers.ask("log_matching", readbacks=", ".join(NAMES))),
         Invariant(
             "acknowledged writes persist, refused writes never apply",
@@ -94,12 +102,13 @@ scenario = Scenario(
         Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests"),
     ],
     idea=(
-        "A Raft cluster has one leader a term, and whoever has not heard of it for an election time-out asks the "
-        "others for their votes. A vote is given once a term, first come, first served. Servers that wake up together "
-        "each vote for themselves, nobody has a majority, and after another time-out they do it again. Random "
-        "time-outs are all it takes: one server is first, by more than a message's way. Until it leads, nobody can "
-        "write. What a client makes of that gap is its own affair: it may hand on the error, or ask again, under a "
-        "session and a sequence number, so that a write that was heard twice is applied once."
+        "A Raft cluster has at most one leader a term. A server that has heard of none for an election time-out asks "
+        "the others for their votes. A vote is given once a term, first come, first served. Servers that wake up "
+        "together each vote for themselves, none has a majority, the term ends without a leader, and after another "
+        "time-out they do it again. Random time-outs are all it takes: one server is first, by more than a message's "
+        "way. With and without them is the Raft paper's own comparison (section 9.3, figure 16), repeated here. Until "
+        "there is a leader no write succeeds. The client either hands on the error or retries, under a session and a "
+        "sequence number, so that a write that arrives twice is applied once."
     ),
     predict=[
         "Four time-outs between 0.6 s and 1.2 s: when is the first of them over, on average?",
@@ -107,7 +116,7 @@ scenario = Scenario(
         "Of the requests that were under way when the leader died, which may be asked again without harm?",
     ],
     look_at=[
-        "`Term`: it climbs by one each 0.6 s in the control, and by one in all with random time-outs.",
+        "`Term`: it climbs by one each 0.65 s in the control, and by one in all with random time-outs.",
         "Indeterminate writes: the checkers must allow each to have been applied or not.",
         "The wait of those that came in the gap: the client's retries turn errors into one slow second.",
     ],

@@ -49,6 +49,7 @@ def deafen(leader: Service) -> faults.partition:
 
 
 stale_reads, write_gap_s = metrics.stale_reads(), metrics.longest_gap_s("write")
+success = metrics.success_ratio()
 
 scenario = Scenario(
     title="Raft: the network cut",
@@ -79,8 +80,13 @@ scenario = Scenario(
         # The deaf leader goes on for 1.2 s until it notices that nobody answers (check quorum); only then do the
         # others miss it, for 0.6 s to 1.2 s. A split vote costs as much again.
         Claim("a deaf leader steps down", "read-index", "deaf", write_gap_s, at_most=4),
-        # All wait for the next leader, none fails: that takes less than the client's 5 s.
-        Claim("no read fails", "read-index", "minority", metrics.success_ratio(), at_least=0.99),
+        # All wait for the next leader, none fails: that takes less than the client's 5 s. One in a hundred may meet a
+        # busy machine.
+        Claim("all is served before", "read-index", "baseline", success, at_least=0.99),
+        Claim("no request fails in the cut", "read-index", "minority", success, at_least=0.99),
+        Claim("nor when it heals", "read-index", "healed", success, at_least=0.99),
+        Claim("nor while the leader is deaf", "read-index", "deaf", success, at_least=0.99),
+        Claim("nor when it hears again", "read-index", "recovery", success, at_least=0.99),
         # The leader asks the others, 10 ms there and 10 ms back. Without that a read takes 2 ms here.
         Claim(
             "the price: a round trip for each read",
@@ -92,7 +98,7 @@ scenario = Scenario(
     ],
     invariants=[
         Invariant("every key is linearizable", checkers.ask("linearizable"), broken_in=["stale"]),
-        Invariant("one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES))),
+        Invariant("at most one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES))),
         Invariant("logs match", checkers.ask("log_matching", readbacks=", ".join(NAMES))),
         Invariant(
             "acknowledged writes persist, refused writes never apply",
@@ -109,12 +115,14 @@ scenario = Scenario(
         Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests"),
     ],
     idea=(
-        "A server that is cut off cannot know it. Its log is in order, its clients are connected, and elsewhere a "
-        "majority has a new leader and new values. What it may still do follows from quorums: it cannot commit, since "
-        "any two majorities share a server, so no acknowledged write is ever lost. But it can answer reads from what "
-        "it holds, and these are of the past. ReadIndex closes that door: a leader notes its commit index, makes sure "
-        "by one round of heartbeats that it still leads, and only then reads. The price is that round trip, and that "
-        "a minority answers nothing."
+        "A leader that is cut off can suspect it: no majority answers, and after 1.2 s it steps down (check quorum). "
+        "What it cannot know is whether the others have elected another meanwhile, with new values. What it may still "
+        "do follows from quorums: it cannot commit, since any two majorities share a server, so no acknowledged write "
+        "is ever lost. But it can answer reads from what it holds, and these are of the past. ReadIndex closes that "
+        "door: a leader that has committed an entry of its own term notes its commit index, makes sure by one round "
+        "of heartbeats that it still leads, waits until it has applied that far, and only then reads. The price is "
+        "that round trip, and that a minority answers nothing. Followers that answer by themselves are behind "
+        "without any fault, by the entries that are on their way."
     ),
     predict=[
         "Reads go to five servers in turn, two of which are in the minority. What share of all reads is stale?",
