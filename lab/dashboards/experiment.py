@@ -37,7 +37,7 @@ def build(spec: Spec) -> dashboard.Dashboard:
     for panel, span in zip(spec.panels, _spans(len(spec.panels)), strict=True):
         made = made.with_panel(look.panel(_graph(panel, span, shape), chosen, links))
     course = services.course("variant, service", "{{variant}}: {{service}}", WIDE - HALF)
-    made = made.with_panel(look.panel(course, chosen)).with_panel(look.runs_panel(mine, HALF))
+    made = made.with_panel(look.panel(course, chosen)).with_panel(look.runs_panel(mine, HALF, [spec.name]))
     for title, graphs, matchers in (
         ("Requests, errors, duration", [*services.red(shape), services.durations(spec.load.services)], chosen),
         ("Calls between services", services.calls(shape) if calls_of(spec) else (), chosen),

@@ -204,11 +204,11 @@ def drawn(name: str, colour: str, tags: Sequence[str]) -> dashboard.AnnotationQu
     return dashboard.AnnotationQuery().name(name).datasource(source).enable(True).icon_color(colour).target(target)  # type: ignore[arg-type]  # it says itself: "TODO"
 
 
-def runs_panel(matchers: str, span: int) -> table.Panel:
-    """Every run that Prometheus still knows, whatever time is shown: each leads to its dashboard at its own time.
+def runs_panel(matchers: str, span: int, names: Sequence[str]) -> table.Panel:
+    """Every run of these experiments that Prometheus still knows: each leads to its dashboard at its own time.
 
-    Instant queries are evaluated at the end of the time shown: the window reaches as far behind it as before, or an
-    older run that is shown would hide the newer ones.
+    That holds whatever time is shown. Instant queries are evaluated at the end of the time shown: the window reaches as
+    far behind it as before, or an older run that is shown would hide the newer ones.
 
     A run begins when its first service did, and lasts as many seconds as there are samples of a service.
     """
@@ -219,14 +219,14 @@ def runs_panel(matchers: str, span: int) -> table.Panel:
         ("A", f"floor(min by (scenario, run) ({started}) - {AROUND_S}) * 1000"),
         ("B", f"ceil(max by (scenario, run) ({started} + {lasted}) + {AROUND_S}) * 1000"),
     ):
-        query = prometheus.Dataquery().ref_id(name).instant().expr(expr)
+        query = prometheus.Dataquery().ref_id(name).instant().expr(_with_uids(expr, names))
         made = made.with_target(query.format(PromQueryFormat.TABLE))
-    names = {"Value #A": "Started", "Value #B": "Ended", "scenario": "Experiment", "run": "Run"}
+    called = {"Value #A": "Started", "Value #B": "Ended", "scenario": "Experiment", "run": "Run", "uid": "Dashboard"}
     for one in (
         models.DataTransformerConfig(id_val="merge", options={}),
         models.DataTransformerConfig(
             id_val="organize",
-            options={"excludeByName": {"Time": True}, "indexByName": {"Value #A": 0}, "renameByName": names},
+            options={"excludeByName": {"Time": True}, "indexByName": {"Value #A": 0}, "renameByName": called},
         ),
     ):
         made = made.with_transformation(one)
@@ -235,17 +235,26 @@ def runs_panel(matchers: str, span: int) -> table.Panel:
         models.DynamicConfigValue(id_val="custom.hideFrom.viz", value=True),
     ]
     made = made.override_by_name("Started", [models.DynamicConfigValue(id_val="unit", value="dateTimeAsIso")])
-    made = made.override_by_name("Ended", hidden)
+    made = made.override_by_name("Ended", hidden).override_by_name("Dashboard", hidden)
     made = made.override_by_name("Run", [models.DynamicConfigValue(id_val="links", value=_to_run())])
     made = made.sort_by([common.TableSortByFieldState().display_name("Started").desc(True)])
     return made.datasource(SOURCE).span(span).height(TALL)
 
 
+def _with_uids(expr: str, names: Sequence[str]) -> str:
+    """An expression whose series bear the uid of their experiment's dashboard, which a link cannot work out."""
+    expr = f'label_replace({expr}, "uid", "{uid_of("")}$1", "scenario", "(.*)")'
+    for name in names:
+        if uid_of(name) != f"{uid_of('')}{name}":
+            expr = f'label_replace({expr}, "uid", "{uid_of(name)}", "scenario", "{name}")'
+    return expr
+
+
 def _to_run() -> list[dict[str, object]]:
-    experiment, run = "${__data.fields.Experiment}", "${__data.fields.Run}"
+    experiment, run, uid = (f"${{__data.fields.{name}}}" for name in ("Experiment", "Run", "Dashboard"))
     times = "from=${__data.fields.Started.numeric}&to=${__data.fields.Ended.numeric}"
     return [
-        {"title": "Show this run", "url": f"/d/{uid_of(experiment)}?{times}&var-run={run}"},
+        {"title": "Show this run", "url": f"/d/{uid}?{times}&var-run={run}"},
         {"title": "Its report", "url": f"{REPORTS}/{experiment}/{run}/index.html", "targetBlank": True},
     ]
 

@@ -27,7 +27,8 @@ def build(specs: Sequence[Spec]) -> dashboard.Dashboard:
     made = made.link(look.to_dashboards("Experiments"))
     course = services.course("scenario, variant", "{{scenario}}: {{variant}}", WIDE)
     made = made.with_panel(look.panel(course, CHOSEN))
-    made = made.with_panel(look.runs_panel('scenario=~"$scenario"', HALF)).with_panel(_faults())
+    runs = look.runs_panel('scenario=~"$scenario"', HALF, [spec.name for spec in specs])
+    made = made.with_panel(runs).with_panel(_faults())
     made = made.with_panel(look.prose("Experiments", _list(specs), WIDE, 4 + len(specs)))
     for title, graphs, matchers in (
         ("Requests, errors, duration", [*services.red(Shape()), services.durations()], CHOSEN),
@@ -47,7 +48,7 @@ def _faults() -> annotationslist.Panel:
     return (
         annotationslist.Panel()
         .title("Faults injected")
-        .description("Posted while a run goes: when a fault went in and when it was out again.")
+        .description("When each fault was injected and removed, posted during the run. Its name leads to the run.")
         .tags([TAG, FAULT])
         .only_in_time_range(False)
         .limit(15)

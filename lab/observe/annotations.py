@@ -2,9 +2,10 @@
 The one adapter over grafana-api: how the lab draws annotations in a Grafana.
 
 The package raises errors of three libraries, follows redirects with another verb, puts tags into URLs as they are, and
-takes an annotation's tags away when it changes its end. Here each step of a request has a time-out, every failure is a
-GrafanaError with Grafana's own words, and tags stay. What it relies on is in the documentation of Grafana 11 and 12:
-`GET /api/health`, and `/api/annotations` to find, create and patch.
+takes an annotation's tags away when it changes its end. Here each step of a request has a timeout, every failure is a
+GrafanaError with Grafana's own words, and tags stay. What it relies on is in the documentation of Grafana 11 to 13:
+`GET /api/health`, and `/api/annotations` to find, create and patch. Grafana has deprecated the latter. One that no
+longer has it answers 404; the sentence then says what that means (docs/adr/0006).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, TypeVar
 from urllib.parse import quote, urlsplit
 
@@ -24,6 +26,8 @@ from lab.observe.grafana import Place
 
 TIMEOUTS_S = (1.0, 2.0)  # until a connection is there, and between two pieces of an answer
 MOST_FOUND = 1_000
+GONE = (404, 410)
+REMOVED = "it has no /api/annotations, which Grafana has deprecated; name a Grafana that has, or set GRAFANA_URL=none"
 
 T = TypeVar("T")
 
@@ -72,7 +76,8 @@ class Grafana:
         """Draw an annotation; gives its number."""
         add = self._face.annotations.add_annotation
         start, end = _ms(one.start_epoch_s), _ms(one.end_epoch_s)
-        return self._ask(lambda: int(add(time_from=start, time_to=end, tags=list(one.tags), text=one.text)["id"]))
+        call = partial(add, time_from=start, time_to=end, tags=list(one.tags), text=one.text)
+        return self._ask(lambda: int(call()["id"]), gone=REMOVED)
 
     def end(self, one: Annotation, at_epoch_s: float) -> None:
         """Give an annotation that is there its end."""
@@ -83,15 +88,17 @@ class Grafana:
         """All annotations with all of these tags, the newest first."""
         quoted = [quote(tag, safe="") for tag in tags]
         get = self._face.annotations.get_annotation
-        return self._ask(lambda: [_annotation(each) for each in get(tags=quoted, limit=MOST_FOUND)])
+        return self._ask(lambda: [_annotation(each) for each in get(tags=quoted, limit=MOST_FOUND)], gone=REMOVED)
 
-    def _ask(self, call: Callable[[], T]) -> T:
+    def _ask(self, call: Callable[[], T], gone: str = "") -> T:
+        """What the call gives; `gone` says what it means if there is no such path."""
         where = f"Grafana at {self.place.url}"
         try:
             return call()
         except GrafanaException as error:
-            cure = f"; {self.place.cure}" if error.status_code == 401 and self.place.cure else ""
-            raise GrafanaError(f"{where} refuses: {_words(error.response)} ({error.status_code}){cure}") from error
+            cure = self.place.cure if error.status_code == 401 else gone if error.status_code in GONE else ""
+            said = f"{_words(error.response)} ({error.status_code})"
+            raise GrafanaError(f"{where} refuses: {said}{'; ' if cure else ''}{cure}") from error
         except requests.Timeout as error:
             raise GrafanaError(f"{where} gives no answer within {self._timeouts_s[1]:g} s") from error
         except requests.TooManyRedirects as error:

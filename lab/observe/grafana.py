@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from hashlib import sha256
 from urllib.parse import urlencode
 
 TAG, FAULT, PHASE, VARIANT = "chaos-lab", "fault", "phase", "variant"  # what the dashboards' annotations are found by
 OVERVIEW = "lab-overview"
 REPORTS = "/public/reports"  # the folder of reports, as Grafana serves it beside its own files
+LONGEST = 40  # letters of a uid
 ALL = "$__all"  # every variant, as Grafana has it in a link
 
 
@@ -26,8 +28,9 @@ class Place:
 
 
 def uid_of(scenario: str) -> str:
-    """The uid of an experiment's dashboard; Grafana takes up to 40 characters."""
-    return f"lab-{scenario}"[:40]
+    """The uid of an experiment's dashboard; a name that is too long for one ends in a hash of the whole name."""
+    uid = f"lab-{scenario}"
+    return uid if len(uid) <= LONGEST else f"{uid[: LONGEST - 9]}-{sha256(scenario.encode()).hexdigest()[:8]}"
 
 
 def dashboard_url(

@@ -18,7 +18,7 @@ from lab.runtime.base import Address, Spawn
 from lab.runtime.ports import free_port
 from lab.runtime.ready import http_ok, wait_ready
 
-READY_WITHIN_S = 30.0  # its first start writes a database
+READY_WITHIN_S = 60.0  # its first start writes a database, which takes long on a slow disk
 QUIET = {
     "GF_ANALYTICS_CHECK_FOR_PLUGIN_UPDATES": "false",
     "GF_ANALYTICS_CHECK_FOR_UPDATES": "false",

@@ -4,6 +4,8 @@ What a run draws in Grafana while it goes: a region for each variant, each phase
 A region is posted with the end that is planned for it and gets its real end afterwards: so it is a region while it
 lasts, and where the lab is killed meanwhile.
 
+Its text is a link to the run at that time: an annotation of no dashboard leads nowhere else when it is clicked.
+
 A thread of its own does the asking, so that nothing of the run ever waits for Grafana. The first trouble is told in one
 sentence, and from then on nothing new is drawn; the run and its verdict do not depend on any of it.
 """
@@ -11,6 +13,7 @@ sentence, and from then on nothing new is drawn; the run and its verdict do not 
 from __future__ import annotations
 
 import asyncio
+import html
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -25,6 +28,7 @@ from lab.observe.annotations import Annotation, Grafana, GrafanaError
 from lab.observe.grafana import TAG, Place, dashboard_url
 from lab.runtime.journal import JOURNAL, Entry, Journal, read
 
+AROUND_S = 30.0  # what the link of a region shows before and after it
 SAME_S = 0.002  # Grafana keeps milliseconds
 PATIENCE_S = 3.0  # for what is still to be drawn when the run is over
 HINT = "; fault windows are missing there from now on, and nothing else"
@@ -94,10 +98,11 @@ class Marks:
         self._count += 1
         count, start_epoch_s = self._count, round(time.time(), 3)
         all_tags = tuple(dict.fromkeys([TAG, self._scenario, self._run, *tags]))
-        annotation = Annotation(text, all_tags, start_epoch_s, start_epoch_s + lasts_s)
+        drawn = _linked(text, self._link(grafana, start_epoch_s, lasts_s))
+        annotation = Annotation(drawn, all_tags, start_epoch_s, start_epoch_s + lasts_s)
         if grafana.place.stays:
             times = {"start_epoch_s": start_epoch_s, "until_epoch_s": start_epoch_s + lasts_s}
-            self._journal.write("annotation opens", count=count, url=grafana.place.url, text=text, **times)
+            self._journal.write("annotation opens", count=count, url=grafana.place.url, text=text, drawn=drawn, **times)
         numbers: list[int] = []
 
         def add() -> None:
@@ -112,6 +117,11 @@ class Marks:
 
         self._jobs.put(add)
         return end
+
+    def _link(self, grafana: Grafana, start_epoch_s: float, lasts_s: float) -> str:
+        """The run's dashboard, at the time of a region."""
+        between = (start_epoch_s - AROUND_S, start_epoch_s + lasts_s + AROUND_S)
+        return dashboard_url(grafana.place.url, self._scenario, self._run, between_epoch_s=between)
 
     def _added(self) -> None:
         self._drawn += 1
@@ -135,6 +145,11 @@ class Marks:
         """Have the loop do it, if that still goes and the run is not over."""
         with suppress(RuntimeError):
             self._loop.call_soon_threadsafe(lambda: None if self._over else work())
+
+
+def _linked(text: str, url: str) -> str:
+    """A text that is a link, as HTML: that is how Grafana shows the text of an annotation."""
+    return f'<a href="{html.escape(url)}">{html.escape(text)}</a>'
 
 
 async def in_time(work: Callable[[], T], within_s: float) -> T:
@@ -187,7 +202,7 @@ def _end(run: str, entry: Entry, places: Sequence[Place]) -> str:
     try:
         same = [each for each in grafana.find([TAG, run]) if abs(each.start_epoch_s - start_epoch_s) < SAME_S]
         planned = [each for each in same if abs((each.end_epoch_s or until_epoch_s) - until_epoch_s) < SAME_S]
-        opened = [each for each in planned if each.text == facts["text"]]
+        opened = [each for each in planned if each.text == facts.get("drawn", facts["text"])]
         for each in opened:
             grafana.end(each, min(time.time(), until_epoch_s))
     except GrafanaError as error:

@@ -6,6 +6,7 @@ import socket
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from fake_grafana import CHANGED, PASSWORD, TOKEN, USER, VERSION, Handler, grafana
 
-from lab.observe.annotations import Annotation, Grafana, GrafanaError
+from lab.observe.annotations import REMOVED, Annotation, Grafana, GrafanaError
 from lab.observe.grafana import Place
 
 NOW_S = 1_764_000_000.5
@@ -60,7 +61,8 @@ def answers(status: int, body: object, **headers: str) -> Callable[[Handler], bo
         (None, (USER, "wrong"), "refuses: Invalid username or password (401)"),
         (None, None, "refuses: Unauthorized (401)"),
         (answers(403, {"title": "Access denied", "message": "You'll need"}), TOKEN, "refuses: You'll need (403)"),
-        (answers(404, {"message": "Annotation not found"}), TOKEN, "refuses: Annotation not found (404)"),
+        (answers(404, {"message": "Not found"}), TOKEN, f"refuses: Not found (404); {REMOVED}"),
+        (answers(410, {"message": "Gone"}), TOKEN, f"refuses: Gone (410); {REMOVED}"),
         (answers(409, {"message": "Conflict"}), TOKEN, "refuses: Conflict (409)"),
         (answers(412, CHANGED), TOKEN, f"refuses: {CHANGED['message']} (412)"),
         (answers(400, {"message": "Failed to save annotation"}), TOKEN, "refuses: Failed to save annotation (400)"),
@@ -82,6 +84,38 @@ def test_trouble_is_a_sentence_with_grafanas_words(
         at(url, login).add(FAULT)
     assert str(told.value) == f"Grafana at {url} {words}"
     assert PASSWORD not in str(told.value)
+
+
+def test_a_deprecated_api_that_answers_is_used() -> None:
+    """What a server says about deprecation, in a header or beside the answer, changes nothing as long as it answers."""
+
+    def deprecated(handler: Handler) -> bool:
+        body = {"message": "Annotation added", "id": 7, "deprecated": True}
+        headers = {"Deprecation": "@1793232000", "Warning": '299 - "/api/annotations is deprecated"'}
+        handler.answer(200, [] if handler.command == "GET" else body, headers)
+        return True
+
+    with grafana(mood=deprecated) as (url, state):
+        one = at(url)
+        assert one.add(FAULT) == 7
+        one.end(replace(FAULT, number=7), NOW_S + 1)
+        assert one.find(FAULT.tags) == []
+    assert {request.partition("?")[0] for request in state.requests} == {
+        "POST /api/annotations",
+        "PATCH /api/annotations/7",
+        "GET /api/annotations",
+    }
+
+
+def test_a_removed_api_is_told_as_such() -> None:
+    """Without /api/annotations, finding is told what that means; one annotation that is gone is only that."""
+    told = (
+        r"Not found \(404\); it has no /api/annotations, which Grafana has deprecated; name a Grafana that has"
+    )
+    with grafana(mood=answers(404, {"message": "Not found"})) as (url, _), pytest.raises(GrafanaError, match=told):
+        at(url).find(FAULT.tags)
+    with grafana() as (url, _), pytest.raises(GrafanaError, match=r"refuses: Annotation not found \(404\)$"):
+        at(url).end(replace(FAULT, number=99), NOW_S)
 
 
 def test_a_login_that_is_not_taken_has_its_cure() -> None:

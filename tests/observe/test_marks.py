@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import html
+import re
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
@@ -66,9 +70,30 @@ async def test_a_region_lasts_as_long_as_its_block(tmp_path: Path) -> None:
         assert variant["time"] <= fault["time"] < fault["timeEnd"] <= variant["timeEnd"]
         assert variant["timeEnd"] - variant["time"] < 5_000
         assert abs(fault["timeEnd"] / 1000 - time.time()) < 60
-        assert fault["text"] == "payments silent"
+        assert plain(fault) == "payments silent"
     assert this.told == []
     assert left_open(read(this.journal)) == []
+
+
+def plain(one: Mapping[str, Any]) -> str:
+    """The words of an annotation, without the link around them."""
+    return html.unescape(re.sub(r"<[^>]*>", "", one["text"]))
+
+
+async def test_a_click_on_a_region_leads_to_the_run(tmp_path: Path) -> None:
+    """Grafana shows texts as HTML: each is a link to the run's dashboard at that time, its words nothing but words."""
+    with grafana() as (url, state):
+        async with drawing(tmp_path, url) as this:
+            with this.marks.region("exchange→payments <25 ms & more", FAULT, "off", lasts_s=2):
+                await until(lambda: state.annotations)
+        (one,) = state.annotations
+        found = re.fullmatch(r'<a href="([^"]*)">exchange→payments &lt;25 ms &amp; more</a>', one["text"])
+        assert found
+        parts = urlsplit(html.unescape(found[1]))
+        assert f"{parts.scheme}://{parts.netloc}{parts.path}" == f"{url}/d/lab-circuit-breaker"
+        asked = dict(parse_qsl(parts.query))
+        assert (asked["var-run"], asked["var-variant"]) == (RUN, "$__all")
+        assert (int(asked["from"]), int(asked["to"])) == (one["time"] - 30_000, one["time"] + 2_000 + 30_000)
 
 
 async def test_an_error_in_the_block_ends_the_region_too(tmp_path: Path) -> None:
