@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from typing import Any
 
 from grafana_foundation_sdk.builders import annotationslist, heatmap, stat, statetimeline
+from grafana_foundation_sdk.cog.builder import Builder
 from grafana_foundation_sdk.cog.encoder import JSONEncoder
 
 from lab.dashboards import experiment, overview
@@ -27,7 +28,7 @@ ASSUMED: Mapping[str, object] = {
 # Grafana says where the links stand; the builders hide them in a menu, without it they stand in the head of the page.
 LEFT_OUT = frozenset({"placement"})
 # Options with which a panel is born, here as in Grafana; of the others, builder and Grafana have different ones.
-BORN = {
+BORN: Mapping[str, Callable[[], Builder[Any]]] = {
     "stat": stat.Panel,
     "heatmap": heatmap.Panel,
     "state-timeline": statetimeline.Panel,

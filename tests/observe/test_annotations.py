@@ -109,9 +109,7 @@ def test_a_deprecated_api_that_answers_is_used() -> None:
 
 def test_a_removed_api_is_told_as_such() -> None:
     """Without /api/annotations, finding is told what that means; one annotation that is gone is only that."""
-    told = (
-        r"Not found \(404\); it has no /api/annotations, which Grafana has deprecated; name a Grafana that has"
-    )
+    told = r"Not found \(404\); it has no /api/annotations, which Grafana has deprecated; name a Grafana that has"
     with grafana(mood=answers(404, {"message": "Not found"})) as (url, _), pytest.raises(GrafanaError, match=told):
         at(url).find(FAULT.tags)
     with grafana() as (url, _), pytest.raises(GrafanaError, match=r"refuses: Annotation not found \(404\)$"):
