@@ -13,11 +13,11 @@ from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 
 DEBIAN = "docker-compose.yml:docker-compose.debian.yml"
-TITLES = {"grafana": "Grafana", "prometheus": "Prometheus", "toxiproxy": "Toxiproxy"}
+TITLES = {"grafana": "Grafana", "reports": "Reports", "prometheus": "Prometheus", "toxiproxy": "Toxiproxy"}
 
 
 async def up(root: Path) -> list[str]:
-    """Start what all runs share, and Grafana; a line for each with its address. Twice is no more than once.
+    """Start what all runs share, Grafana and the reports' server; a line for each with its address. Twice is once.
 
     Raises LabError where there is no engine, an image is missing, or somebody has one of the ports.
     """

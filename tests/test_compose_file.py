@@ -89,6 +89,19 @@ def test_no_page_reads_prometheus() -> None:
     assert "--web.cors.origin=none" in SERVICES["prometheus"]["command"]
 
 
+def test_no_page_of_a_run_has_grafanas_origin() -> None:
+    """A run from elsewhere may hold any page: a server at a port of its own is given them, and no other service."""
+    given = {name for name, each in SERVICES.items() if any("reports" in str(v) for v in each.get("volumes", []))}
+    assert given == {"reports"}
+    assert SERVICES["reports"]["volumes"] == [
+        "./reports:/reports:ro",
+        "./scripts/serve_reports.py:/serve_reports.py:ro",
+    ]
+    assert SERVICES["reports"]["command"] == ["python3", "/serve_reports.py", "/reports", "8080", "0.0.0.0"]
+    base = (ROOT / "targets" / "Dockerfile").read_text("utf-8")
+    assert f"ARG BASE={SERVICES['reports']['image']}\n" in base, "an image that is here already"
+
+
 def test_servers_want_the_passwords_that_they_are_told() -> None:
     """Each but etcd, with the roles that local servers have; nothing of a password is a word of a command."""
     service, statistics = "$$LAB_PASSWORD", "$$LAB_STATISTICS_PASSWORD"
@@ -131,7 +144,9 @@ def test_every_image_but_grafanas_can_be_made_of_debian_packages() -> None:
     assert set(DEBIAN["services"]) == set(SERVICES)
     assert DEBIAN["services"]["grafana"] == {"profiles": ["grafana"]}
     for name, service in DEBIAN["services"].items():
-        assert name == "grafana" or service["build"], name
+        assert name in ("grafana", "reports") or service["build"], name
+    base = DEBIAN["services"]["exchange"]["build"]["args"]["BASE"]
+    assert DEBIAN["services"]["reports"] == {"image": base}, "the base of all others"
 
 
 def test_the_targets_lock_files_are_current() -> None:

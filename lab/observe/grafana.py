@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 
 TAG, FAULT, PHASE, VARIANT = "chaos-lab", "fault", "phase", "variant"  # what the dashboards' annotations are found by
 OVERVIEW = "lab-overview"
-REPORTS = "/public/reports"  # the folder of reports, as Grafana serves it beside its own files
+REPORTS = "http://127.0.0.1:8475"  # what docker-compose.yml serves them at: another origin than Grafana's
 LONGEST = 40  # letters of a uid
 ALL = "$__all"  # every variant, as Grafana has it in a link
 

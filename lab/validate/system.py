@@ -13,7 +13,10 @@ FARTHEST_MS = 60_000  # beyond this a question and its answer take two minutes, 
 MOST_MEMBERS, MOST_LINKS = 100, 500  # processes of one machine, proxies of one process
 LONGEST_S = 86_400
 # What the lab itself starts beside a stack, or draws in a topology, by these names.
-RESERVED = ("canary", "grafana", "lab", "load", "load-entry", "locust", "peers", "profiler", "prometheus", "toxiproxy")
+RESERVED = (
+    *("canary", "grafana", "lab", "load", "load-entry", "locust", "peers", "profiler"),
+    *("prometheus", "reports", "toxiproxy"),
+)
 
 
 def topology_mistakes(scenario: Scenario) -> Problems:

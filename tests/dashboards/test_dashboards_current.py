@@ -21,7 +21,7 @@ from lab.dashboards import experiment, look
 from lab.dashboards.render import rendered
 from lab.dashboards.shape import Shape
 from lab.observe import local_grafana
-from lab.observe.grafana import dashboard_url
+from lab.observe.grafana import REPORTS, dashboard_url
 from lab.record import PanelSpec, Spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -132,7 +132,7 @@ def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> Non
         states = shown["fieldConfig"]["defaults"].get("mappings", [{"options": {}}])[0]["options"]
         assert "{{" in shown["targets"][0]["legendFormat"] or panel.legend
         assert {int(value): state["text"] for value, state in states.items()} == dict(panel.values)
-        assert shown["links"][0]["url"] == f"/public/reports/{spec.name}/${{run}}/index.html#panels"
+        assert shown["links"][0]["url"] == f"http://127.0.0.1:8475/{spec.name}/${{run}}/index.html#panels"
     mine = f'scenario="{spec.name}"'
     other = {"Bytes received": 'run="$run"}', "Bytes sent": 'run="$run"}', "Runs": f"{mine}}}"}
     for panel in panels(whole):
@@ -310,7 +310,7 @@ def test_an_ended_run_is_found_whatever_time_is_shown(file: Path) -> None:
         if entry["id"] == "links"
     ]
     assert urls[0].startswith("/d/${__data.fields.Dashboard}?from=${__data.fields.Started.numeric}&to=${__data.fields")
-    assert urls[1] == "/public/reports/${__data.fields.Experiment}/${__data.fields.Run}/index.html"
+    assert urls[1] == "http://127.0.0.1:8475/${__data.fields.Experiment}/${__data.fields.Run}/index.html"
     names = next(t for t in runs["transformations"] if t["id"] == "organize")["options"]["renameByName"]
     assert {"Started", "Ended", "Experiment", "Run", "Dashboard"} == set(names.values())
 
@@ -365,11 +365,13 @@ def test_a_first_start_on_a_slow_disk_has_a_minute() -> None:
 
 
 def test_containers_serve_what_dashboards_and_provisioning_name() -> None:
-    """The Grafana of docker-compose.yml knows where its data source and the dashboards are, and has the reports."""
-    grafana = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]["grafana"]
+    """Its Grafana knows where its data source and the dashboards are, and what they link to is where reports are."""
+    services = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
+    grafana = services["grafana"]
+    host, port = REPORTS.removeprefix("http://").split(":")
+    assert services["reports"]["ports"] == [f"{host}:${{REPORTS_PORT:-{port}}}:8080"]
     environment = grafana["environment"]
     mounts = dict(volume.split(":")[:2] for volume in grafana["volumes"])
-    assert mounts["./reports"] == "/usr/share/grafana/public/reports"
     assert mounts["./dashboards/json"] == environment["LAB_DASHBOARDS"]
     assert environment["PROMETHEUS_URL"] == "http://prometheus:9090"
     for file in (FOLDER / "provisioning").rglob("*.yml"):

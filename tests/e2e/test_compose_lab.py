@@ -130,6 +130,7 @@ def own():
         "PROMETHEUS_PORT": ports[1],
         "LINK_PORTS": "17900-17903",
         "GRAFANA_PORT": str(free_port()),
+        "REPORTS_PORT": str(free_port()),
     }
     yield environment
     lab("down", env=environment)

@@ -29,7 +29,12 @@ from lab.runtime.ready import http_ok
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, keep_apart
 
 NEEDED = ("toxiproxy", "prometheus")
-READY = {"toxiproxy": (8474, "/version"), "prometheus": (9090, "/-/ready"), "grafana": (3000, "/api/health")}
+READY = {
+    "toxiproxy": (8474, "/version"),
+    "prometheus": (9090, "/-/ready"),
+    "grafana": (3000, "/api/health"),
+    "reports": (8080, "/healthz"),
+}
 TARGETS = "/etc/prometheus/targets"  # where Prometheus looks for what it is to scrape
 NEAR_PORTS = range(20_000, 21_000)  # inside the container, where nobody else listens
 PATIENCE_S = 60.0
