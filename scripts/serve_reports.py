@@ -22,12 +22,12 @@ HEALTH = "/healthz"
 HERE = ("127.0.0.1", "localhost", "::1")
 IDLE_S = 10.0
 # No `allow-same-origin`. What a report has in it runs, as far as its own policy allows (Vega compiles expressions);
-# nothing is requested or sent. A link to Grafana opens in a window without the sandbox; a page of this server has its own
-# there again.
+# nothing is requested or sent. A link to Grafana opens in a window without the sandbox; a page of this server has its
+# own there again.
 POLICY = (
     "sandbox allow-scripts allow-popups allow-popups-to-escape-sandbox allow-downloads; "
-    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; img-src data:; font-src data:; "
-    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+    "default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
+    "img-src data:; font-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "Content-Security-Policy": POLICY,
