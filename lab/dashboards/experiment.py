@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 
 from grafana_foundation_sdk.builders import dashboard
 
-from lab.dashboards import look, services
+from lab.dashboards import aligned, look, services
 from lab.dashboards.look import COLOURS, HALF, WIDE, Graph
 from lab.dashboards.shape import Shape, calls_of, has_breaker, legend_of, of_each_variant
 from lab.observe.grafana import REPORTS, TAG, uid_of
@@ -26,6 +27,7 @@ def build(spec: Spec) -> dashboard.Dashboard:
         [
             look.variable("run", f"label_values(up{{{mine}}}, run)", several=False, about=ABOUT_RUNS),
             look.variable("variant", f'label_values(up{{{mine},run="$run"}}, variant)'),
+            *aligned.variables(spec),
         ]
     )
     for name, (tag, colour) in COLOURS.items():
@@ -38,7 +40,9 @@ def build(spec: Spec) -> dashboard.Dashboard:
         made = made.with_panel(look.panel(_graph(panel, span, shape), chosen, links))
     course = services.course("variant, service", "{{variant}}: {{service}}", WIDE - HALF)
     made = made.with_panel(look.panel(course, chosen)).with_panel(look.runs_panel(mine, HALF, [spec.name]))
+    above = aligned.graphs(spec, shape)
     for title, graphs, matchers in (
+        (aligned.TITLE, [replace(g, span=s) for g, s in zip(above, _spans(len(above)), strict=True)], chosen),
         ("Requests, errors, duration", [*services.red(shape), services.durations(spec.load.services)], chosen),
         ("Calls between services", services.calls(shape) if calls_of(spec) else (), chosen),
         ("Circuit breaker", services.breaker(shape) if has_breaker(spec) else (), chosen),

@@ -27,7 +27,7 @@ from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
 from lab.observe.grafana import FAULT, PHASE, REPORTS, TAG, VARIANT, uid_of
-from lab.observe.promql import narrow
+from lab.observe.promql import moved, narrow
 
 SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="lab-prometheus")  # as dashboards/provisioning says
 WIDE, HALF, THIRD = 24, 12, 8
@@ -44,7 +44,16 @@ STATE_COLOURS = {
 }  # fmt: skip
 OTHER_COLOURS = ("blue", "orange", "purple", "super-light-green", "light-red", "light-yellow", "dark-blue")
 
+HIDDEN = models.VariableHide.HIDE_VARIABLE
 Panel = timeseries.Panel | statetimeline.Panel | heatmap.Panel
+
+
+@dataclass(frozen=True)
+class Moved:
+    """Some of a graph's series, chosen by matchers, moved in time by a duration such as -34s; empty for not at all."""
+
+    matchers: str
+    by: str
 
 
 @dataclass(frozen=True)
@@ -62,16 +71,24 @@ class Graph:
     heat: bool = False
     more: Sequence[tuple[str, str]] = field(default=(), hash=False)  # further queries: expression and legend
     limits: Sequence[float] = ()  # lines that should not be crossed
+    moved: Sequence[Moved] = ()  # one query for each of these, instead of one for all
 
 
 def panel(graph: Graph, matchers: str, links: Sequence[dashboard.DashboardLink] = ()) -> Panel:
     """A panel as Grafana draws it: states as bands of colour, a heat map, all else as lines."""
     made = _states(graph) if graph.values else _heat(graph) if graph.heat else _lines(graph)
-    for name, (expr, legend) in zip("ABCDEF", [(graph.expr, graph.legend), *graph.more], strict=False):
-        query = prometheus.Dataquery().ref_id(name).range().expr(narrow(expr, matchers)).legend_format(legend)
+    for name, (expr, legend) in zip("ABCDEFGHIJKL", _queries(graph, matchers), strict=False):
+        query = prometheus.Dataquery().ref_id(name).range().expr(expr).legend_format(legend)
         made = made.with_target(query.format(PromQueryFormat.HEATMAP) if graph.heat else query)
     made = made.title(graph.title).description(graph.text).datasource(SOURCE).span(graph.span).height(TALL)
     return made.unit(graph.unit).links(list(links))
+
+
+def _queries(graph: Graph, matchers: str) -> list[tuple[str, str]]:
+    """Expression and legend of each query."""
+    if graph.moved:
+        return [(moved(narrow(graph.expr, f"{matchers},{m.matchers}"), m.by), graph.legend) for m in graph.moved]
+    return [(narrow(expr, matchers), legend) for expr, legend in ((graph.expr, graph.legend), *graph.more)]
 
 
 def number(graph: Graph, matchers: str) -> stat.Panel:

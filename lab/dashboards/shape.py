@@ -65,10 +65,15 @@ def has_breaker(spec: Spec) -> bool:
     return any("breaker_state" in metrics_in(panel.expr) for panel in spec.panels)
 
 
+def is_apart(panel: PanelSpec, shape: Shape) -> bool:
+    """Whether a legend can hold a scenario's panel with the variants apart."""
+    return shape.variants * shape.lines(grouping(panel.expr)) <= MOST_SERIES
+
+
 def of_each_variant(panel: PanelSpec, shape: Shape) -> tuple[str, str]:
     """A scenario's panel with the variants apart, where the legend can hold them: expression and legend."""
     labels = grouping(panel.expr)
-    apart = shape.variants * shape.lines(labels) <= MOST_SERIES
+    apart = is_apart(panel, shape)
     expr = kept_apart(panel.expr, "variant") if apart else panel.expr
     if "error_type" in labels:  # an attempt that failed in no way, which else would bear the name of nothing
         expr = f'label_replace({expr}, "error_type", "answered", "error_type", "")'

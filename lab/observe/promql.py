@@ -35,6 +35,24 @@ def narrow(expr: str, matchers: str) -> str:
     return "".join(_rewritten(_tokens(expr), matchers))
 
 
+def moved(expr: str, by: str) -> str:
+    """An expression whose selectors, which all have braces and no `offset`, look `by` into the past; see `narrow`.
+
+    Below 0 is the future. Empty leaves the expression as it is.
+    """
+    tokens, out, k = _tokens(expr), "", 0
+    while k < len(tokens):
+        end = k + 1
+        if tokens[k] == ("sign", "{"):
+            end = _end_of_group(tokens, end, "{")
+            if _next(tokens, end) == "[":
+                end = _end_of_group(tokens, tokens.index(("sign", "["), end) + 1, "[")
+        out += "".join(text for _, text in tokens[k:end])
+        out += f" offset {by}" if by and tokens[k] == ("sign", "{") else ""
+        k = end
+    return out
+
+
 def metrics_in(expr: str) -> set[str]:
     """The metrics that an expression asks for by name."""
     tokens = _tokens(expr)

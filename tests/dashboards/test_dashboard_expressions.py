@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -19,15 +20,22 @@ sys.path.insert(0, str(Path(__file__).parent))
 from exported import of_prometheus, of_proxy, of_scenario
 
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
+MOVED = re.compile(r"\$\{ahead_\d+\}")  # seconds, which Grafana puts there
 ENTRIES = {entry.name: entry for entry in read_all()[0]}
 
 
 def expressions(file: Path) -> Mapping[str, str]:
-    """Title to expression, for each panel of a dashboard and for each query behind a variable."""
+    """Where it stands to expression, for each query of a dashboard's panels and for each behind a variable."""
     whole = json.loads(file.read_text("utf-8"))
-    found = {p["title"]: t["expr"] for p in whole["panels"] for t in p.get("targets", ())}
-    queries = {v["name"]: v["query"] for v in whole["templating"]["list"]}
-    return found | {name: query.removeprefix("label_values(").rpartition(",")[0] for name, query in queries.items()}
+    found = {
+        f"{p['title']} ({p['id']}{t['refId']})": MOVED.sub("-34", t["expr"])
+        for p in whole["panels"]
+        for t in p.get("targets", ())
+    }
+    for variable in whole["templating"]["list"]:
+        kind, _, query = variable["query"].removesuffix(")").partition("(")
+        found[variable["name"]] = query if kind == "query_result" else query.rpartition(",")[0]
+    return found
 
 
 def refusal(exprs: Mapping[str, str], tmp_path: Path) -> str:

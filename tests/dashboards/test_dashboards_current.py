@@ -122,7 +122,8 @@ def test_uids_and_titles_are_each_one_dashboard() -> None:
 def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> None:
     """Each panel of the scenario, with its unit, legend and states; each asks for the chosen run and variant only."""
     whole = json.loads((FOLDER / "json" / f"{spec.name}.json").read_text("utf-8"))
-    assert [v["name"] for v in whole["templating"]["list"]] == ["run", "variant"]
+    ahead = [f"ahead_{number}" for number in range(1, len(spec.variants))]
+    assert [v["name"] for v in whole["templating"]["list"]] == ["run", "variant", *ahead]
     graphs = [panel for panel in panels(whole) if panel["type"] != "stat"]
     by_title = {panel["title"]: panel for panel in reversed(graphs)}  # its own stand before the usual ones
     for panel in spec.panels:
@@ -138,7 +139,7 @@ def test_an_experiment_shows_its_own_panels_of_the_chosen_run(spec: Spec) -> Non
     for panel in panels(whole):
         for target in panel.get("targets", ()):
             whose = other.get(panel["title"], f'{mine},run="$run",variant=~"$variant"')
-            selectors = re.findall(r"\{[^{}]*\}", target["expr"])
+            selectors = re.findall(r"(?<!\$)\{[^{}]*\}", target["expr"])
             assert selectors
             assert all("{" + whose in selector for selector in selectors), target["expr"]
     text = by_title[""]["options"]["content"]
@@ -186,17 +187,23 @@ def test_panels_that_an_experiment_cannot_fill_are_left_out() -> None:
         ]
         for spec in SPECS
     }
-    usual = ["Requests, errors, duration", "Service level and alerts", "Machine", "About this experiment"]
+    usual = [
+        "Variants from their start",
+        "Requests, errors, duration",
+        "Service level and alerts",
+        "Machine",
+        "About this experiment",
+    ]
     assert rows["profile-culprit"] == usual
-    assert rows["isolation-matrix"] == rows["cache-stampede"] == [usual[0], "Fault proxies", *usual[1:]]
+    assert rows["isolation-matrix"] == rows["cache-stampede"] == [*usual[:2], "Fault proxies", *usual[2:]]
     assert rows["circuit-breaker"] == [
-        usual[0],
+        *usual[:2],
         "Calls between services",
         "Circuit breaker",
         "Fault proxies",
-        *usual[1:],
+        *usual[2:],
     ]
-    assert rows["raft-partition"] == [usual[0], "Calls between services", "Fault proxies", *usual[1:]]
+    assert rows["raft-partition"] == [*usual[:2], "Calls between services", "Fault proxies", *usual[2:]]
 
 
 @pytest.mark.parametrize(
