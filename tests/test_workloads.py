@@ -21,7 +21,7 @@ from lab.record import Operations
 
 MEASURED_WITH = {  # digests of all arrivals in 20 s, from when each scenario file still had its own mix
     "raft-leader-kill": "e1b061e5057695a3",
-    "raft-against-etcd": "e1b061e5057695a3",
+    "raft-against-etcd": "91d469b2d31c273d",
     "raft-partition": "ae21425d0d33c280",
 }
 

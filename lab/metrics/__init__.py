@@ -21,7 +21,7 @@ from lab.metrics.outcomes import (
     throughput_per_s,
 )
 from lab.metrics.pace import counter_per_s
-from lab.metrics.physics import detect_s, longest_gap_s, recovery_s
+from lab.metrics.physics import detect_s, longest_gap_s, median_gap_s, recovery_s
 from lab.metrics.profiles import profile_fall_points, profile_fall_rank, profile_per_request, profile_share
 from lab.metrics.registers import stale_reads
 from lab.metrics.services import (
@@ -31,6 +31,7 @@ from lab.metrics.services import (
     counter_quotient,
     cpu_share,
     gauge_max,
+    highest_rise,
     panel_max,
 )
 from lab.metrics.window import Window, window
@@ -51,11 +52,13 @@ __all__ = [
     "error_ratio",
     "gauge_max",
     "goodput_per_s",
+    "highest_rise",
     "longest_gap_s",
     "max_in_flight",
     "max_ms",
     "mean_ms",
     "measure",
+    "median_gap_s",
     "messages_again",
     "messages_lost",
     "metric",

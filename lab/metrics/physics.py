@@ -12,6 +12,7 @@ from lab.metrics.declare import metric
 from lab.metrics.latency import chosen, nothing
 from lab.metrics.measured import ENOUGH, Measured, too_few
 from lab.metrics.window import Window
+from lab.metrics.window import window as open_window
 from lab.record import Operations
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ FAILING = 0.01  # a healthy system fails at most one operation in a hundred,
 UNHEALTHY = 0.10  # and one that fails more than this before any fault has no health to come back to
 WINDOW_CHANCE = 1e-4  # a window is bad if a healthy system shows one as bad once in 10,000: a phase has some hundreds
 REST_CHANCE = 0.01
+FEWEST_GAPS = 3  # of two there is no middle
 
 
 @metric("s")
@@ -140,6 +142,44 @@ def longest_gap_s(window: Window, operation: str | None = None) -> Measured:
     Censored: at least that long where the longest one had no success at one of its ends.
     Minimum: 20 attempts due in the phase.
     """
+    return _gap(window, operation)
+
+
+@metric("s")
+def median_gap_s(window: Window, operation: str | None = None, *, over: str) -> Measured:
+    """The median of the longest gaps (`longest_gap_s`) of several phases: `over="kill-1, kill-2, kill-3"`.
+
+    A single gap that is mostly chance, as an election's is, tells two systems apart badly; the median of several does.
+    By nearest rank, so that of seven gaps it is the fourth.
+
+    Window: the phases named in `over`, for a claim that stands in one of them; in any other, such as the one before the
+    fault, that phase's own gap.
+    Whose: operations of one kind or of all, by when they ended.
+    Censored: where gaps that are only known to be "at least" could move it.
+    Minimum: 20 attempts due in each of these phases, and three phases.
+    """
+    import numpy as np
+
+    from lab.metrics.arithmetic import nearest_rank
+
+    names = [name.strip() for name in over.split(",") if name.strip()]
+    few = too_few(len(names), "phases are named", window.text, least=FEWEST_GAPS)
+    if few:
+        return few
+    if window.phase.name not in names:
+        return _gap(window, operation)
+    gaps = [_gap(open_window(window.run, window.variant, name, window.trial), operation) for name in names]
+    for gap in gaps:
+        if gap.value is None:
+            return gap
+    known = np.array([not gap.censored for gap in gaps])
+    median_s, censored = nearest_rank(np.array([gap.value for gap in gaps], dtype=float), known, 500)
+    return Measured(median_s, censored=censored, n=len(gaps))
+
+
+def _gap(window: Window, operation: str | None) -> Measured:
+    if window.missing:
+        return Measured(None, why=window.missing)
     from lab.metrics.arithmetic import ends_s
     from lab.metrics.arithmetic import longest_gap_s as longest
 

@@ -113,6 +113,29 @@ def gauge_max(window: Window, /, service: Service | Backing | str, metric: str, 
 
 
 @metric("")
+def highest_rise(window: Window, /, service: Service | Backing | str | Sequence[Service], metric: str) -> Measured:
+    """What the highest value of a gauge among several services rose by in the phase, such as the term of a cluster.
+
+    Each service tells its own, so that no single one decides. One that does not answer at an edge, since it is dead
+    then, is left out there.
+
+    Whose: every service named.
+    Censored: never.
+    Minimum: more than half of the services at either edge.
+    """
+    asked = names_of(service)
+    highest: list[float] = []
+    for edge in ("start", "end"):
+        seen = [_matching(window.snapshot(name, edge), [metric], {}) for name in asked]
+        told = [max(sample.value for sample in samples) for samples in seen if samples]
+        if len(told) <= len(asked) / 2:
+            where = f"at the {edge} of {window.text}"
+            return Measured(None, why=f"{len(told)} of {len(asked)} services showed {metric} {where}: too few")
+        highest.append(max(told))
+    return Measured(highest[1] - highest[0], n=len(asked))
+
+
+@metric("")
 def cpu_share(window: Window, service: Service | str) -> Measured:
     """CPU time that a service took in the phase for each second between the two snapshots: 1 is one core, all the time.
 

@@ -77,7 +77,7 @@ def _metric(claim: Claim, scenario: Scenario) -> Problems:
             yield f"measures operation {operation} in {claim.phase}; it is sent in {', '.join(sent.phases)} alone."
 
 
-LISTS = ("played_in", "readbacks", "service")  # arguments that hold names with commas between them
+LISTS = ("over", "played_in", "readbacks", "service")  # arguments that hold names with commas between them
 
 
 def _names(args: Mapping[str, Scalar], scenario: Scenario) -> Problems:
@@ -93,13 +93,14 @@ def _names(args: Mapping[str, Scalar], scenario: Scenario) -> Problems:
         "readbacks": readbacks,
         "panel": [panel.title for panel in scenario.panels],
         "operation": operations,
+        "over": [phase.name for phase in scenario.phases],
         "played_in": [phase.name for phase in scenario.phases],
     }
     for arg, there in known.items():
         asked = str(args.get(arg, ""))
         for name in [each.strip() for each in asked.split(",")] if arg in LISTS else [asked]:
             if name and name not in there:
-                what = "phase" if arg == "played_in" else arg.removesuffix("s")
+                what = "phase" if arg in ("over", "played_in") else arg.removesuffix("s")
                 yield f"{what} {name}, which is not in this scenario; {one_of(name, there)}"
     for arg in ("read", "write"):  # by the first word of an operation's name; compare-and-sets may be left out
         asked = str(args.get(arg, ""))

@@ -49,7 +49,7 @@ def deafen(leader: Service) -> faults.partition:
 
 
 stale_reads, write_gap_s = metrics.stale_reads(), metrics.longest_gap_s("write")
-success = metrics.success_ratio()
+success, terms_begun = metrics.success_ratio(), metrics.highest_rise(servers, "raft_term")
 
 scenario = Scenario(
     title="Raft: the network cut",
@@ -87,6 +87,10 @@ scenario = Scenario(
         Claim("nor when it heals", "read-index", "healed", success, at_least=0.99),
         Claim("nor while the leader is deaf", "read-index", "deaf", success, at_least=0.99),
         Claim("nor when it hears again", "read-index", "recovery", success, at_least=0.99),
+        # The two that were cut off have asked for pre-votes for 9 s and got none, so their term has not grown. Without
+        # pre-vote each of their elections raises it, some ten in the cut: on their return the leader steps down before
+        # a higher term, and another election follows. All five tell their terms; one begun is one too many.
+        Claim("those who return disturb nobody", "read-index", "healed", terms_begun, at_most=0),
         # The leader asks the others, 10 ms there and 10 ms back. Without that a read takes 2 ms here.
         Claim(
             "the price: a round trip for each read",
@@ -98,7 +102,8 @@ scenario = Scenario(
     ],
     invariants=[
         Invariant("every key is linearizable", checkers.ask("linearizable"), broken_in=["stale"]),
-        Invariant("at most one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES))),
+        # The first leader, that of the majority, and the one that follows the deaf: three terms with a leader.
+        Invariant("at most one leader a term", checkers.ask("one_leader_a_term", readbacks=", ".join(NAMES), least=3)),
         Invariant("logs match", checkers.ask("log_matching", readbacks=", ".join(NAMES))),
         Invariant(
             "acknowledged writes persist, refused writes never apply",

@@ -210,6 +210,31 @@ def test_the_end_of_the_load_is_no_gap(tmp_path: Path) -> None:
     assert taken(plant(tmp_path, tries([11.5, 12, 18])), metrics.longest_gap_s()) == told(6.0)
 
 
+def test_the_median_of_several_gaps(tmp_path: Path) -> None:
+    """Gaps of 2, 4 and 3 s in three phases give 3 s in each of them; two phases, or an unknown one, give nothing."""
+    ok = [0, 2, 3, 5, 6, 8, 9.9, 11, 15, 17, 19, 20.9, 22, 25, 27, 29, 29.99]
+    thirty = [operation(at_s, 0.0, "fail") for at_s in (1.0, 12.0, 23.0) for _ in range(30)]
+    run = plant(tmp_path, [*(operation(at_s, 0.0) for at_s in ok), *thirty])
+    three = metrics.median_gap_s(over="baseline, fault, recovery")
+    assert taken(run, three) == taken(run, three, "recovery") == told(close(3.0), n=3)
+    elsewhere = metrics.median_gap_s(over="fault, recovery, recovery")
+    assert taken(run, elsewhere, "baseline") == taken(run, metrics.longest_gap_s(), "baseline")
+    two = taken(run, metrics.median_gap_s(over="baseline, fault"))
+    assert two == told(None, why="only 2 phases are named in fault of off; the metric takes at least 3", n=2)
+    none = taken(run, metrics.median_gap_s(over="baseline, fault, end"))
+    assert none.why == "off did not come to end in trial 1: the run ended before"
+
+
+def test_a_median_that_open_gaps_could_move_is_at_least_that(tmp_path: Path) -> None:
+    """Two of three gaps have no end: the middle one is longer by an amount that is not known."""
+    failed = [operation(at_s, 0.0, "fail") for at_s in (1.0, 12.0, 23.0) for _ in range(30)]
+    rows = [*(operation(at_s, 0.0) for at_s in (0, 3, 6, 9, 11)), operation(29.0, 0.0, "fail"), *failed]
+    run = plant(tmp_path, rows)
+    assert taken(run, metrics.median_gap_s(over="baseline, fault, recovery")) == told(close(18.0), True, n=3)
+    ends = plant(tmp_path / "ends", [*rows, operation(29.5, 0.0)])
+    assert taken(ends, metrics.median_gap_s(over="baseline, fault, recovery")) == told(close(18.5), n=3)
+
+
 def test_a_gap_of_one_operation(tmp_path: Path) -> None:
     """Reads that go on do not hide that no write succeeds; of an operation that is not attempted there is no gap."""
     reads = [operation(10 + k / 10, 0.01, operation="read") for k in range(99)]

@@ -198,18 +198,20 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
         "counter_increase": two,
         "counter_per_s": two,
         "gauge_max": two,
+        "highest_rise": two,
         "profile_share": two,
         "profile_per_request": two,
     }
     three = ["a", "b", "c"]
     arguments |= {"counter_quotient": three, "profile_fall_points": three, "profile_fall_rank": three}
     arguments |= dict.fromkeys(("catch_up_s", "messages_again", "messages_lost"), one)
+    named = {"median_gap_s": {"over": "baseline, fault, recovery"}}
     for name in metrics.names():
         unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")
         unit = "/s" if name.endswith("_per_s") else unit
         assert name in metrics.__all__
         whose = {"of": "ok"} if unit == "ms" else {}
-        made = getattr(metrics, name)(*arguments.get(name, []), **whose)
+        made = getattr(metrics, name)(*arguments.get(name, []), **whose, **named.get(name, {}))
         assert (made.name, made.unit) == (name, unit)
 
 

@@ -98,6 +98,22 @@ def test_counters_gauges_and_cpu_of_a_service(tmp_path: Path) -> None:
     assert pace.why == "the snapshots of exchange at the edges of fault of off are not apart"
 
 
+def test_the_highest_of_several_services_rises(tmp_path: Path) -> None:
+    """Terms 2, 2, 9 become 10, 10, dead: 1; where half of the members are silent at an edge there is no number."""
+    members = [Service(f"raft-{n}") for n in (1, 2, 3)]
+    terms = {"start": [2, 2, 9], "end": [10, 10]}
+    rows = [
+        dict(counted(edge, "raft_term", term), service=f"raft-{n}")
+        for edge, of_members in terms.items()
+        for n, term in enumerate(of_members, 1)
+    ]
+    run = plant(tmp_path / "a", HUNDRED, rows)
+    assert taken(run, metrics.highest_rise(members, "raft_term")) == told(1.0, n=3)
+    run = plant(tmp_path / "b", HUNDRED, rows[:-1])
+    why = "1 of 3 services showed raft_term at the end of fault of off: too few"
+    assert taken(run, metrics.highest_rise(members, "raft_term")) == told(None, why=why)
+
+
 def test_counters_of_several_services_are_added_and_set_in_relation(tmp_path: Path) -> None:
     """Two instances are counted as one; a ratio has no value where what it is taken of stood still or began anew."""
     twin = Service("twin")
