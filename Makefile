@@ -7,7 +7,7 @@ LAB := $(PY) -m lab
 
 # What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
 GIVEN := NAME TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
-         NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PYTHON
+         NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON
 unexport $(GIVEN)
 define newline
 
@@ -74,6 +74,10 @@ compare: setup ## Set two or more saved runs side by side: RUNS="... ..."
 doctor: setup ## What is installed, what is missing and how to get it
 	@$(LAB) doctor
 
+.PHONY: renew
+renew: setup ## Fetch the servers in .lab anew; `make doctor` tells how old they are
+	@$(LAB) renew
+
 .PHONY: heal
 heal: setup ## Remove faults and processes that a crashed run left
 	@$(LAB) heal
@@ -87,8 +91,8 @@ down: setup ## Stop them; their data stay
 	@$(LAB) down
 
 .PHONY: images
-images: setup ## The images for containers, pulled and built [CA_BUNDLE=]
-	@$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images -- $(call all-quoted,SERVICES)
+images: setup ## The images for containers, pulled and built [CA_BUNDLE=]; PIN=1 writes their digests down
+	@$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images $(call flag,--pin,PIN) -- $(call all-quoted,SERVICES)
 
 .PHONY: images-debian
 images-debian: setup ## The same without a registry, from Debian packages

@@ -310,6 +310,16 @@ def heal(reports: Path, as_json: bool) -> None:
         click.echo(visible("\n".join(done)) if done else "Nothing to heal: no run left anything.")
 
 
+@main.command(short_help="Fetch the servers in .lab anew.")
+def renew() -> None:
+    """Fetch the servers in .lab anew; one that cannot be had stays as it was. The doctor tells how old they are."""
+    from lab.places import HOME
+    from lab.runtime.renew import renew
+    from lab.runtime.tools import Tools
+
+    click.echo(visible("\n".join(renew(Tools(HOME))) or "Nothing to renew: no server was fetched."))
+
+
 @main.command(short_help="Start Toxiproxy, Prometheus and Grafana in containers.")
 def up() -> None:
     """Start what all runs in containers share, and Grafana. Twice is no more than once."""
@@ -335,12 +345,20 @@ def down() -> None:
 @main.command(short_help="Pull and build the images that containers need.")
 @click.argument("services", nargs=-1)
 @click.option("--debian", is_flag=True, help="Build all but Grafana's from Debian packages; no registry is needed.")
-def images(services: tuple[str, ...], debian: bool) -> None:
+@click.option("--pin", is_flag=True, help="Pull by tag, and write their digests to docker-compose.digests.yml.")
+def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
     """Pull and build the images of SERVICES of docker-compose.yml, all where none is named."""
+    import asyncio
+
     from lab import containers
     from lab.places import ROOT
 
-    containers.images(ROOT, debian, services)
+    if pin and (debian or services):
+        raise click.UsageError("--pin takes all images from their registries: leave out SERVICES and --debian.")
+    elif pin:
+        click.echo(asyncio.run(containers.pin(ROOT)))
+    else:
+        containers.images(ROOT, debian, services)
 
 
 @main.command(short_help="Write the file that docker stack deploy takes.")

@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.runtime.compose import cli, dotenv, found, shared, sources
+from lab.runtime.compose import cli, digests, dotenv, found, shared, sources
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 
 DEBIAN = "docker-compose.yml:docker-compose.debian.yml"
+PINNED = f"docker-compose.yml:{digests.FILE}"
 TITLES = {"grafana": "Grafana", "reports": "Reports", "prometheus": "Prometheus", "toxiproxy": "Toxiproxy"}
 
 
@@ -55,10 +56,30 @@ async def down(root: Path) -> str:
 def images(root: Path, debian: bool, services: Sequence[str]) -> None:
     """Pull and build the images of services, all where none is named; with `debian` all are built, from its packages.
 
-    .env then says which of the two every later command uses. Raises LabError where a step fails.
+    Those that are pulled are those of docker-compose.digests.yml, where it is there. .env then says which files every
+    later command uses. Raises LabError where a step fails.
     """
+    _made(root, DEBIAN if debian else PINNED if (root / digests.FILE).exists() else None, debian, services)
+
+
+async def pin(root: Path) -> str:
+    """Pull all images by their tags and write down their digests, by which they are pulled from then on.
+
+    Gives a sentence. Raises LabError where a step fails, or the engine knows no digest of an image.
+    """
+    _made(root, None, False, [])
+    engine = Engine(endpoint())
+    try:
+        said = await digests.write(root, await cli.config(root), engine)
+    finally:
+        await engine.close()
+    dotenv.write(root, {"COMPOSE_FILE": PINNED})
+    return said
+
+
+def _made(root: Path, files: str | None, debian: bool, services: Sequence[str]) -> None:
     dotenv.ensure(root)
-    chosen = {"COMPOSE_FILE": DEBIAN if debian else None, "CA_BUNDLE": os.environ.get("CA_BUNDLE") or None}
+    chosen = {"COMPOSE_FILE": files, "CA_BUNDLE": os.environ.get("CA_BUNDLE") or None}
     dotenv.write(root, {**chosen, sources.VARIABLE: sources.mark(root)})
     os.environ.pop("COMPOSE_FILE", None)
     build = [*cli.argv("--profile", "*", "build"), *services]

@@ -22,8 +22,8 @@ from lab.observe import which_grafana
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import TAG, Place
 from lab.observe.marks import in_time
-from lab.places import ROOT
-from lab.runtime import debian
+from lab.places import HOME, ROOT
+from lab.runtime import debian, renew
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, lacking
@@ -64,7 +64,7 @@ class Finding:
 
 def examine(tools: Tools | None = None) -> list[Finding]:
     """Look at everything; takes a few seconds and never raises."""
-    tools = tools or Tools()
+    tools = tools or Tools(HOME)
     looks: list[Callable[[], Finding]] = [
         _python,
         lambda: _program(
@@ -72,6 +72,7 @@ def examine(tools: Tools | None = None) -> list[Finding]:
         ),
         lambda: _program("git", "git", "the record says which commit was measured", "`apt-get install git`"),
         *(lambda part=part: _part(part, tools) for part in PARTS.values()),
+        lambda: _fetched(tools),
         lambda: _fault_proxy(tools),
         _profiler,
         _docker,
@@ -112,6 +113,21 @@ def _part(part: Part, tools: Tools) -> Finding:
     if part.debian and debian.available():
         return Finding(part.title, True, "fetched when first needed", part.what_for, part.ways)
     return Finding(part.title, False, "not on this machine", part.what_for, part.ways, part.name == "prometheus")
+
+
+def _fetched(tools: Tools) -> Finding:
+    """What the system's package manager does not keep up to date, with the age of each."""
+    name, purpose = "fetched servers", "security fixes reach them only when they are fetched anew, by `make renew`"
+    now_epoch_s, there = time.time(), renew.fetched(tools)
+    if not there:
+        return Finding(name, True, "none", purpose)
+    ages = ", ".join(f"{each.part.title} {each.version} ({_days(each.days(now_epoch_s))})" for each in there)
+    old = max(each.days(now_epoch_s) for each in there) > renew.OLD_DAYS
+    return Finding(name, not old, f"{_short(tools.home)}: {ages}", purpose, "`make renew`")
+
+
+def _days(days: float) -> str:
+    return "of today" if days < 1 else "1 day old" if days < 2 else f"{days:.0f} days old"
 
 
 def _fault_proxy(tools: Tools) -> Finding:

@@ -39,23 +39,37 @@ def library_path(root: Path) -> str:
     return ":".join(str(folder) for folder in folders if any(folder.glob("*.so*")))
 
 
-def fetch(title: str, packages: Sequence[str], programs: Sequence[str], into: Path, apt_home: Path, say: Say) -> None:
+def fetch(
+    title: str,
+    packages: Sequence[str],
+    programs: Sequence[str],
+    into: Path,
+    apt_home: Path,
+    say: Say,
+    *,
+    fresh: bool = False,
+) -> None:
     """Unpack packages into the folder `into`, with the libraries that its programs lack on this machine.
 
-    The folder appears complete or not at all. Raises FetchError with the reason.
+    The folder appears complete or not at all; one that was there stays until then. With `fresh` the package lists are
+    fetched first, so that it is the newest. Raises FetchError with the reason.
     """
-    draft = into.with_name(f".{into.name}.{os.getpid()}")
+    draft, old = (into.with_name(f".{into.name}.{os.getpid()}{what}") for what in ("", ".old"))
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
     try:
         apt = _Apt(apt_home)
+        if fresh:
+            apt.use_private_lists()
         names = [apt.newest(package) for package in packages]
         say(f"fetching {title} (Debian package, {apt.megabytes(names)} MB, once)")
         apt.unpack(names, draft)
         _add_libraries(apt, title, names, programs, draft, say)
-        shutil.rmtree(into, ignore_errors=True)  # damaged, or it would have been found
+        if into.exists():  # damaged, or to be renewed
+            into.rename(old)
         draft.rename(into)
     finally:
+        shutil.rmtree(old, ignore_errors=True)
         shutil.rmtree(apt_home / "cache", ignore_errors=True)  # 90 MB that the lists make again in a second
         shutil.rmtree(draft, ignore_errors=True)
 
@@ -142,10 +156,10 @@ class _Apt:
         except FetchError:
             if self.private:
                 raise
-        fresh = self._use_private_lists()
+        fresh = self.use_private_lists()
         return _run([command[0], *fresh, *command[1:]], limit_s, cwd=cwd)
 
-    def _use_private_lists(self) -> list[str]:
+    def use_private_lists(self) -> list[str]:
         """Fetch package lists into a folder of ours; gives the options that make apt use them."""
         for folder in ("lists/partial", "cache/archives/partial"):
             (self.home / folder).mkdir(parents=True, exist_ok=True)

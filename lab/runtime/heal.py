@@ -33,6 +33,12 @@ def dead_runs(state_root: Path) -> list[str]:
     return [run for run, entry in begun.items() if entry and not _elsewhere(entry) and not _is(entry)]
 
 
+def living_runs(state_root: Path) -> list[str]:
+    """Runs below `state_root` whose lab is there, as far as that can be seen from here."""
+    begun = {folder.name: _begun(_look_over(folder)[0]) for folder in _folders(state_root)}
+    return [run for run, entry in begun.items() if entry and (_elsewhere(entry) or _is(entry))]
+
+
 def _folders(state_root: Path) -> list[Path]:
     return sorted(journal.parent for journal in state_root.absolute().glob(f"*/{JOURNAL}"))
 

@@ -63,7 +63,7 @@ class Tools:
 
     def __init__(self, home: Path = Path(".lab"), say: Callable[[str], None] = tell) -> None:
         self.home = home.absolute()
-        self._say = say
+        self.say = say
         self._found: dict[str, dict[str, Program]] = {}
         self._needed: set[str] = set()
 
@@ -132,13 +132,13 @@ class Tools:
 
     def _fetched(self, part: Part) -> dict[str, Program]:
         """Fetch a part; of several labs at the same time one fetches and the others wait for it."""
-        with _alone(self.home):
+        with alone_in(self.home):
             if already := self.find(part.name):
                 return already
             if part.debian and debian.available():
-                debian.fetch(part.title, part.debian, part.programs, self._root(part), self.home / "apt", self._say)
+                debian.fetch(part.title, part.debian, part.programs, self._root(part), self.home / "apt", self.say)
             elif part.go and shutil.which("go"):
-                _go_install(part, self.home / "bin", self._say)
+                build(part, self.home / "bin", self.say)
             else:
                 raise FetchError("not on this machine, and nothing here can fetch it")
             found = self.find(part.name)
@@ -187,8 +187,8 @@ def _places() -> list[str]:
     return found
 
 
-def _go_install(part: Part, into: Path, say: Callable[[str], None]) -> None:
-    """Build the programs of a part with Go, at the pinned versions."""
+def build(part: Part, into: Path, say: Callable[[str], None]) -> None:
+    """Build the programs of a part with Go, at the pinned versions. Raises FetchError."""
     draft = into / f".{part.name}.{os.getpid()}"
     try:
         for program, module in part.go.items():
@@ -208,7 +208,7 @@ def _go_install(part: Part, into: Path, say: Callable[[str], None]) -> None:
 
 
 @contextmanager
-def _alone(home: Path) -> Iterator[None]:
+def alone_in(home: Path) -> Iterator[None]:
     """Hold the lock of a `.lab` folder; the kernel lets go of it however this process ends."""
     home.mkdir(parents=True, exist_ok=True)
     with (home / "lock").open("w") as lock:

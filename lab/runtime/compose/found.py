@@ -11,6 +11,7 @@ from typing import Any
 from lab.errors import LabError
 from lab.model import Member, Service
 from lab.runtime.compose import cli, dotenv, names, sources
+from lab.runtime.compose.digests import pinned
 from lab.runtime.compose.endpoint import Endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.shared import READY, needed
@@ -59,7 +60,8 @@ async def find(
     if missing := sorted({images[name] for name in wanted if known[name] is None}):
         raise NoEngine(f"{_count(missing)} missing ({', '.join(missing)}): {HELP}")
     there = {name: str(image["Id"]) for name, image in known.items() if image}
-    return Found(root, base, there, _versions(version, compose, {name: images[name] for name in there}))
+    told = {name: pinned(images[name], image) for name, image in known.items() if image}
+    return Found(root, base, there, _versions(version, compose, told))
 
 
 async def build(root: Path, *services: str) -> None:
