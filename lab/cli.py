@@ -355,7 +355,7 @@ def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
 
     if pin and (debian or services):
         raise click.UsageError("--pin takes all images from their registries: leave out SERVICES and --debian.")
-    elif pin:
+    if pin:
         click.echo(asyncio.run(containers.pin(ROOT)))
     else:
         containers.images(ROOT, debian, services)
