@@ -11,7 +11,7 @@ from lab.report.charts.render import Chart
 from lab.report.numbers import number, quantity
 from lab.report.view import View
 
-TITLE = "Naive against intended start"
+TITLE = "Coordinated omission"
 AGREE = 1.1
 
 

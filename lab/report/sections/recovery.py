@@ -1,4 +1,4 @@
-"""Recovery physics: how soon the fault was noticed, how soon it was over, what it cost meanwhile."""
+"""Recovery: how soon the fault was detected, how soon service was back, what it cost meanwhile."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from lab.report.numbers import link_text, metric_value
 from lab.report.view import View
 from lab.verdict.trials import typical
 
-TITLE = "Recovery physics"
+TITLE = "Recovery"
 MAX_LINKS = 6
 
 
