@@ -73,6 +73,7 @@ ALONE = (
     "e2e/test_faults_on_links.py",
     "e2e/test_faults_on_processes.py",
     "e2e/test_faults_on_servers.py",
+    "e2e/test_faults_sabotage.py",
     "e2e/test_lab_circuit_breaker.py",
     "e2e/test_lab_event_loop.py",
     "e2e/test_lab_raft.py",
@@ -80,6 +81,28 @@ ALONE = (
     "e2e/test_load_benchmark.py",
     "e2e/test_load_closed.py",
     "proxy/test_proxy_leaks.py",
+)
+
+# Long ones whose code others run as well: coverage more than doubles what they cost, and would learn nothing.
+UNTRACED = (
+    "checkers/test_linearizable.py",
+    "checkers/test_linearizable_properties.py",
+    "dashboards/test_rules.py",
+    "docs",
+    "e2e/test_bad_command_lines.py",
+    "e2e/test_lab_sabotage.py",
+    "e2e/test_lab_unread.py",
+    "e2e/test_like_macos.py",
+    "e2e/test_many_command_lines.py",
+    "e2e/test_report_browser.py",
+    "e2e/test_strangers.py",
+    "metrics/test_metric_properties.py",
+    "scripts",
+    "targets/raft/test_power_cuts.py",
+    "targets/raft/test_simulation.py",
+    "targets/test_breaker_model.py",
+    "test_bootstrap.py",
+    "test_streams.py",
 )
 
 
@@ -91,3 +114,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.e2e)
         if any(place.is_relative_to(alone) for alone in ALONE):
             item.add_marker(pytest.mark.alone)
+        if any(place.is_relative_to(untraced) for untraced in UNTRACED):
+            item.add_marker(pytest.mark.untraced)

@@ -67,8 +67,8 @@ def test_fault_windows_are_drawn_while_the_run_goes(tmp_path: Path) -> None:
             assert receipt.removed_s is not None
             assert {"chaos-lab", "circuit-breaker", run.record.run, episode.variant, "silence"} <= set(fault["tags"])
             assert ">payments silent, answers lost</a>" in fault["text"]
-            assert abs(fault["time"] / 1000 - episode.t0_epoch_s - receipt.injected_s) < 0.1
-            assert abs(fault["timeEnd"] / 1000 - episode.t0_epoch_s - receipt.removed_s) < 0.1
+            assert abs(fault["time"] / 1000 - episode.t0_epoch_s - receipt.injected_s) < 0.5  # stamped apart
+            assert abs(fault["timeEnd"] / 1000 - episode.t0_epoch_s - receipt.removed_s) < 0.5
             assert variant["time"] < fault["time"] < fault["timeEnd"] < variant["timeEnd"]
         assert f">variant {episode.variant}, trial 1: baseline " in variant["text"]
     assert run.record.grafana == url
