@@ -14,7 +14,8 @@ def one_leader_a_term(history: History, readbacks: str, least: int = ENOUGH) -> 
 
     `readbacks` names one readback a member, separated by commas. Each is a JSON object with `name`, `leaders` (pairs of
     term and name, the member's own leadership among them), `snapshot_index` and `entries`. A member that was killed
-    has forgotten; those that it led have not.
+    has forgotten what it heard, and not what its log tells: a leader's first entry carries its name. Those that a
+    killed leader led remember it too.
 
     Must have seen: `least` terms of which a member knows the leader. A log has no phases: `least` says how many
     elections the run must have had.

@@ -226,7 +226,7 @@ class Raft:
         elif self.role is Role.CANDIDATE:
             self.role, self.leader_id = Role.LEADER, self.id
             self.leading = new_leading(self.others, self.log.last_index, self.now_s)
-            self.append(Noop())
+            self.append(Noop(self.id))
             self.send_heartbeats(self.leading)
 
     # Replication (section 5.3)

@@ -7,7 +7,13 @@ from msgspec import Struct
 
 
 class Noop(Struct, frozen=True, tag="noop"):
-    """What a leader appends on its election, so that entries of earlier terms can be committed (section 8)."""
+    """
+    What a leader appends on its election, so that entries of earlier terms can be committed (section 8).
+
+    It carries the leader's name, so that a log tells who led its terms when all who heard of it have been killed.
+    """
+
+    leader: str = ""
 
 
 class Register(Struct, frozen=True, tag="register"):

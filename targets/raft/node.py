@@ -14,7 +14,7 @@ from targets.raft import messages
 from targets.raft.core import Raft, Role
 from targets.raft.messages import AppendEntries, Command, Reply, Request, RequestVote, Result
 from targets.raft.outcomes import Answer, Doubtful, Found, Refused, Save, Timing
-from targets.raft.storage import Storage
+from targets.raft.storage import MemoryStorage, Storage
 from targets.raft.turns import Turns
 
 PATHS: Mapping[type[Request], str] = {
@@ -33,7 +33,13 @@ class Node:
     """
 
     def __init__(
-        self, name: str, peers: Mapping[str, Peer], storage: Storage, timing: Timing, rng: Random, log: Log
+        self,
+        name: str,
+        peers: Mapping[str, Peer],
+        storage: Storage | MemoryStorage,
+        timing: Timing,
+        rng: Random,
+        log: Log,
     ) -> None:
         self.peers = peers
         self.storage = storage

@@ -21,11 +21,11 @@ from targets.kit import Problem, Service, answer, read_json
 from targets.raft import messages
 from targets.raft.core import Role
 from targets.raft.forward import Forwarder, answer_ask
-from targets.raft.messages import Cas, Done, Entry, Expired, Put
+from targets.raft.messages import Cas, Done, Entry, Expired, Noop, Put
 from targets.raft.node import PATHS, Node, Outcome
 from targets.raft.outcomes import Doubtful, Found, Refused
 from targets.raft.settings import RaftSettings
-from targets.raft.storage import CorruptData, Storage
+from targets.raft.storage import CorruptData, MemoryStorage, Storage
 
 
 class NewValue(Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,7 +105,8 @@ class Routes:
     async def get_log(self, request: web.Request) -> web.Response:
         """For checkers: who led which term, the entries that are here and known to be committed, and those after them.
 
-        An entry is its index, its term, a checksum of the command, and the key and value that it writes, if any.
+        Who led: as this server has heard since its start, and as its log tells. An entry is its index, its term, a
+        checksum of the command, and the key and value that it writes, if any.
         """
         if self.node is None:
             raise Problem(404, "no-log", "This service is a client of the cluster and has no log.")
@@ -117,12 +118,21 @@ class Routes:
         return answer(
             {
                 "name": core.id,
-                "leaders": [[term, name] for term, names in self.node.heard.items() for name in sorted(names)],
+                "leaders": [[term, name] for term, names in leaders_of(self.node) for name in sorted(names)],
                 "snapshot_index": core.log.snapshot.last_included_index,
                 "entries": shown(core.log.first_index, core.commit_index),
                 "tail": shown(max(core.commit_index + 1, core.log.first_index), core.log.last_index),
             }
         )
+
+
+def leaders_of(node: Node) -> list[tuple[int, set[str]]]:
+    """The leaders that this server knows, by term: heard of since its start, or in its log by their first entry."""
+    known = {term: set(names) for term, names in node.heard.items()}
+    for entry in node.core.log.entries:
+        if isinstance(entry.command, Noop) and entry.command.leader:
+            known.setdefault(entry.term, set()).add(entry.command.leader)
+    return sorted(known.items())
 
 
 def shown_entry(entry: Entry) -> tuple[int, int, str | None, str | None]:
@@ -220,7 +230,7 @@ def new_node(settings: RaftSettings, service: Service, others: list[str]) -> Nod
     peers = {name: service.peer(name, settings.url_of(name), wait_s, (200,)) for name in others}
     rng = Random(f"{settings.raft_seed} {settings.service_name}" if settings.raft_seed else None)
     try:
-        storage = Storage(Path(settings.data_dir))
+        storage = MemoryStorage() if settings.raft_storage == "memory" else Storage(Path(settings.data_dir))
     except CorruptData as wrong:
         service.log.error("corrupt data", error=str(wrong))
         raise

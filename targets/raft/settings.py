@@ -31,6 +31,7 @@ class RaftSettings(Settings):
     raft_9_url: Url = ""
     raft_reads: Literal["read-index", "stale"] = "read-index"
     raft_election: Literal["random", "fixed"] = "random"
+    raft_storage: Literal["disk", "memory"] = "disk"  # memory: term, vote and log last as long as the process
     raft_retry: bool = True  # a server asks again for its client until RAFT_CLIENT_TIMEOUT_S is over
     raft_client_timeout_s: Seconds = 5.0
     raft_try_s: Seconds = 1.0  # how long one try at the leader may take

@@ -94,6 +94,22 @@ class Storage:
         return file
 
 
+class MemoryStorage:
+    """
+    No files: what is saved lasts as long as the process, and the other members are to be the copies.
+
+    A member that comes back has forgotten its vote too; where all are killed at once, all is lost.
+    """
+
+    stored = Stored()
+
+    def save(self, save: Save) -> None:
+        """The core holds it, and nothing else does."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def _framed(content: object) -> bytes:
     payload = msgspec.msgpack.encode(content)
     return _HEAD.pack(len(payload), zlib.crc32(payload)) + payload

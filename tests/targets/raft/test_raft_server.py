@@ -173,15 +173,20 @@ async def test_logs_agree(cluster: Start, http: ClientSession) -> None:
     assert said[0]["leaders"] == said[1]["leaders"] == said[2]["leaders"]
 
 
-async def test_survives_restart_of_all(cluster: Start, http: ClientSession) -> None:
-    """What was acknowledged is there after every server was gone at once."""
-    here = await cluster()
+@pytest.mark.parametrize(("storage", "kept"), [("disk", "kept"), ("memory", None)])
+async def test_restart_of_all(cluster: Start, http: ClientSession, storage: str, kept: str | None) -> None:
+    """What was acknowledged, and who led, is there after every server was gone at once; in memory, nothing is."""
+    here = await cluster(RAFT_STORAGE=storage)
     await call(http, "PUT", f"{here.url('raft-1')}/kv/x", {"value": "kept"})
+    first = [[here.member(here.leader())["raft_term"], here.leader()]]
     for name in here.names:
         await here.stop(name)
     for name in here.names:
         await here.start(name)
-    assert (await call(http, "GET", f"{here.url('raft-3')}/kv/x"))[1]["value"] == "kept"
+    assert (await call(http, "GET", f"{here.url('raft-3')}/kv/x"))[1]["value"] == kept
+    leaders = (await call(http, "GET", f"{here.url(here.leader())}/log"))[1]["leaders"]
+    assert len({term for term, _ in leaders}) == (2 if kept else 1)
+    assert not kept or leaders[:1] == first
 
 
 async def test_minority(cluster: Start, http: ClientSession) -> None:
