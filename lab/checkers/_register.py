@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
-from lab.checkers._wing_gong import Op, Value
+from lab.checkers._operation import Kind, Op, Value
 from lab.record import Operations
 from lab.record.values import text_of
 
@@ -24,11 +26,25 @@ class Words:
     swap: str
     at: str
     swapped: str
+    append: str = ""
 
-    def kind(self, operation: str) -> str | None:
-        """Which of read, write and swap an operation is, by the first word of its name; None for another."""
-        first = operation.partition(" ")[0].lower()
-        return {self.read.lower(): "read", self.write.lower(): "write", self.swap.lower(): "swap"}.get(first)
+    def kinds(self) -> dict[str, Kind]:
+        """What each word says, in lower case."""
+        words: list[tuple[str, Kind]] = [(self.read, "read"), (self.write, "write"), (self.swap, "swap")]
+        return {word.lower(): kind for word, kind in [*words, (self.append, "append")] if word}
+
+
+class _Row(NamedTuple):
+    """What the record holds of one operation."""
+
+    n: int
+    start_s: float
+    end_s: float
+    key: object
+    operation: str
+    outcome: str
+    value: object
+    response: str | None
 
 
 def registers(operations: Operations, words: Words) -> tuple[dict[str, list[Op]], list[str]]:
@@ -37,80 +53,81 @@ def registers(operations: Operations, words: Words) -> tuple[dict[str, list[Op]]
 
     Operations without a key, and those that surely did nothing or saw nothing, are left out. A key is left out whole
     where an operation on it is none that the words name, or has a value or an answer that cannot be read. Values that
-    are equal have one text (`lab.record.values`).
+    are equal have one text (`lab.record.values`), but for keys that are appended to, where each character counts.
     """
+    known = words.kinds()
+    kinds = {name: known.get(str(name).partition(" ")[0].lower()) for name in set(operations.operation.tolist())}
+    columns = (operations.n, operations.start_s, operations.end_s, operations.key, operations.operation)
+    answers = (operations.outcome, operations.value, operations.response)
+    rows = [_Row(*row) for row in zip(*(each.tolist() for each in (*columns, *answers)), strict=True)]
+    grown = {str(row.key) for row in rows if kinds[row.operation] == "append"}
     found: dict[str, list[Op]] = {}
     unreadable: dict[str, str] = {}
-    for at in range(len(operations)):
-        key = operations.key[at]
-        if key is None:
+    for row in rows:
+        if row.key is None:
             continue
-        of_key = found.setdefault(str(key), [])
-        if str(key) in unreadable:
+        key = str(row.key)
+        of_key = found.setdefault(key, [])
+        if key in unreadable:
             continue
         try:
-            op = _read(operations, at, words)
+            op = _op(row, kinds[row.operation], words, _as_it_is if key in grown else text_of)
         except Unreadable as wrong:
-            unreadable[str(key)] = str(wrong)
+            unreadable[key] = str(wrong)
             continue
         if op is not None:
             of_key.append(op)
     return {key: ops for key, ops in found.items() if key not in unreadable}, list(unreadable.values())
 
 
-def _read(operations: Operations, at: int, words: Words) -> Op | None:
-    kind = words.kind(str(operations.operation[at]))
+def _as_it_is(value: object) -> Value:
+    return value if value is None or isinstance(value, str) else text_of(value)
+
+
+def _op(row: _Row, kind: Kind | None, words: Words, text: Callable[[object], Value]) -> Op | None:
+    n, value = row.n, row.value
     if kind is None:
-        known = ", ".join(word for word in (words.read, words.write, words.swap) if word)
-        name, key = operations.operation[at], operations.key[at]
-        raise Unreadable(f'operation {operations.n[at]} "{name}" touches key {key}; its first word is none of {known}')
-    return _op(operations, at, kind, words)
-
-
-def _op(operations: Operations, at: int, kind: str, words: Words) -> Op | None:
-    outcome = operations.outcome[at]
-    end_s = float(operations.end_s[at])
-    certain = outcome == "ok" and not math.isnan(end_s)
-    if outcome == "fail" or (kind == "read" and not certain):
+        named = ", ".join(words.kinds())
+        raise Unreadable(f'operation {n} "{row.operation}" touches key {row.key}; its first word is none of {named}')
+    certain = row.outcome == "ok" and not math.isnan(row.end_s)
+    if row.outcome == "fail" or (kind == "read" and not certain):
         return None
-    n, start_s, value = int(operations.n[at]), float(operations.start_s[at]), operations.value[at]
-    end_s = end_s if certain else math.inf
+    end_s = row.end_s if certain else math.inf
     if kind == "read":
-        return Op(n, start_s, end_s, "read", sees=text_of(_field(operations, at, words.at)))
+        return Op(n, row.start_s, end_s, "read", sees=text(_field(row, words.at)))
     if value is None:
         raise Unreadable(f"operation {n} changes a key and has no `value`: its request must say what it writes")
-    if kind == "write":
-        return Op(n, start_s, end_s, "write", sets=text_of(value), certain=certain)
-    sees, sets = _pair(n, str(value))
+    if kind == "write" or kind == "append":
+        return Op(n, row.start_s, end_s, kind, sets=text(value), certain=certain)
+    sees, sets = (text(each) for each in _pair(n, str(value)))
     if certain:
-        swapped = _field(operations, at, words.swapped)
+        swapped = _field(row, words.swapped)
         if not isinstance(swapped, bool):
             raise Unreadable(
                 f'operation {n} answers "{words.swapped}": {swapped!r:.100}, which is neither true nor false'
             )
         if not swapped:
-            return Op(n, start_s, end_s, "unlike", sees=sees)
-    return Op(n, start_s, end_s, "swap", sees, sets, certain)
+            return Op(n, row.start_s, end_s, "unlike", sees=sees)
+    return Op(n, row.start_s, end_s, "swap", sees, sets, certain)
 
 
-def _field(operations: Operations, at: int, name: str) -> object:
-    n, response = int(operations.n[at]), operations.response[at]
-    if response is None:
-        raise Unreadable(f"operation {n} has no response in the record: its request needs `keep_response=True`")
+def _field(row: _Row, name: str) -> object:
+    if row.response is None:
+        raise Unreadable(f"operation {row.n} has no response in the record: its request needs `keep_response=True`")
     try:
-        content = json.loads(response)
+        content = json.loads(row.response)
     except (ValueError, RecursionError):
-        raise Unreadable(f"the response of operation {n} is no JSON (or was cut off at 4 kB)") from None
+        raise Unreadable(f"the response of operation {row.n} is no JSON (or was cut off at 4 kB)") from None
     if not isinstance(content, dict) or name not in content:
-        raise Unreadable(f'the response of operation {n} has no field "{name}"')
+        raise Unreadable(f'the response of operation {row.n} has no field "{name}"')
     return content[name]
 
 
-def _pair(n: int, value: str) -> tuple[Value, Value]:
+def _pair(n: int, value: str) -> tuple[object, object]:
     try:
         pair = json.loads(value)
     except (ValueError, RecursionError):
         pair = None
     if not isinstance(pair, list) or len(pair) != 2:
         raise Unreadable(f'operation {n} swaps {value!r:.100}: its `value` must be JSON, ["expected", "new"]')
-    return text_of(pair[0]), text_of(pair[1])
+    return pair[0], pair[1]

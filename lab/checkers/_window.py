@@ -6,7 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import replace
 
-from lab.checkers._wing_gong import Budget, Op, Value, search
+from lab.checkers._operation import Op, Value
+from lab.checkers._wing_gong import Budget, search
 
 
 def smallest(ops: Sequence[Op], initial: Value, stuck_s: float, budget: Budget) -> list[Op]:
@@ -43,11 +44,14 @@ def until(ops: Sequence[Op], at_s: float) -> list[Op]:
 
 
 def without(ops: Sequence[Op], unwanted: Sequence[Op]) -> list[Op]:
-    """`ops` without those of `unwanted` that may go: a change that the rest looks for stays, or may have to."""
+    """
+    `ops` without those of `unwanted` that may go: a change that the rest looks for stays, or may have to; with appends
+    every change stays, for each is a part of what comes after it.
+    """
     numbers = {op.n for op in unwanted}
     rest = [op for op in ops if op.n not in numbers]
     leaving = [op for op in ops if op.n in numbers and op.changes]
-    strict = any(op.kind == "unlike" for op in rest)
+    strict = any(op.kind == "unlike" for op in rest) or any(op.kind == "append" for op in ops)
     staying = leaving if strict else []
     while True:  # a swap that stays looks for a value itself
         looked_for = {op.sees for op in (*rest, *staying) if op.looks_for}

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 
+from lab.checkers._operation import Op, Value
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers._register import Words, registers
-from lab.checkers._wing_gong import Op, Value
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 from lab.record.values import text_of

@@ -5,10 +5,11 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 
+from lab.checkers._operation import Op, Value
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers._register import Words, registers
 from lab.checkers._window import smallest
-from lab.checkers._wing_gong import Budget, Op, Value, search
+from lab.checkers._wing_gong import Budget, search
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 from lab.record.values import text_of
@@ -29,6 +30,7 @@ def linearizable(
     within_s: float = 60.0,
     played_in: str = "",
     least: int = ENOUGH,
+    append: str = "append",
 ) -> Finding:
     """
     Look for an order of each key's operations that explains every answer (Herlihy and Wing 1990).
@@ -39,6 +41,7 @@ def linearizable(
     - `write`: the key holds the record's `value` afterwards.
     - `cas`: `value` is JSON, `["expected", "new"]` (null: no such key); the answer says under `swapped` whether
       they were swapped. An answer `false` is a look that saw anything but what was expected.
+    - `append`: the record's `value` is added to the end of the key's text, each character as it is.
 
     Outcome `ok` took effect between start and end, `fail` never, `info` at any time from its start on or never.
     A key holds `initial` at first. UNKNOWN where an operation cannot be read, or where `most_steps` a key or
@@ -50,11 +53,11 @@ def linearizable(
     """
     until_s = time.process_time() + within_s
     operations = history.operations
-    found, unreadable = registers(operations, Words(read, write, cas, at, swapped))
-    begin = text_of(initial)
+    found, unreadable = registers(operations, Words(read, write, cas, at, swapped, append))
     anomalies: list[Anomaly] = []
     undecided: list[str] = []
     for key, ops in found.items():
+        begin = initial if any(op.kind == "append" for op in ops) else text_of(initial)
         budget = Budget(most_steps, until_s)
         result = search(ops, begin, budget)
         if result.linearizable is None:
@@ -86,6 +89,7 @@ def _spelled(op: Op) -> str:
     what = {
         "read": f"read {op.sees!r}",
         "write": f"wrote {op.sets!r}",
+        "append": f"appended {op.sets!r}",
         "swap": f"swapped {op.sees!r} for {op.sets!r}",
         "unlike": f"saw anything but {op.sees!r}",
     }[op.kind]

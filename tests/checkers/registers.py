@@ -11,7 +11,7 @@ from random import Random
 
 import numpy as np
 
-from lab.checkers._wing_gong import Op, Value
+from lab.checkers._operation import Op, Value
 from lab.checkers.history import History
 from lab.record import Operations
 
@@ -48,8 +48,8 @@ def history(ops: Sequence[Op], key: str = "x") -> History:
 def _row(op: Op) -> tuple[str, str | None, str]:
     if op.kind == "read":
         return "read", None, json.dumps({"value": op.sees})
-    if op.kind == "write":
-        return "write", op.sets, "{}"
+    if op.kind in ("write", "append"):
+        return op.kind, op.sets, "{}"
     return "cas", json.dumps([op.sees, op.sets]), json.dumps({"swapped": op.kind == "swap"})
 
 
@@ -61,6 +61,11 @@ def write(n: int, start_s: float, end_s: float, value: str) -> Op:
 def lost(n: int, start_s: float, value: str) -> Op:
     """A write that nobody answered."""
     return Op(n, start_s, math.inf, "write", sets=value, certain=False)
+
+
+def append(n: int, start_s: float, end_s: float, piece: str) -> Op:
+    """An append that was acknowledged."""
+    return Op(n, start_s, end_s, "append", sets=piece)
 
 
 def read(n: int, start_s: float, end_s: float, value: Value) -> Op:
@@ -90,13 +95,43 @@ def brute_force(ops: Sequence[Op], initial: Value = None) -> bool:
     )
 
 
+def wing_gong(ops: Sequence[Op], initial: Value = None) -> bool:
+    """
+    The plain search of Wing and Gong, with configurations remembered and nothing else: any operation that has begun
+    before the first end of those left may be next. For histories of a dozen operations, too long for `brute_force`.
+    """
+    ordered = sorted(ops, key=lambda op: op.start_s)
+    seen: set[tuple[int, Value]] = set()
+    stack: list[tuple[int, Value]] = [(0, initial)]
+    while stack:
+        taken, state = stack.pop()
+        if (taken, state) in seen:
+            continue
+        seen.add((taken, state))
+        left = [(at, op) for at, op in enumerate(ordered) if not taken >> at & 1]
+        until_s = min((op.end_s for _, op in left if op.certain), default=None)
+        if until_s is None:
+            return True
+        for at, op in left:
+            if op.start_s <= until_s and op.fits(state):
+                stack.append((taken | 1 << at, after(op, state)))
+    return False
+
+
+def after(op: Op, state: Value) -> Value:
+    """What the register holds once the operation took effect."""
+    if op.kind == "append":
+        return (state or "") + (op.sets or "")
+    return op.sets if op.changes else state
+
+
 def _explains(order: Sequence[Op], initial: Value) -> bool:
     state, latest_start_s = initial, -math.inf
     for op in order:
         if op.end_s < latest_start_s or not op.fits(state):
             return False
         latest_start_s = max(latest_start_s, op.start_s)
-        state = op.sets if op.changes else state
+        state = after(op, state)
     return True
 
 

@@ -8,7 +8,7 @@ from random import Random
 import pytest
 from registers import history, lost, read, write
 
-from lab.checkers._wing_gong import Op
+from lab.checkers._operation import Op
 from lab.checkers.bounded_staleness import bounded_staleness
 from lab.checkers.history import Finding
 

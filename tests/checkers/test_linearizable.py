@@ -7,10 +7,10 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from registers import history, lost, read, simulated, swap, unlike, write
+from registers import append, history, lost, read, simulated, swap, unlike, write
 
 from lab import checkers
-from lab.checkers._wing_gong import Op
+from lab.checkers._operation import Op
 from lab.checkers.history import History
 from lab.checkers.linearizable import linearizable
 
@@ -47,6 +47,14 @@ TWINS: dict[str, tuple[list[Op], list[Op]]] = {
     "a swap refused though its value was there": (
         [write(0, 0, 1, "a"), unlike(1, 2, 3, "a"), read(2, 4, 5, "a")],
         [write(0, 0, 1, "a"), unlike(1, 2, 3, "b"), read(2, 4, 5, "a")],
+    ),
+    "appends in another order than was read before": (
+        [append(0, 0, 9, "a"), append(1, 0, 9, "b"), read(2, 1, 2, "a"), read(3, 3, 4, "ba")],
+        [append(0, 0, 9, "a"), append(1, 0, 9, "b"), read(2, 1, 2, "b"), read(3, 3, 4, "ba")],
+    ),
+    "an append that a later write did not replace": (
+        [append(0, 0, 1, "a"), write(1, 2, 3, "w"), append(2, 4, 5, "b"), read(3, 6, 7, "awb")],
+        [append(0, 0, 1, "a"), write(1, 2, 3, "w"), append(2, 4, 5, "b"), read(3, 6, 7, "wb")],
     ),
 }
 
@@ -124,23 +132,26 @@ def test_keys_apart() -> None:
     assert finding.why.startswith("1 of 2 keys: broken")
 
 
-def hard(width: int) -> list[Op]:
-    """Writes of few values all at once and reads that no order explains: there is no short way to see it."""
-    writes = [write(n, 0, 100, str(n % 3)) for n in range(width)]
-    reads = [read(width + n, 1 + 2 * n, 2 + 2 * n, str(n % 3)) for n in range(width)]
-    return [*writes, *reads, read(2 * width, 98, 99, "0"), read(2 * width + 1, 101, 102, "none")]
+def hard(values: int) -> list[Op]:
+    """
+    Swaps between each two of so many values, all at once, which no order explains: what they swap is a path through all
+    edges of a graph in which two more lead to value 0 than away from it. To see it a search goes through most subsets.
+    """
+    pairs = [(sees, sets) for sees in range(values) for sets in range(values) if sees != sets]
+    swaps = [swap(n, 10, 100, str(sees), str(sets)) for n, (sees, sets) in enumerate(pairs[2:])]
+    return [write(len(pairs), 0, 1, "1"), *swaps]
 
 
 def test_unknown_after_steps() -> None:
     """A search that reaches its bound says UNKNOWN, and that it was the bound."""
-    finding = linearizable(history(hard(24)), most_steps=2_000)
+    finding = linearizable(history(hard(6)), most_steps=2_000)
     assert finding.verdict == "UNKNOWN"
     assert "2,000 steps" in finding.why
 
 
 def test_unknown_after_seconds() -> None:
     """A search that runs out of CPU time says UNKNOWN, long before it would run out of steps."""
-    found = linearizable(history(hard(24)), most_steps=10**12, within_s=0.2)
+    found = linearizable(history(hard(6)), most_steps=10**12, within_s=0.2)
     assert (found.verdict, "0.2 s of CPU time" in found.why) == ("UNKNOWN", True)
 
 
@@ -208,6 +219,16 @@ def test_equal_values_written_otherwise_are_no_violation(wrote: str, answered: s
     assert linearizable(recorded).verdict == "FAIL"
     recorded.operations.response[1] = f'{{"value": {answered}}}'
     assert linearizable(recorded).verdict == "PASS"
+
+
+def test_of_what_is_appended_to_each_character_counts() -> None:
+    """Pieces like 1.0 are added as they are written: 1 and 1.0 are two values there."""
+    recorded = history([append(0, 0, 1, "1.0"), append(1, 2, 3, "0"), read(2, 4, 5, "1.00")])
+    assert linearizable(recorded).verdict == "PASS"
+    recorded.operations.response[2] = '{"value": "10"}'
+    finding = linearizable(recorded)
+    assert finding.verdict == "FAIL"
+    assert "appended '1.0'" in finding.why
 
 
 def test_what_was_not_played_is_unknown() -> None:

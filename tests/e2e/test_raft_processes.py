@@ -18,7 +18,8 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession, ClientTimeout
 
-from lab.checkers._wing_gong import Budget, Op, search
+from lab.checkers._operation import Op
+from lab.checkers._wing_gong import Budget, search
 
 pytestmark = pytest.mark.e2e
 SIZE = 5

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from guarantees import Violation
 
-from lab.checkers._wing_gong import Budget, Op, search
+from lab.checkers._operation import Op
+from lab.checkers._wing_gong import Budget, search
 from targets.raft.messages import Cas, Command, Done, Expired, Put, Register
 from targets.raft.outcomes import Answer, Found, Refused
 
