@@ -129,7 +129,7 @@ def _lines(graph: Graph) -> timeseries.Panel:
         .show_points(kinds.VisibilityMode.NEVER)
         .span_nulls(False)  # a gap is a gap: the service did not answer
         .color_scheme(dashboard.FieldColor().mode(models.FieldColorModeId.PALETTE_CLASSIC_BY_NAME))
-        .legend(_legend().calcs(["max"]).display_mode(kinds.LegendDisplayMode.TABLE))
+        .legend(_legend().calcs(["max"]).display_mode(kinds.LegendDisplayMode.LIST))  # of a table, three rows are seen
         .tooltip(_tooltip())
     )
     if graph.stacked:
