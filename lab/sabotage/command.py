@@ -8,11 +8,11 @@ from dataclasses import dataclass
 
 from lab.catalogue import Entry
 from lab.machine import git_state
-from lab.model import Service
 from lab.places import REPORTS, ROOT
-from lab.record import Run, Spec, read_run, runs_of
+from lab.record import Run, read_run, runs_of
 from lab.run import Options, run_one
 from lab.sabotage import mutants, offline, page
+from lab.sabotage.asked import decides
 from lab.sabotage.ledger import Ledger, Result
 from lab.sabotage.mutants import Mutant, Table
 
@@ -78,16 +78,11 @@ def _passing(entry: Entry, say: Callable[[str], None]) -> Run | None:
     """The newest full run of today's scenario that passes; where there is none, one is made."""
     for folder in reversed(runs_of(REPORTS, entry.name)):
         run = read_run(folder)
-        if run.record.scale == 1 and _asked(run.record.spec) == _asked(entry.spec()) and offline.passes(run):
+        if run.record.scale == 1 and decides(run.record.spec) == decides(entry.spec()) and offline.passes(run):
             return run
     say(f"{entry.name}: no full run of it passes yet; running it")
     run = run_one(entry, Options(seed=1, trials=1, scale=1.0, runtime="local", reports=REPORTS, quiet=True))
     return run if offline.passes(run) else None
-
-
-def _asked(spec: Spec) -> object:
-    """What decides a verdict: texts may have changed since."""
-    return spec.load, spec.phases, spec.variants, spec.claims, spec.invariants
 
 
 def _due(entries: Sequence[Entry], table: Table, ledger: Ledger, wish: Wish) -> Iterator[Due]:
@@ -96,8 +91,7 @@ def _due(entries: Sequence[Entry], table: Table, ledger: Ledger, wish: Wish) -> 
         entry = next((entry for entry in entries if entry.name == mutant.experiment), None)
         if entry is None or (wish.mutants and mutant.name not in wish.mutants):
             continue
-        members = [member.target for member in entry.scenario.members if isinstance(member, Service)]
-        digest, known = mutants.digest(mutant, members), ledger.mutant(mutant.name)
+        digest, known = mutants.digest(mutant, entry), ledger.mutant(mutant.name)
         current = known is not None and known.digest == digest
         if not current or wish.fresh or wish.mutants or (wish.touched and mutant.always):
             yield Due(entry, mutant, digest)

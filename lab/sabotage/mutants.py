@@ -17,9 +17,12 @@ from typing import Any
 
 import msgspec
 
+from lab.catalogue import Entry
 from lab.errors import LabError
+from lab.model import Service
 from lab.places import HOME, ROOT
 from lab.record import Verdict
+from lab.sabotage.asked import fingerprint
 
 FOLDER = ROOT / "tests" / "mutants"
 TABLE = FOLDER / "table.toml"
@@ -98,20 +101,17 @@ def read_table(file: Path = TABLE) -> Table:
     return table
 
 
-def digest(mutant: Mutant, members: Iterable[str]) -> str:
-    """Changes with the mutant, its scenario, the targets of that (`members`: module names) and what the patch touches.
+def digest(mutant: Mutant, entry: Entry) -> str:
+    """Changes with the mutant, what its experiment asks, the targets of that, and what the patch touches.
 
     Not with all of `lab`: then every change there would ask for an hour of runs. `--fresh` runs them whatever changed.
     """
-    found = hashlib.sha256(msgspec.json.encode(mutant) + mutant.patch.read_bytes())
-    stem = mutant.experiment.replace("-", "_")
+    patch = mutant.patch.read_bytes()
+    found = hashlib.sha256(msgspec.json.encode(mutant) + patch + fingerprint(entry))
+    members = [member.target for member in entry.scenario.members if isinstance(member, Service)]
     own = [f"targets/{name}" for name in members] + ["targets/patterns/"]
     for file in _project_files():
-        if (
-            Path(file).stem == stem
-            or file.startswith(tuple(own))
-            or f"+++ b/{file}\n" in mutant.patch.read_text("utf-8")
-        ):
+        if file.startswith(tuple(own)) or f"+++ b/{file}\n".encode() in patch:
             found.update(file.encode() + b"\0" + (ROOT / file).read_bytes())
     return found.hexdigest()[:16]
 

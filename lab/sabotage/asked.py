@@ -1,0 +1,33 @@
+"""What an experiment asks for, so that a result can be told from one of another experiment: texts may change."""
+
+from __future__ import annotations
+
+import inspect
+import textwrap
+
+import msgspec
+
+from lab.catalogue import Entry
+from lab.model import Operation, Service
+from lab.record import Spec
+
+
+def decides(spec: Spec) -> object:
+    """What decides a verdict, of a record or of a scenario."""
+    return spec.load, spec.phases, spec.variants, spec.claims, spec.invariants
+
+
+def fingerprint(entry: Entry) -> bytes:
+    """Changes with what is started, sent and claimed; not with the words, nor with the files in which it stands."""
+    spec, scenario = entry.spec(), entry.scenario
+    told = {m.name: dict(m.env if isinstance(m, Service) else m.settings) for m in scenario.members}
+    sent = [_source(operation) for operation in scenario.load.operations]
+    return msgspec.json.encode([decides(spec), spec.members, spec.links, told, sent], order="sorted")
+
+
+def _source(operation: Operation) -> str:
+    """The code that makes an operation's requests."""
+    try:
+        return textwrap.dedent(inspect.getsource(operation.make)).strip()
+    except (OSError, TypeError):  # a built-in, or a file that has gone
+        return repr(operation)
