@@ -20,19 +20,24 @@ def smallest(ops: Sequence[Op], initial: Value, stuck_s: float, budget: Budget) 
     kept = until(ops, stuck_s)
     chunk = max(1, len(kept) // 2)
     calm = [op for op in kept if op.kind != "unlike"]  # first of all, for with them no change may go
-    if search(calm, initial, budget).linearizable is False:
+    if _has_no_order(calm, initial, budget):
         kept = calm
     while True:
         at, smaller = 0, False
-        while at < len(kept):
+        while at < len(kept) and not budget.spent:
             fewer = without(kept, kept[at : at + chunk])
-            if len(fewer) < len(kept) and search(fewer, initial, budget).linearizable is False:
+            if len(fewer) < len(kept) and _has_no_order(fewer, initial, budget):
                 kept, smaller = fewer, True
             else:
                 at += chunk
         if budget.spent or (chunk == 1 and not smaller):
             return kept
         chunk = max(1, chunk // 2)
+
+
+def _has_no_order(ops: Sequence[Op], initial: Value, budget: Budget) -> bool:
+    """Whether that is sure; to look at each operation once is a step of the budget too."""
+    return budget.step(len(ops)) and search(ops, initial, budget).linearizable is False
 
 
 def until(ops: Sequence[Op], at_s: float) -> list[Op]:
@@ -52,12 +57,16 @@ def without(ops: Sequence[Op], unwanted: Sequence[Op]) -> list[Op]:
     rest = [op for op in ops if op.n not in numbers]
     leaving = [op for op in ops if op.n in numbers and op.changes]
     strict = any(op.kind == "unlike" for op in rest) or any(op.kind == "append" for op in ops)
-    staying = leaving if strict else []
-    while True:  # a swap that stays looks for a value itself
-        looked_for = {op.sees for op in (*rest, *staying) if op.looks_for}
-        more = [op for op in leaving if op not in staying and op.sets in looked_for]
-        if not more:
-            break
-        staying = [*staying, *more]
-    gone = numbers - {op.n for op in staying}
+    if strict:
+        gone = numbers - {op.n for op in leaving}
+        return [op for op in ops if op.n not in gone]
+    setting: dict[Value, list[Op]] = {}
+    for op in leaving:
+        setting.setdefault(op.sets, []).append(op)
+    looked_for = [op.sees for op in rest if op.looks_for]
+    gone = set(numbers)
+    while looked_for:  # a swap that stays looks for a value itself
+        staying = setting.pop(looked_for.pop(), ())
+        gone.difference_update(op.n for op in staying)
+        looked_for += [op.sees for op in staying if op.looks_for]
     return [op for op in ops if op.n not in gone]

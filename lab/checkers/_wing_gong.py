@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from lab.checkers._configurations import Config, Table
 from lab.checkers._operation import Op, Value
 
-_CLOCK_EVERY = 1024  # steps
+_CLOCK_EVERY = 1_024  # steps
+_COMPARED_A_STEP = 512  # configurations, in the time of a step
 
 
 @dataclass(frozen=True)
@@ -43,17 +44,28 @@ class Budget:
     steps: int
     until_s: float
     spent: bool = False
+    _since_clock: int = 0
 
-    def step(self) -> bool:
-        """Use one step. False where none is left."""
-        self.steps -= 1
-        if self.steps < 0 or (self.steps % _CLOCK_EVERY == 0 and time.process_time() > self.until_s):
+    def step(self, count: int = 1) -> bool:
+        """Use a step, or more. False where none is left."""
+        self.steps -= count
+        if self.steps < 0:
             self.spent = True
+        return self.work(count)
+
+    def work(self, count: int) -> bool:
+        """Do some of a step's work, which now and then looks at the clock. False where the time is up."""
+        self._since_clock += count
+        if self._since_clock >= _CLOCK_EVERY:
+            self._since_clock = 0
+            self.spent = self.spent or time.process_time() > self.until_s
         return not self.spent
 
 
 def search(ops: Sequence[Op], initial: Value, budget: Budget) -> Search:
     """Look for an order of `ops` that respects time and the register. Never takes more than the budget."""
+    if not budget.work(len(ops)):
+        return Search(None, 0)
     early = _seen_before_set(ops, initial)
     if not math.isnan(early):
         return Search(False, 0, early)
@@ -66,7 +78,7 @@ def search(ops: Sequence[Op], initial: Value, budget: Budget) -> Search:
             stack.pop()
         elif table.done(config):
             return Search(True, before - budget.steps)
-        elif seen.is_new(config):
+        elif seen.is_new(config, budget):
             if not budget.step():
                 return Search(None, before - budget.steps)
             stack.append(table.moves(*config))
@@ -79,9 +91,10 @@ class _Seen:
     def __init__(self) -> None:
         self._debts: dict[tuple[int, Value], list[int]] = {}
 
-    def is_new(self, config: Config) -> bool:
+    def is_new(self, config: Config, budget: Budget) -> bool:
         passed, debt, state = config
         met = self._debts.setdefault((passed, state), [])
+        budget.work(len(met) // _COMPARED_A_STEP)
         for other in met:
             if not other & ~debt:
                 return False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from bisect import bisect_left, bisect_right
+from collections.abc import Sequence
 from itertools import accumulate
+from typing import NamedTuple
 
 from lab.checkers._operation import Op, Value
 from lab.checkers._played import ENOUGH, too_little, verdict
@@ -16,12 +16,15 @@ from lab.record import Anomaly
 from lab.record.values import text_of
 
 
-@dataclass(frozen=True)
-class Reign:
-    """When a value can have been the true one: from `from_s`, and at `gone_s` another had surely taken its place."""
+class Reigns(NamedTuple):
+    """
+    When one value can have been the true one, once for each write of it: from `from_s` on, which rise.
 
-    from_s: float
-    gone_s: float
+    By `gone_s` others had surely taken the place of this reign and of all before it.
+    """
+
+    from_s: list[float]
+    gone_s: list[float]
 
 
 def bounded_staleness(
@@ -58,7 +61,7 @@ def bounded_staleness(
         reigns = reigns_of([op for op in ops if op.kind == "write"], text_of(initial))
         for op in (op for op in ops if op.kind == "read"):
             phases.append(phase[op.n])
-            behind_s = behind(op, reigns.get(op.sees, []))
+            behind_s = behind(op, reigns.get(op.sees))
             if behind_s <= within_s:
                 stalest_s = max(stalest_s, behind_s)
             else:
@@ -69,27 +72,27 @@ def bounded_staleness(
     return verdict(anomalies, f"{len(anomalies):,} of {checked:,} reads", [*unreadable, few], held, checked)
 
 
-def reigns_of(writes: Sequence[Op], initial: Value) -> dict[Value, list[Reign]]:
+def reigns_of(writes: Sequence[Op], initial: Value) -> dict[Value, Reigns]:
     """By value, when it can have been the true one: once for each write of it."""
     certain = sorted((op for op in writes if op.certain), key=lambda op: op.start_s)
     starts = [op.start_s for op in certain]
     ends = [*accumulate((op.end_s for op in reversed(certain)), min)][::-1]  # the first end from this start on
     ends.append(math.inf)
-    reigns: dict[Value, list[Reign]] = {initial: [Reign(-math.inf, ends[0])]}
+    found: dict[Value, list[tuple[float, float]]] = {initial: [(-math.inf, ends[0])]}
     for op in writes:
-        reigns.setdefault(op.sets, []).append(Reign(op.start_s, ends[bisect_left(starts, op.end_s)]))
-    return reigns
+        found.setdefault(op.sets, []).append((op.start_s, ends[bisect_left(starts, op.end_s)]))
+    return {value: _reigns(spans) for value, spans in found.items()}
 
 
-def behind(read: Op, reigns: Sequence[Reign]) -> float:
+def _reigns(spans: list[tuple[float, float]]) -> Reigns:
+    spans.sort()
+    return Reigns([from_s for from_s, _ in spans], [*accumulate((gone_s for _, gone_s in spans), max)])
+
+
+def behind(read: Op, reigns: Reigns | None) -> float:
     """How many seconds before the read began another had surely replaced its value; infinite: it never was true."""
-    return min(_behind(read, reigns), default=math.inf)
-
-
-def _behind(read: Op, reigns: Sequence[Reign]) -> Iterator[float]:
-    for reign in reigns:
-        if reign.from_s <= read.end_s:
-            yield max(0.0, read.start_s - reign.gone_s)
+    begun = bisect_right(reigns.from_s, read.end_s) if reigns else 0
+    return max(0.0, read.start_s - reigns.gone_s[begun - 1]) if reigns and begun else math.inf
 
 
 def _told(key: str, read: Op, behind_s: float, within_s: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
@@ -12,7 +12,8 @@ from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 from lab.record.values import text_of
 
-MOST_BITS = 2_000_000_000  # of work to tell whether a sum can be reached: a second or two
+MOST_BITS = 2_000_000_000  # of work to tell which sums can be reached, for all counters: a second or two
+BITS_A_SUM = 200  # of work that one sum of its own, kept in a set, is as good as
 
 
 class Update(msgspec.Struct, frozen=True):
@@ -46,7 +47,7 @@ def no_lost_update(
     indeterminate ones.
 
     Must have seen: `least` acknowledged updates, in each phase of `played_in` too, each readable. UNKNOWN where too
-    many are indeterminate to tell whether some of them add up to what a counter ended with.
+    many are indeterminate to tell, in `MOST_BITS` of work, whether some of them add up to what a counter ended with.
     """
     answer = history.readbacks.get(readback)
     ends = answer.get(at) if isinstance(answer, dict) else None
@@ -62,11 +63,11 @@ def no_lost_update(
             lost += len(found) - 1
             told.add(key)
             anomalies.append(Anomaly(f"{key}: {len(found)} updates were made of {before}, one of them stayed", found))
-    undecided = list(counters.unreadable.values())
+    undecided, work = list(counters.unreadable.values()), Work()
     for key, amounts in counters.done.items():
         if key in told or key in counters.unreadable:
             continue
-        short = reachable(ends.get(key), sum(amounts), counters.unsure[key])
+        short = reachable(ends.get(key), sum(amounts), counters.unsure[key], work)
         if short is None:
             undecided.append(f"{key}: {len(counters.unsure[key]):,} indeterminate updates are too many to add up")
         elif not short:
@@ -126,10 +127,24 @@ def _update(response: str | None) -> Update | None:
         return None
 
 
-def reachable(end: object, total: int, unsure: Sequence[int]) -> bool | None:
+class Work:
+    """How many bits of work are left for all counters of a check."""
+
+    def __init__(self, bits: int = MOST_BITS) -> None:
+        self.left = bits
+
+    def take(self, bits: int) -> bool:
+        """Use so many; False, and none used, where fewer are left."""
+        if bits > self.left:
+            return False
+        self.left -= bits
+        return True
+
+
+def reachable(end: object, total: int, unsure: Sequence[int], work: Work) -> bool | None:
     """Whether a counter may end there: at the total, and any of the amounts that may or may not have been added.
 
-    None where that would take more than `MOST_BITS` of work.
+    None where to tell that would take more work than is left.
     """
     ended = _whole(end)
     if ended is None:
@@ -139,18 +154,20 @@ def reachable(end: object, total: int, unsure: Sequence[int]) -> bool | None:
         return False
     if missing in (0, sum(unsure)):
         return True
-    if len(unsure) <= 16:
-        return missing in set(_sums(unsure))
-    if len(unsure) * missing > MOST_BITS:
+    amounts = [amount for amount in unsure if amount <= missing]
+    dense, sparse = len(amounts) * missing, BITS_A_SUM << len(amounts)  # they double with each amount
+    if not work.take(min(dense, sparse)):
         return None
+    if sparse < dense:
+        return missing in _sums(amounts)
     sums, mask = 1, (1 << (missing + 1)) - 1  # bit k: k can be reached
-    for amount in unsure:
-        sums |= (sums << amount) & mask if amount <= missing else 0
+    for amount in amounts:
+        sums |= (sums << amount) & mask
     return bool(sums >> missing & 1)
 
 
-def _sums(amounts: Sequence[int]) -> Iterator[int]:
+def _sums(amounts: Sequence[int]) -> set[int]:
     sums = {0}
     for amount in amounts:
         sums |= {each + amount for each in sums}
-    yield from sums
+    return sums

@@ -95,6 +95,16 @@ def brute_force(ops: Sequence[Op], initial: Value = None) -> bool:
     )
 
 
+def hard(values: int) -> list[Op]:
+    """
+    Swaps between each two of so many values, all at once, which no order explains: what they swap is a path through all
+    edges of a graph in which two more lead to value 0 than away from it. To see it a search goes through most subsets.
+    """
+    pairs = [(sees, sets) for sees in range(values) for sets in range(values) if sees != sets]
+    swaps = [swap(n, 10, 100, str(sees), str(sets)) for n, (sees, sets) in enumerate(pairs[2:])]
+    return [write(len(pairs), 0, 1, "1"), *swaps]
+
+
 def wing_gong(ops: Sequence[Op], initial: Value = None) -> bool:
     """
     The plain search of Wing and Gong, with configurations remembered and nothing else: any operation that has begun

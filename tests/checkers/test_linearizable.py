@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from registers import append, history, lost, read, simulated, swap, unlike, write
+from registers import append, hard, history, lost, read, simulated, swap, unlike, write
 
 from lab import checkers
 from lab.checkers._operation import Op
@@ -130,16 +130,6 @@ def test_keys_apart() -> None:
     finding = linearizable(History(both))
     assert finding.verdict == "FAIL"
     assert finding.why.startswith("1 of 2 keys: broken")
-
-
-def hard(values: int) -> list[Op]:
-    """
-    Swaps between each two of so many values, all at once, which no order explains: what they swap is a path through all
-    edges of a graph in which two more lead to value 0 than away from it. To see it a search goes through most subsets.
-    """
-    pairs = [(sees, sets) for sees in range(values) for sets in range(values) if sees != sets]
-    swaps = [swap(n, 10, 100, str(sees), str(sets)) for n, (sees, sets) in enumerate(pairs[2:])]
-    return [write(len(pairs), 0, 1, "1"), *swaps]
 
 
 def test_unknown_after_steps() -> None:
