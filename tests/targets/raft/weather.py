@@ -41,9 +41,10 @@ class World:
 KINDS = ("ordinary", "crashes", "contested", "cut off", "late", "alone", "lasting", "lossy", "far", "replaced")
 
 
-def seeds_of(kind: str, count: int) -> range:
-    """So many seeds of one kind of weather."""
-    first, step = KINDS.index(kind), len(KINDS)
+def seeds_of(kind: str, count: int, skip: int = 0) -> range:
+    """So many seeds of one kind of weather, after the first `skip`."""
+    step = len(KINDS)
+    first = KINDS.index(kind) + skip * step
     return range(first, first + count * step, step)
 
 
