@@ -76,8 +76,8 @@ scenario = Scenario(
         # the client's 5 s. One in a hundred may meet a busy machine.
         Claim("without retries the gap is all that is lost", "random", "killed", success, at_least=0.7),
         Claim("with them next to nothing is", "retry", "killed", success, at_least=0.99),
-        # A request takes 60 ms, so at 30/s two of the baseline are in flight when the leader dies, and no client retries:
-        # 2 of 150, and more than 6 in one run of two hundred.
+        # A request takes 60 ms, so at 30/s two of the baseline are in flight when the leader dies, and no client
+        # retries: 2 of 150, and more than 6 in one run of two hundred.
         Claim("random: all but those in flight are served before", "random", "baseline", success, at_least=0.96),
         Claim("retry: all is served before", "retry", "baseline", success, at_least=0.99),
         # The server that comes back hears the leader within 0.1 s, in the term that it left: it disturbs none, with
