@@ -69,13 +69,13 @@ REAL = (
 
 # What a verdict, a dose or a rate rests on is time: these have the machine to themselves.
 ALONE = (
-    "e2e/test_dashboards_filled.py",
     "e2e/test_faults_on_links.py",
     "e2e/test_faults_on_processes.py",
     "e2e/test_faults_on_servers.py",
     "e2e/test_faults_sabotage.py",
     "e2e/test_lab_circuit_breaker.py",
     "e2e/test_lab_event_loop.py",
+    "e2e/test_lab_grafana.py",
     "e2e/test_lab_raft.py",
     "e2e/test_lab_retry_storm.py",
     "e2e/test_load_benchmark.py",

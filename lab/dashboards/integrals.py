@@ -7,12 +7,12 @@ under load, the count is the operation log's; else it is the services' own, from
 
 from __future__ import annotations
 
-import itertools
 import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 from typing import Any
 
 import pyarrow.compute as pc
@@ -194,9 +194,8 @@ def _from_log(
             continue
         key = tuple({STATUS: str(row["status"]), "service": entries[0]}[label] for label in labels)
         before = found.get(key, Counted(by=LOG))
-        # A scrape sees it within 1 s, and from then on it is in the ranges of the next R evaluations, 1 s apart.
-        seen = min(1.0, max(0.0, last_s - 1 - row["end_s"]) / range_s)
-        found[key] = replace(before, all=before.all + 1, late=before.late + 1 - seen)
+        late = before.late + _unseen(row["end_s"], last_s, range_s)
+        found[key] = replace(before, all=before.all + 1, late=late)
     unheard_of = ("the service answered what no caller waited for any more",) if unheard else ()
     for key, one in found.items():
         its = services.get(key, Counted())
@@ -212,7 +211,7 @@ def _from_services(
     range_s: float,
 ) -> Mapping[tuple[str, ...], Counted]:
     """By the values of the labels, what the services themselves counted between the snapshots."""
-    last = part.run.record.spec.phases[-1]
+    last_s = part.run.record.spec.lasts_s
     series: dict[tuple[str, str], list[Mapping[str, Any]]] = {}
     for row in part.snapshots.get(metric, ()):
         if row["value"] is not None:
@@ -223,19 +222,38 @@ def _from_services(
         if not all(_fits(own.get(name, ""), how, value) for name, how, value in wanted):
             continue
         values = [row["value"] for row in rows]
-        steps = [b - a if b >= a else b for a, b in itertools.pairwise(values)]
-        in_last = sum(step for step, row in zip(steps, rows[1:], strict=True) if row["phase"] == last.name)
-        share = in_last * min(1.0, (range_s + 1) / last.lasts_s)
+        steps = [b - a if b >= a else b for a, b in pairwise(values)]
+        edges = [row["at_s"] for row in rows]
+        late = sum(step * _missing(a, b, last_s, range_s) for step, (a, b) in zip(steps, pairwise(edges), strict=True))
         key = tuple(own.get(label, "") for label in labels)
         one = found.get(key, Counted())
         found[key] = Counted(
             one.all + sum(steps),
             one.early + values[0],
-            one.late + min(in_last, share + 3 * math.sqrt(share)),  # as many as come by chance in so long
+            one.late + min(sum(steps), late + 3 * math.sqrt(late)),  # as many as come by chance in so long
             less=tuple(dict.fromkeys([*one.less, *_gaps(part, service)])),
             more=tuple(dict.fromkeys([*one.more, *_ends(part.run, service, values)])),
         )
     return found
+
+
+def _unseen(at_s: float, last_s: float, range_s: float) -> float:
+    """How much of a count at a time no range has seen by the end of the episode, at most.
+
+    A scrape sees it within 1 s; from then on it is in the ranges of the next R evaluations, 1 s apart.
+    """
+    return 1 - min(1.0, max(0.0, last_s - 1 - at_s) / range_s)
+
+
+def _missing(start_s: float, end_s: float, last_s: float, range_s: float) -> float:
+    """The same of counts between two snapshots, on average.
+
+    All may stand at the end of a short time between them; in a long one they are taken for evenly spread.
+    """
+    if end_s - start_s <= range_s + 1:
+        return _unseen(end_s, last_s, range_s)
+    times = [start_s + (end_s - start_s) * (k + 0.5) / 100 for k in range(100)]
+    return sum(_unseen(at_s, last_s, range_s) for at_s in times) / len(times)
 
 
 def _gaps(part: Part, service: str) -> Iterator[str]:
@@ -249,7 +267,7 @@ def _gaps(part: Part, service: str) -> Iterator[str]:
 
 def _ends(run: Run, service: str, values: Sequence[float]) -> Iterator[str]:
     """What keeps the snapshots from holding a service's counts."""
-    if any(b < a for a, b in itertools.pairwise(values)) or len(values) < 2 * len(run.record.spec.phases):
+    if any(b < a for a, b in pairwise(values)) or len(values) < 2 * len(run.record.spec.phases):
         yield f"{service} was stopped: what it counted since the last snapshot is in none"
 
 

@@ -99,3 +99,15 @@ def test_a_scenario_can_ask_its_dashboards_queries() -> None:
     assert keys < set(titles)
     assert len(set(titles)) == len(titles)
     assert not [panel for panel in names["asked"] if "$" in panel.expr]  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("at_s", "unseen"), [(10, 0), (15, 0), (17, 0.5), (19, 1), (20, 1)])
+def test_what_comes_late_is_not_seen_whole(at_s: float, unseen: float) -> None:
+    """An episode of 20 s and ranges of 4 s: what was counted at 17 s is scraped by 18 s, and in 2 of 4 evaluations."""
+    assert room._unseen(at_s, 20, 4) == unseen
+
+
+def test_between_two_snapshots_a_count_is_late_or_evenly_spread() -> None:
+    """In a short time all of it may come last; of 40 s, 1 s is not seen at all and of 4 s one half."""
+    assert room._missing(14, 17, 20, 4) == 0.5
+    assert room._missing(0, 40, 40, 4) == pytest.approx((1 + 4 / 2) / 40, rel=0.02)

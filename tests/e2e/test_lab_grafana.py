@@ -1,4 +1,9 @@
-"""Runs that are drawn in a Grafana: one that is named, one that dies, one whose lab is killed, one of the run's own."""
+"""
+Runs that are drawn in a Grafana: one that is named and dies, one whose lab is killed, one of the run's own.
+
+Two of them ask their own Prometheus every query of their dashboard, with either proxy: no panel stays empty, and what
+panels of rates show adds up to what was counted.
+"""
 
 from __future__ import annotations
 
@@ -9,35 +14,56 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
-from lab_runs import ROOT, lab, of_a_run, start, until
+from lab_runs import CIRCUIT_BREAKER, ROOT, Done, lab, of_a_run, start, until
 from run_ids import fresh
 
 from lab import ground
 from lab.bench import Address
+from lab.dashboards.asked import panels, scenario_that_asks
+from lab.dashboards.integrals import LOG, SERVICES, integrals
 from lab.observe import which_grafana
 from lab.observe.annotations import Grafana, GrafanaError
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.record import Run, read_run
 from lab.runtime.supervisor import Supervisor
+from lab.runtime.tools import Tools
 
 sys.path.insert(0, str(ROOT / "tests" / "observe"))
 
 from fake_grafana import TOKEN, VERSION, Handler, grafana
 
 pytestmark = pytest.mark.e2e
+CLOCK_S = 0.01  # between the clock of the machine, which Grafana has, and that of the run
 FAKE = ROOT / "tests" / "observe" / "fake_grafana.py"
 
 
-def run_of(reports: Path) -> Run:
-    """The one run below a folder."""
-    return read_run(reports / "circuit-breaker" / "latest")
+# In a run as short as this no alert has to fire, and where the breaker is off it has no state.
+QUIET = {
+    ("Alerts firing", "off"),
+    ("Alerts firing", "on"),
+    ("Breaker", "off"),
+    ("Breaker: calls rejected", "off"),
+    ("Breaker: transitions", "off"),
+}
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A run that was drawn in a Grafana, and asked its Prometheus all queries of its dashboard."""
+
+    run: Run
+    done: Done
+    url: str = ""
+    annotations: Sequence[Mapping[str, Any]] = ()
+    toxiproxy: bool = False
 
 
 def at(url: str, **more: str) -> Mapping[str, str]:
@@ -45,58 +71,122 @@ def at(url: str, **more: str) -> Mapping[str, str]:
     return {"GRAFANA_URL": url, "GRAFANA_TOKEN": TOKEN, **more}
 
 
-def short(*more: str | Path) -> tuple[str | Path, ...]:
-    """The shortest run of circuit-breaker."""
-    return ("run", "circuit-breaker", "--scale", "0.05", *more)
+def asked(folder: Path, env: Mapping[str, str]) -> tuple[Run, Done]:
+    """A short run of circuit-breaker with its dashboard's queries for panels."""
+    file = folder / CIRCUIT_BREAKER.name  # so that it bears the name that the queries ask for
+    file.write_text(scenario_that_asks(CIRCUIT_BREAKER, "circuit-breaker"), "utf-8")
+    done = lab("run", file, "--scale", "0.15", "--reports", folder / "reports", env=env)
+    assert done.code in (0, 1, 2), done.err
+    return read_run(folder / "reports" / "circuit-breaker" / "latest"), done
 
 
-def test_fault_windows_are_drawn_while_the_run_goes(tmp_path: Path) -> None:
-    """A region for each variant and each fault, as long as the receipts say; the report leads to the dashboards."""
-    with grafana() as (url, state):
-        done = lab(*short("--reports", tmp_path), env=at(url))
-        assert done.code in (0, 1, 2), done.err
-    run = run_of(tmp_path)
-    assert f"Grafana {VERSION} shows this run: {url}/d/lab-circuit-breaker?from=now-5m&to=now&var-run=" in done.out
-    drawn = {
-        kind: [one for one in state.annotations if one["tags"][3] == kind] for kind in ("variant", "phase", "fault")
-    }
-    assert {kind: len(each) for kind, each in drawn.items()} == {"variant": 2, "phase": 10, "fault": 4}
-    for episode, variant in zip(run.record.episodes, drawn["variant"], strict=True):
-        its = [fault for fault in drawn["fault"] if episode.variant in fault["tags"]]
-        for receipt, fault in zip(episode.receipts, its, strict=True):
-            assert receipt.removed_s is not None
-            assert {"chaos-lab", "circuit-breaker", run.record.run, episode.variant, "silence"} <= set(fault["tags"])
-            assert ">payments silent, answers lost</a>" in fault["text"]
-            assert abs(fault["time"] / 1000 - episode.t0_epoch_s - receipt.injected_s) < 0.5  # stamped apart
-            assert abs(fault["timeEnd"] / 1000 - episode.t0_epoch_s - receipt.removed_s) < 0.5
-            assert variant["time"] < fault["time"] < fault["timeEnd"] < variant["timeEnd"]
-        assert f">variant {episode.variant}, trial 1: baseline " in variant["text"]
-    assert run.record.grafana == url
-    assert run.record.versions["Grafana"] == VERSION
-    assert not [note for note in run.record.notes if "Grafana" in note]
-    assert f'href="{url}/d/lab-circuit-breaker?from=' in (run.path / "index.html").read_text("utf-8")
-
-
-def test_a_grafana_that_dies_in_mid_run_disturbs_nothing(tmp_path: Path) -> None:
-    """From the first fault on it hangs up; one sentence in the terminal and in the record, and a verdict as always."""
+@pytest.fixture(scope="module")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Drawn in a Grafana that is named, and that hangs up from the second variant's first fault on."""
 
     def dies(handler: Handler) -> bool:
-        if dead := len(state.annotations) == 1:
+        if dead := any({"fault", "on"} <= set(one["tags"]) for one in state.annotations):
             handler.close_connection = True
         return dead
 
     with grafana() as (url, state):
         state.mood = dies
-        done = lab(*short("--reports", tmp_path), env=at(url))
-    run = run_of(tmp_path)
-    assert done.code in (0, 1, 2), done.err
+        run, done = asked(tmp_path_factory.mktemp("named"), at(url, TOXIPROXY="builtin"))
+        return Drawn(run, done, url, state.annotations)
+
+
+@pytest.fixture(scope="module")
+def on_path(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """Drawn in a Grafana that is on PATH, with the real Toxiproxy where it is there."""
+    folder = tmp_path_factory.mktemp("on-path")
+    programs = Tools(ROOT / ".lab").find("toxiproxy")
+    proxy = str(programs["toxiproxy-server"].path) if programs else "builtin"
+    path = f"{installed_in(folder)}:{os.environ['PATH']}"
+    run, done = asked(folder, {"PATH": path, "GRAFANA_URL": "", "TOXIPROXY": proxy})
+    return Drawn(run, done, toxiproxy=programs is not None)
+
+
+@pytest.fixture(params=["named", "on_path"])
+def drawn(request: pytest.FixtureRequest) -> Drawn:
+    """Either run: one with the built-in proxy, one with Toxiproxy."""
+    this: Drawn = request.getfixturevalue(request.param)
+    if request.param == "on_path" and not this.toxiproxy:
+        pytest.skip("no toxiproxy-server on PATH or in .lab/bin: `make toxiproxy` gets it")
+    return this
+
+
+def test_fault_windows_are_drawn_while_the_run_goes(named: Drawn) -> None:
+    """A region for each variant and each fault, as long as the receipts say; the report leads to the dashboards."""
+    run, url = named.run, named.url
+    assert (
+        f"Grafana {VERSION} shows this run: {url}/d/lab-circuit-breaker?from=now-5m&to=now&var-run=" in named.done.out
+    )
+    regions = [one for one in named.annotations if "off" in one["tags"]]
+    assert [sum(kind in one["tags"] for one in regions) for kind in ("variant", "phase", "fault")] == [1, 5, 2]
+    variant, faults = regions[0], [one for one in regions if "fault" in one["tags"]]
+    episode = run.record.episodes[0]
+    assert variant["tags"] == ["chaos-lab", "circuit-breaker", run.record.run, "variant", "off"]
+    assert ">variant off, trial 1: baseline " in variant["text"]
+    ends_s = [phase.end_s for phase in episode.phases if phase.name in ("healed", "recovery")]
+    for receipt, fault, by_s in zip(episode.receipts, faults, ends_s, strict=True):
+        start_s, end_s = (fault[name] / 1000 - episode.t0_epoch_s for name in ("time", "timeEnd"))
+        assert receipt.removed_s is not None
+        assert receipt.removing_s is not None
+        assert receipt.injected_s - CLOCK_S < start_s < receipt.removing_s
+        assert receipt.removed_s - CLOCK_S < end_s < by_s  # the real end, and not the planned one
+        assert fault["tags"] == ["chaos-lab", "circuit-breaker", run.record.run, "fault", "off", "silence"]
+        assert ">payments silent, answers lost</a>" in fault["text"]
+        assert variant["time"] < fault["time"] < fault["timeEnd"] < variant["timeEnd"]
+    assert run.record.grafana == url
+    assert run.record.versions["Grafana"] == VERSION
+    assert f'href="{url}/d/lab-circuit-breaker?from=' in (run.path / "index.html").read_text("utf-8")
+
+
+def test_a_grafana_that_dies_in_mid_run_disturbs_nothing(named: Drawn) -> None:
+    """It costs the regions from then on, one sentence in the terminal and in the record, and no verdict."""
+    run = named.run
     assert run.record.judgement is not None
     (note,) = [note for note in run.record.notes if "Grafana" in note]
-    assert note.startswith(f"Grafana at {url} ")
+    assert note.startswith(f"Grafana at {named.url} ")
     assert note.endswith("; fault windows are missing there from now on, and nothing else")
-    assert done.out.count(note[:40]) == 1
+    assert named.done.out.count(note[:40]) == 1
     assert [len(each.receipts) for each in run.record.episodes] == [2, 2]
-    assert len(state.annotations) == 1
+    after = [one for one in named.annotations if "on" in one["tags"]]
+    assert [sum(kind in one["tags"] for one in after) for kind in ("variant", "phase", "fault")] == [1, 1, 1]
+    assert all(one["time"] < one["timeEnd"] for one in after)  # as planned, where the end was never told
+
+
+def test_every_graph_has_something_to_show(drawn: Drawn) -> None:
+    """Each query of the dashboard gave samples in every variant, and Prometheus refused none."""
+    filled = {(row["panel"], row["variant"]) for row in drawn.run.table("series").to_pylist()}
+    empty = {
+        (panel["title"], variant)
+        for panel, queries in panels("circuit-breaker")
+        for query in queries
+        for variant in ("off", "on")
+        if (query.key, variant) not in filled
+    }
+    assert empty <= QUIET
+    assert not [note for each in drawn.run.record.episodes for note in each.notes if note.startswith("panel ")]
+
+
+def test_every_panel_of_rates_adds_up_to_what_was_counted(drawn: Drawn) -> None:
+    """By the operation log, or by the services themselves."""
+    found = list(integrals(drawn.run))
+    assert {(one.variant, one.counted.by) for one in found} == {
+        (v, by) for v in ("off", "on") for by in (LOG, SERVICES)
+    }
+    assert [one for one in found if one.verdict == "DIFFERS"] == []
+
+
+def test_the_proxys_graphs_tell_each_link_and_direction(drawn: Drawn) -> None:
+    """Bytes went through the one link both ways, and were passed on."""
+    (key,) = [q.key for panel, each in panels("circuit-breaker") for q in each if panel["title"] == "Bytes sent"]
+    rows = [row for row in drawn.run.table("series").to_pylist() if row["panel"] == key]
+    for direction in ("upstream", "downstream"):
+        values = [row["value"] for row in rows if row["series"] == f"exchange->payments, {direction}"]
+        assert max(values) > 1_000
+    assert len({row["series"] for row in rows}) == 2
 
 
 def test_heal_ends_what_a_killed_lab_left_open(tmp_path: Path) -> None:
@@ -115,24 +205,24 @@ def test_heal_ends_what_a_killed_lab_left_open(tmp_path: Path) -> None:
         assert "annotation" not in lab("heal", env=at(url)).out
 
 
+def installed_in(folder: Path) -> Path:
+    """A folder for PATH, below this one, with a program that is called grafana."""
+    (folder / "bin").mkdir()
+    program = folder / "bin" / "grafana"
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKE} "$@"\n')
+    program.chmod(0o755)
+    return folder / "bin"
+
+
 @pytest.fixture
 def installed(tmp_path: Path) -> Path:
     """A folder for PATH with a program that is called grafana."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    program = folder / "grafana"
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} {FAKE} "$@"\n')
-    program.chmod(0o755)
-    return folder
+    return installed_in(tmp_path)
 
 
-def test_a_grafana_on_path_is_started_for_the_run_and_ends_with_it(tmp_path: Path, installed: Path) -> None:
+def test_a_grafana_on_path_is_started_for_the_run_and_ends_with_it(on_path: Drawn) -> None:
     """It listens on 127.0.0.1 with the run's Prometheus behind it, is drawn in, and is gone with all it had."""
-    path = f"{installed}:{os.environ['PATH']}"
-    env = {"PATH": path, "GRAFANA_URL": ""}
-    done = lab(*short("--reports", tmp_path / "reports"), env=env)
-    assert done.code in (0, 1, 2), done.err
-    run = run_of(tmp_path / "reports")
+    run = on_path.run
     told, *drawn = [json.loads(line) for line in (run.logs / "grafana.log").read_text("utf-8").splitlines()]
     its: dict[str, Any] = told["environment"]
     assert told["arguments"][0] == "server"
@@ -141,10 +231,12 @@ def test_a_grafana_on_path_is_started_for_the_run_and_ends_with_it(tmp_path: Pat
     assert its["GF_PATHS_PROVISIONING"] == str(ROOT / "dashboards" / "provisioning")
     assert len({one["id"] for one in drawn}) == 16  # 2 variants of 5 phases, 2 of them with a fault
     assert all(one["timeEnd"] > one["time"] for one in {one["id"]: one for one in drawn}.values())
-    assert f"Grafana {VERSION} shows this run: http://127.0.0.1:{its['GF_SERVER_HTTP_PORT']}/d/lab-circuit" in done.out
+    shows = f"Grafana {VERSION} shows this run: http://127.0.0.1:{its['GF_SERVER_HTTP_PORT']}/d/lab-circuit"
+    assert shows in on_path.done.out
+    assert not [note for note in run.record.notes if "Grafana" in note]
     assert run.record.grafana == ""
     assert not Path(its["GF_PATHS_DATA"]).parent.exists()
-    assert of_a_run(tmp_path / "reports") == {}
+    assert of_a_run(run.path.parents[1]) == {}
 
 
 async def test_one_that_cannot_start_or_hangs_is_told_and_left_out(

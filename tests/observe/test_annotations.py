@@ -86,6 +86,41 @@ def test_trouble_is_a_sentence_with_grafanas_words(
     assert PASSWORD not in str(told.value)
 
 
+CALLS: dict[str, Callable[[Grafana], object]] = {
+    "POST": lambda one: one.add(FAULT),
+    "PATCH": lambda one: one.end(replace(FAULT, number=1), NOW_S + 1),
+    "GET": lambda one: one.find(FAULT.tags),
+}
+
+
+@pytest.mark.parametrize("verb", CALLS)
+@pytest.mark.parametrize("status", [200, 401, 403, 404, 409, 500, None])
+def test_each_call_takes_each_answer(verb: str, status: int | None) -> None:
+    """A refusal of any kind, or silence, is the same kind of error whichever call meets it; 200 is none."""
+
+    def mood(handler: Handler) -> bool:
+        if handler.command != verb or status == 200:
+            return False
+        if status is None:
+            time.sleep(0.8)
+        else:
+            handler.answer(status, {"message": f"words of {status}"})
+        return True
+
+    with grafana() as (url, state):
+        one = at(url)
+        one.add(FAULT)
+        state.mood = mood
+        if status == 200:
+            CALLS[verb](one)
+            return
+        told = f"refuses: words of {status} ({status})" if status else "gives no answer within 0.3 s"
+        with pytest.raises(GrafanaError) as error:
+            CALLS[verb](one)
+        gone = f"; {REMOVED}" if status == 404 and verb != "PATCH" else ""
+        assert str(error.value) == f"Grafana at {url} {told}{gone}"
+
+
 def test_a_deprecated_api_that_answers_is_used() -> None:
     """What a server says about deprecation, in a header or beside the answer, changes nothing as long as it answers."""
 
