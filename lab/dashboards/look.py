@@ -40,7 +40,8 @@ COLOURS = {"Faults": (FAULT, "#B877D9"), "Phases": (PHASE, "#8E8E8E"), "Variants
 # States whose colour everyone expects; all others take the rest in order.
 STATE_COLOURS = {
     "closed": "green", "half-open": "yellow", "open": "red", "up": "green", "down": "red", "leader": "green",
-    "candidate": "yellow", "follower": "blue", "yes": "green", "no": "red", "ok": "green",
+    "leads": "green", "follows": "blue", "candidate": "yellow", "follower": "blue", "yes": "green", "no": "red",
+    "ok": "green",
 }  # fmt: skip
 OTHER_COLOURS = ("blue", "orange", "purple", "super-light-green", "light-red", "light-yellow", "dark-blue")
 

@@ -75,7 +75,7 @@ def durations(entries: Sequence[str] = ()) -> Graph:
 
 def calls(shape: Shape) -> Sequence[Graph]:
     """What services ask of each other."""
-    pair, peer = shape.by("service", "peer"), shape.by("peer")
+    pair, peer = shape.by("service", "peer"), shape.by("peer", queries=2)
     failures = shape.by("peer", "error_type")
     at = peer if "peer" in peer else []
     served = "sum " + _by([label if label != "peer" else "service" for label in at]) + f" (rate({SERVER}_count{RATE}))"
@@ -158,8 +158,7 @@ def machine(shape: Shape) -> Sequence[Graph]:
 
 def alerts(shape: Shape) -> Sequence[Graph]:
     """The SLOs and their alerts at the lab's scale; the rules are in dashboards/rules."""
-    labels = shape.by("service", "slo")
-    labels = [*labels, "slo"] if "slo" not in labels else labels
+    labels = shape.by("slo", "service")
 
     def ratio(window: str) -> str:
         return f"max {_by(labels)} (slo:errors_per_request:ratio_rate{window})"

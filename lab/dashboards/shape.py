@@ -32,15 +32,18 @@ class Shape:
     def lines(self, labels: list[str]) -> int:
         """How many series these labels tell apart, variants not counted."""
         both = {"service", "peer"} <= set(labels)
-        known = {"service": self.calls if both else self.services, "peer": 1 if both else self.peers, "le": 1}
+        known = {"service": self.calls if both else self.services, "peer": 1 if both else self.peers, "le": 1, "slo": 2}
         return prod(known.get(label, USUAL) for label in labels)
 
-    def by(self, *labels: str) -> list[str]:
-        """The labels to group by: the variant and as many of these, in their order, as a legend can hold."""
+    def by(self, *labels: str, queries: int = 1) -> list[str]:
+        """The labels to group by: the variant and as many of these, in their order, as a legend can hold.
+
+        Where a panel has several queries of that many lines, the legend holds those of all.
+        """
         if not self.variants:
             return list(labels)
         for count in range(len(labels), 0, -1):
-            if self.variants * self.lines(list(labels[:count])) <= MOST_SERIES:
+            if queries * self.variants * self.lines(list(labels[:count])) <= MOST_SERIES:
                 return ["variant", *labels[:count]]
         return ["variant"]
 

@@ -20,6 +20,7 @@ from lab.dashboards.render import rendered
 from lab.dashboards.shape import Shape
 from lab.observe import local_grafana
 from lab.observe.grafana import REPORTS, dashboard_url
+from lab.observe.promql import grouping
 from lab.record import PanelSpec, Spec
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -187,6 +188,16 @@ def test_panels_that_an_experiment_cannot_fill_are_left_out() -> None:
     assert rows["raft-partition"] == [*usual[:2], "Calls between services", "Fault proxies", *usual[2:]]
 
 
+@pytest.mark.parametrize("spec", SPECS, ids=lambda s: s.name)
+def test_no_panel_about_services_has_more_than_twelve_lines(spec: Spec) -> None:
+    """Counted over all queries of a panel: a legend of twenty is read by no one."""
+    shape, others = Shape.of(spec), {*(panel.title for panel in spec.panels), "Bytes received", "Bytes sent"}
+    for panel in json.loads(rendered([spec])[f"{spec.name}.json"])["panels"]:
+        if panel["type"] == "timeseries" and panel["title"] not in others:
+            groups = [[label for label in grouping(t["expr"]) if label != "variant"] for t in panel["targets"]]
+            assert sum(shape.variants * shape.lines(labels) for labels in groups) <= 12, panel["title"]
+
+
 @pytest.mark.parametrize(
     ("variants", "services", "labels", "kept"),
     [
@@ -204,7 +215,7 @@ def test_a_legend_holds_twelve(variants: int, services: int, labels: list[str], 
 
 def test_many_states_each_get_a_colour() -> None:
     """A state that everyone has a colour for gets that one; others get different ones as long as there are any."""
-    graph = look.Graph("t", "up", values=dict(enumerate(["leader", *"abcdefghij"])))
+    graph = look.Graph("t", "up", values=dict(enumerate(["leads", *"abcdefghij"])))
     options = look.panel(graph, "").build().to_json()["fieldConfig"].to_json()["defaults"].to_json()["mappings"][0]
     colours = [result.to_json()["color"] for result in options.to_json()["options"].values()]
     assert colours[0] == "green"
