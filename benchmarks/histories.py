@@ -125,7 +125,7 @@ def simulated(
         at = next(n for n in range(size * 9 // 10, size) if calls[n].kind == "read")
         early = [call.sets for call in calls[: size // 10] if call.kind == "write"]
         calls[at] = replace(calls[at], sees=early[0] if values is None else "not written")
-    return Published(f"{values} values, seed {seed}", None, sorted(calls, key=lambda call: call.start))
+    return Published(f"{values or 'new'} values, seed {seed}", None, sorted(calls, key=lambda call: call.start))
 
 
 def record(calls: Sequence[Call]) -> History:

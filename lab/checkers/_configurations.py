@@ -17,10 +17,11 @@ returns and has not, those that must come before it do, and then it does. What k
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
+from lab.checkers._levels import Event, Level, Running
 from lab.checkers._operation import NOBODYS, Op, Value
 
 Config = tuple[int, int, Value]  # returns passed, what is owed (as bits), the register's value
@@ -28,32 +29,6 @@ Config = tuple[int, int, Value]  # returns passed, what is owed (as bits), the r
 _Class = tuple[str, Value, Value, bool]
 
 _MOST_SETTERS = 8  # of one value; with more of them one is nearly always left, and looking for it takes longer
-
-
-@dataclass(slots=True, eq=False)
-class _Event:
-    """A certain operation: `due` is set until it took effect or may count so, `placed` from when it was placed."""
-
-    op: Op
-    sets: Value
-    opens: int  # the first return that it can take effect before
-    due: int
-    placed: int
-    returns: int = -1
-
-
-@dataclass(slots=True)
-class _Level:
-    """What is under way at one return: masks of `due`, by the value that matters."""
-
-    free: dict[Value, int]  # reads of it, and writes of it
-    looks: dict[Value, int]  # reads and swaps of it
-    unlike: dict[Value, int]
-    hideable: int  # writes and appends
-    unlikes: int
-    changes: list[_Event]  # by end
-    likely: list[_Event]  # those of them that a look could wait for, and swaps
-    lookers: list[_Event]
 
 
 @dataclass(slots=True)
@@ -77,14 +52,14 @@ class Table:
         certain = [op for op in ops if op.certain]
         self.furthest = 0
         self._initial = initial
-        self.returning: list[_Event] = []
+        self.returning: list[Event] = []
         self._grows = any(op.kind == "append" for op in ops)
         self._may_look = {op.sees for op in ops if op.looks_for and not op.certain}
         self._refused = {op.sees for op in ops if op.kind == "unlike"}
         self._kept = self._may_look | self._refused
         self._merges = not (self._grows and self._kept)
         self._looked_for = {op.sees for op in certain if op.looks_for} | self._kept
-        self._levels: list[_Level] = []
+        self._levels: list[Level] = []
         self._opening: list[int] = []
         self._lay_out(certain)
         self._kin = self._kinds([op for op in ops if not op.certain and op.changes])
@@ -92,12 +67,16 @@ class Table:
         for kin in self._kin:
             self._kin_of.setdefault(kin.sets, []).append(kin)
         self._next_look = self._look_ahead()
-        self._known_setters: dict[Value, list[_Event] | None] = {}
+        self._known_setters: dict[Value, list[Event] | None] = {}
         self._may_set = {kin.sets for kin in self._kin if kin.op.kind != "append"}
-        self._setting: dict[Value, list[_Event]] = {value: [] for value in self._may_set}
+        self._setting: dict[Value, list[Event]] = {value: [] for value in self._may_set}
         for event in self.returning:
             if event.op.kind in ("write", "swap"):
                 self._setting.setdefault(event.sets, []).append(event)
+        self._looking: dict[Value, list[Event]] = {}  # by value; with appends a look can be for many
+        for event in [] if self._grows else self.returning:
+            if event.op.looks_for:
+                self._looking.setdefault(event.op.sees, []).append(event)
         often = {value for value, setters in self._setting.items() if len(setters) > 1}
         self._comes_back = often | self._may_set | (self._setting.keys() & {initial})
 
@@ -122,7 +101,7 @@ class Table:
             if config is not None:
                 yield config
 
-    def _returns(self, passed: int, debt: int, state: Value) -> Iterator[_Event | None]:
+    def _returns(self, passed: int, debt: int, state: Value) -> Iterator[Event | None]:
         """What the operation that returns can do itself; None: it has happened unseen."""
         returning = self.returning[passed]
         if not returning.op.changes:
@@ -132,7 +111,7 @@ class Table:
         if returning.op.fits(state):
             yield returning
 
-    def _others(self, passed: int, debt: int, state: Value, moved: set[_Class]) -> Iterator[_Event | _Kin]:
+    def _others(self, passed: int, debt: int, state: Value, moved: set[_Class]) -> Iterator[Event | _Kin]:
         """The other changes that may have to come first, one of each class: by end, then indeterminate ones."""
         level = self._levels[passed]
         everything = self._grows or not self._merges or self._must_leave(passed, debt, state)
@@ -148,19 +127,38 @@ class Table:
             if not known and self._next_of(kin, passed, debt) and self._is_useful(kin, passed, debt, state):
                 yield kin
 
-    def _made(self, mover: _Event | _Kin | None, passed: int, debt: int, state: Value) -> Config | None:
+    def _made(self, mover: Event | _Kin | None, passed: int, debt: int, state: Value) -> Config | None:
         """The configuration after a move; without a mover the return is passed, its write unseen."""
         if mover is None:
+            unseen = self.returning[passed].sets
+            if unseen != state and self._is_lost(unseen, passed + 1, debt):
+                return None
             return self._arrive(passed + 1, debt | self._opening[passed + 1], state)
-        if isinstance(mover, _Event):
+        if isinstance(mover, Event):
             debt = (debt & ~mover.due) | mover.placed
         else:
             debt |= self._next_of(mover, passed, debt)
         if mover.op.kind == "write":
             debt &= ~self._levels[passed].hideable
-        return self._arrive(passed, debt, self._result(mover, state))
+        result = self._result(mover, state)
+        if result != state and self._is_lost(state, passed, debt):
+            return None
+        return self._arrive(passed, debt, result)
 
-    def _is_useful(self, mover: _Event | _Kin, passed: int, debt: int, state: Value) -> bool:
+    def _is_lost(self, value: Value, passed: int, debt: int) -> bool:
+        """Whether a look for a value is to come, and that value, which is not there, can't come (again)."""
+        looks = self._looking.get(value)
+        if looks is None or looks[-1].returns < passed or self._setters(value) is None:
+            return False
+        for at in range(bisect_left(looks, passed, key=_returned), len(looks)):
+            if looks[at].opens > passed or debt & looks[at].due:  # the first; what can come for it can for the others
+                if self._can_come(looks[at], passed, debt):
+                    return False
+                self.furthest = max(self.furthest, looks[at].returns)
+                return True
+        return False
+
+    def _is_useful(self, mover: Event | _Kin, passed: int, debt: int, state: Value) -> bool:
         """Whether a change is needed before its own return: one that waits for what it leaves, or for it to happen."""
         certain_swap = mover.op.kind == "swap" and mover.op.certain
         level, result = self._levels[passed], self._result(mover, state)
@@ -214,7 +212,7 @@ class Table:
             debt |= self._opening[passed]
         return passed, debt
 
-    def _look_to_come(self, passed: int, debt: int) -> _Event | None:
+    def _look_to_come(self, passed: int, debt: int) -> Event | None:
         """The look that returns first of those that have not taken effect."""
         at = self._next_look[passed]
         while at < len(self.returning):
@@ -224,7 +222,7 @@ class Table:
             at = self._next_look[at + 1]
         return None
 
-    def _is_awaited(self, state: Value, next_look: _Event, passed: int, debt: int) -> bool:
+    def _is_awaited(self, state: Value, next_look: Event, passed: int, debt: int) -> bool:
         """Whether a look can find `state`, or what becomes of it, before a write replaces it."""
         if self._leads(state, next_look.op.sees):
             return True
@@ -237,7 +235,7 @@ class Table:
             self._leads(state, look.op.sees) and (look.opens > passed or debt & look.due) for look in level.lookers
         )
 
-    def _can_come(self, look: _Event, passed: int, debt: int) -> bool:
+    def _can_come(self, look: Event, passed: int, debt: int) -> bool:
         """Whether a change is left that could set the value that a look is for, or the beginning of it."""
         setters = self._setters(look.op.sees)
         return setters is None or any(
@@ -245,7 +243,7 @@ class Table:
             for each in setters
         )
 
-    def _setters(self, value: Value) -> list[_Event] | None:
+    def _setters(self, value: Value) -> list[Event] | None:
         """The certain changes that may set it; None where there are too many, or indeterminate ones."""
         if value not in self._known_setters:
             leading = [each for each in self._setting if self._leads(each, value)] if self._grows else [value]
@@ -260,18 +258,18 @@ class Table:
             return True
         return self._grows and value is not None and state != NOBODYS and value.startswith(state or "")
 
-    def _result(self, mover: _Event | _Kin | None, state: Value) -> Value:
+    def _result(self, mover: Event | _Kin | None, state: Value) -> Value:
         if mover is None:
             return state
         if mover.op.kind != "append":
             return mover.sets
         return NOBODYS if state == NOBODYS else (state or "") + (mover.sets or "")
 
-    def _class(self, event: _Event, debt: int) -> _Class:
+    def _class(self, event: Event, debt: int) -> _Class:
         """Events of one class are as good as one another, but for their ends; appends only if both are due."""
         return event.op.kind, event.op.sees, event.sets, event.op.kind != "append" or bool(debt & event.due)
 
-    def _likely_kin(self, level: _Level) -> Iterator[_Kin]:
+    def _likely_kin(self, level: Level) -> Iterator[_Kin]:
         """Those that a look which is under way could wait for."""
         for value in level.looks:
             yield from self._kin_of.get(value, ())
@@ -290,7 +288,7 @@ class Table:
         waiting = sorted(certain, key=lambda op: op.start_s, reverse=True)
         free: list[int] = []
         self._slots = 0
-        now = _Running()
+        now = Running()
         for at, returning in enumerate(sorted(certain, key=lambda op: op.end_s)):
             opening = 0
             while waiting and waiting[-1].start_s <= returning.end_s:  # equal times: they may overlap
@@ -300,7 +298,7 @@ class Table:
                     self._slots += 1
                 due = 1 << 2 * free.pop()
                 sets = NOBODYS if op.changes and not self._grows and op.sets not in self._looked_for else op.sets
-                now.add(_Event(op, sets, at, due, due << 1 if op.changes else 0), self._refused)
+                now.add(Event(op, sets, at, due, due << 1 if op.changes else 0), self._refused)
                 opening |= due
             self._opening.append(opening)
             self._levels.append(now.level(self._may_look))
@@ -329,61 +327,5 @@ class Table:
         return ahead
 
 
-class _Running:
-    """What is under way while the history is laid out."""
-
-    def __init__(self) -> None:
-        self._events: dict[int, _Event] = {}
-        self._free: dict[Value, int] = {}
-        self._looks: dict[Value, int] = {}
-        self._unlike: dict[Value, int] = {}
-
-    def level(self, may_look: set[Value]) -> _Level:
-        hideable = unlikes = 0
-        for event in self._events.values():
-            if event.op.kind in ("write", "append"):
-                hideable |= event.due
-            elif event.op.kind == "unlike":
-                unlikes |= event.due
-        changes = [event for event in self._events.values() if event.op.changes]
-        changes.sort(key=lambda event: event.op.end_s)
-        return _Level(
-            dict(self._free),
-            dict(self._looks),
-            dict(self._unlike),
-            hideable,
-            unlikes,
-            changes,
-            [
-                event
-                for event in changes
-                if event.op.kind == "swap" or event.sets in self._looks or event.sets in may_look
-            ],
-            [event for event in self._events.values() if event.op.looks_for],
-        )
-
-    def add(self, event: _Event, refused: set[Value]) -> None:
-        self._events[event.op.n] = event
-        for masks, value in self._places(event, refused):
-            masks[value] = masks.get(value, 0) | event.due
-
-    def remove(self, n: int, refused: set[Value]) -> _Event:
-        event = self._events.pop(n)
-        for masks, value in self._places(event, refused):
-            masks[value] &= ~event.due
-            if not masks[value]:
-                del masks[value]
-        return event
-
-    def _places(self, event: _Event, refused: set[Value]) -> Iterator[tuple[dict[Value, int], Value]]:
-        kind = event.op.kind
-        if kind == "read":
-            yield self._free, event.op.sees
-        if event.op.looks_for:
-            yield self._looks, event.op.sees
-        if kind == "unlike":
-            yield self._unlike, event.op.sees
-        if kind == "write" and event.sets != NOBODYS:
-            yield self._free, event.sets
-        if kind in ("write", "append") and event.sets not in refused:
-            yield self._free, NOBODYS  # what is held then has no use: it can as well be replaced, or added to
+def _returned(event: Event) -> int:
+    return event.returns

@@ -9,6 +9,8 @@ from dataclasses import replace
 from lab.checkers._operation import Op, Value
 from lab.checkers._wing_gong import Budget, search
 
+_LAST = (1, 8, 64, 512)  # operations that a violation is looked for in first
+
 
 def smallest(ops: Sequence[Op], initial: Value, stuck_s: float, budget: Budget) -> list[Op]:
     """
@@ -17,11 +19,8 @@ def smallest(ops: Sequence[Op], initial: Value, stuck_s: float, budget: Budget) 
     Only what loosens the history is left out: looks, and changes whose value none of the rest looks for; so whatever
     the rest shows was wrong in the whole. A budget that runs out ends the search early, with a larger piece.
     """
-    kept = until(ops, stuck_s)
+    kept = _rough(until(ops, stuck_s), initial, budget)
     chunk = max(1, len(kept) // 2)
-    calm = [op for op in kept if op.kind != "unlike"]  # first of all, for with them no change may go
-    if _has_no_order(calm, initial, budget):
-        kept = calm
     while True:
         at, smaller = 0, False
         while at < len(kept) and not budget.spent:
@@ -33,6 +32,22 @@ def smallest(ops: Sequence[Op], initial: Value, stuck_s: float, budget: Budget) 
         if budget.spent or (chunk == 1 and not smaller):
             return kept
         chunk = max(1, chunk // 2)
+
+
+def _rough(ops: list[Op], initial: Value, budget: Budget) -> list[Op]:
+    """
+    Those few that ended last where they have no order by themselves, with the changes that they look for.
+
+    Compares that did not match are left out first of all, for with them no change may go.
+    """
+    calm = [op for op in ops if op.kind != "unlike"]
+    ended = sorted((op for op in calm if op.certain), key=lambda op: op.end_s)
+    for last in _LAST:
+        staying = {op.n for op in ended[-last:]}
+        few = without(calm, [op for op in calm if op.n not in staying])
+        if len(few) < len(calm) and _has_no_order(few, initial, budget):
+            return few
+    return calm if _has_no_order(calm, initial, budget) else ops
 
 
 def _has_no_order(ops: Sequence[Op], initial: Value, budget: Budget) -> bool:
