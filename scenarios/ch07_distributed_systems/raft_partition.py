@@ -71,8 +71,9 @@ scenario = Scenario(
     claims=[
         # 15 reads/s, 2 of 5 by the minority: 50 in the 8 s after the others have elected a leader and written.
         Claim("minority reads are stale", "stale", "minority", stale_reads, at_least=15, control=True),
-        # One server in five: 20 in the 7 s after it has been replaced.
-        Claim("so does a leader that was replaced", "stale", "deaf", stale_reads, at_least=5, control=True),
+        # One server in five: 20 in the 7 s after it has been replaced. Without any fault a follower is behind by what
+        # is on its way to it: 3 or 4 in as long a time.
+        Claim("so does a leader that was replaced", "stale", "deaf", stale_reads, at_least=12, control=True),
         Claim("read index: nothing old in the minority", "read-index", "minority", stale_reads, at_most=0),
         Claim("read index: nothing old from the deaf", "read-index", "deaf", stale_reads, at_most=0),
         # A time-out of 0.6 s to 1.2 s, then the election; a split vote costs as much again.
