@@ -122,9 +122,10 @@ sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." 
 		-- $(call all-quoted,NAMES)
 
 .PHONY: benchmark
-benchmark: setup-dev ## How fast and exact load generator and fault proxy are
+benchmark: setup-dev ## How fast and exact load generator, fault proxy and checker are
 	@$(PY) -m benchmarks.open_model
 	@$(PY) -m benchmarks.proxy
+	@$(PY) -m benchmarks.checker
 
 .PHONY: check
 check: setup-dev ## Lint, format and types
