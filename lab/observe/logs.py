@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections import Counter, deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
+BLOCK_BYTES = 1 << 22  # searched at a time
 SHORTENED = 400  # characters of a line that a reader is shown
 _OWN = {"ts", "level", "service", "event", "trace_id", "span_id"}
 _BAD = {"error", "critical", "fatal"}
@@ -27,15 +28,18 @@ class Digest:
     last_texts: tuple[str, ...]
 
 
-def lines(file: Path) -> Iterator[dict[str, Any] | str]:
-    """Each line of a log: an object where it is one, else its text. Nothing where there is no such file."""
+def lines(file: Path, having: Collection[str] | None = None) -> Iterator[dict[str, Any] | str]:
+    """Each line of a log: an object where it is one, else its text. Nothing where there is no such file.
+
+    With `having` only those in which one of these words stands as it is: the others are not decoded.
+    """
     decoder = msgspec.json.Decoder()
     try:
         opened = file.open("rb")
     except OSError:
         return
     with opened:
-        for raw in opened:
+        for raw in opened if having is None else _holding(opened, [word.encode() for word in having]):
             line = raw.strip()
             if not line:
                 continue
@@ -44,6 +48,21 @@ def lines(file: Path) -> Iterator[dict[str, Any] | str]:
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 found = None
             yield found if isinstance(found, dict) else line.decode(errors="replace")
+
+
+def _holding(opened: BinaryIO, words: Sequence[bytes]) -> Iterator[bytes]:
+    """The lines in which one of these words stands, in their order."""
+    while block := opened.read(BLOCK_BYTES):
+        block += opened.readline()
+        found: dict[int, int] = {}  # where a line begins, and the next one
+        for word in words:
+            at = block.find(word)
+            while at >= 0:
+                after = block.find(b"\n", at) + 1 or len(block)
+                found[block.rfind(b"\n", 0, at) + 1] = after
+                at = block.find(word, after)
+        for begin in sorted(found):
+            yield block[begin : found[begin]]
 
 
 def digests(folder: Path, last: int = 5) -> list[Digest]:

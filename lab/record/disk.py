@@ -7,15 +7,17 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import msgspec
 
 from lab.errors import RecordError
 from lab.files import put_in_place
-from lab.record import sound
+from lab.record import parquet, sound
+from lab.record.columns import Columns
 from lab.record.facts import Episode, Judgement, Probe, Record
 from lab.record.operations import Operations
+from lab.record.parquet import first_line
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -33,42 +35,21 @@ class Run:
 
     def table(self, name: str) -> pa.Table:
         """One of TABLES as an Arrow table; empty where the run has none. Raises RecordError where it is damaged."""
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
-        from lab.record.tables import NEVER_NULL, TABLES
-
-        file, schema = self.path / f"{name}.parquet", TABLES[name]
-        if not file.exists():
-            return schema.empty_table()
-        if not file.is_file():  # Arrow would look for a data set in a folder
-            raise RecordError(f"{file}: is no file; the run is damaged")
-        try:
-            with pq.ParquetFile(file) as parquet:
-                sound.check_size(file, parquet)
-                found = [field for field in parquet.schema_arrow if field.name in schema.names]
-            texts = [field.name for field in found if pa.types.is_string(field.type)]
-            with pq.ParquetFile(file, read_dictionary=texts, page_checksum_verification=True) as parquet:
-                table = parquet.read(columns=[field.name for field in found])
-            sound.check_texts(file, table)
-        except (pa.ArrowException, ValueError, OSError) as error:
-            raise RecordError(f"{file}: cannot be read as Parquet ({_first(error)}); the run is damaged") from error
-        missing = [column for column in schema.names if column not in table.column_names]
-        if missing:
-            raise RecordError(f"{file}: has no column {', '.join(missing)}; the run is damaged or was edited")
-        try:
-            table = table.select(schema.names).cast(schema)
-        except (pa.ArrowException, ValueError) as error:
-            why = _first(error)
-            raise RecordError(
-                f"{file}: holds values of another type ({why}); the run is damaged or was edited"
-            ) from error
-        sound.check_values(file, table, NEVER_NULL)
-        return table
+        return parquet.read(self.path / f"{name}.parquet", name)
 
     @cached_property
-    def _operations(self) -> pa.Table:
-        return self.table("operations").sort_by("due_s")
+    def _columns(self) -> Columns:
+        return Columns(self.path / "operations.parquet")
+
+    def sharing(self, other: Run) -> Self:
+        """The same, with what another reading of the same run has read."""
+        self.__dict__["_columns"] = other._columns
+        return self
+
+    def forget(self) -> None:
+        """Let go of the operations that were read; asked for again, they are read again."""
+        if columns := self.__dict__.pop("_columns", None):
+            columns.forget()
 
     @cached_property
     def snapshots(self) -> list[dict[str, Any]]:
@@ -90,16 +71,8 @@ class Run:
 
     def operations(self, variant: str, trial: int = 1, phase: str | None = None) -> Operations:
         """Operations of one variant in one trial (trials count from 1), of one phase by due time or of all."""
-        import pyarrow.compute as pc
-
-        from lab.record.tables import column
-
-        table = self._operations
-        mask = pc.and_(pc.equal(table["variant"], variant), pc.equal(table["trial"], trial))
-        if phase is not None:
-            mask = pc.and_(mask, pc.equal(table["phase"], phase))
-        chosen = table.filter(mask)
-        return Operations(**{name: column(chosen, name) for name in Operations.__dataclass_fields__})
+        everything = self._columns.of(variant, trial)
+        return everything if phase is None else everything.where(everything.being("phase", phase))
 
     def probes(self, variant: str, trial: int = 1, target: str | None = None) -> list[Probe]:
         """Canary probes of one variant in one trial, in order of time."""
@@ -118,7 +91,7 @@ class Run:
         try:
             return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
         except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
-            raise RecordError(f"{file}: cannot be read ({_first(error)}); the run is damaged") from error
+            raise RecordError(f"{file}: cannot be read ({first_line(error)}); the run is damaged") from error
 
     def episode(self, variant: str, trial: int = 1) -> Episode | None:
         """That variant's pass in that trial, or None where the run ended before."""
@@ -146,7 +119,8 @@ def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> Non
     from lab.record.tables import TABLES
 
     table = pa.Table.from_pylist([dict(row) for row in rows], schema=TABLES[name])
-    pq.write_table(table, path / f"{name}.parquet", compression="zstd", write_page_checksum=True)
+    options = {"compression": "zstd", "write_page_checksum": True, "row_group_size": parquet.PART_ROWS}
+    pq.write_table(table, path / f"{name}.parquet", **options)
 
 
 def write_record(path: Path, record: Record) -> None:
@@ -193,7 +167,7 @@ def read_run(path: Path) -> Run:
     try:
         record = msgspec.json.decode(data, type=Record)
     except (msgspec.ValidationError, ValueError, RecursionError) as error:
-        raise RecordError(f"{file}: {_first(error)}; the run is damaged or was edited") from error
+        raise RecordError(f"{file}: {first_line(error)}; the run is damaged or was edited") from error
     hollow = [name for name in ("variants", "phases") if not getattr(record.spec, name)]
     if hollow or record.trials < 1:
         what = f"its spec has no {hollow[0]}" if hollow else f"it has {record.trials} trials"
@@ -212,7 +186,7 @@ def _check_version(file: Path, data: bytes) -> None:
     try:
         whole = msgspec.json.decode(data)
     except (msgspec.DecodeError, ValueError, RecursionError) as error:
-        raise RecordError(f"{file}: not valid JSON ({_first(error)}); the run is damaged") from error
+        raise RecordError(f"{file}: not valid JSON ({first_line(error)}); the run is damaged") from error
     version = whole.get("version") if isinstance(whole, dict) else None
     if not isinstance(version, int) or isinstance(version, bool):
         raise RecordError(f"{file}: names no version; it is not a record of a run, or was edited")
@@ -223,11 +197,6 @@ def _check_version(file: Path, data: bytes) -> None:
             f"{file}: written as version {version}; this lab reads from {OLDEST_VERSION}: "
             "read it with an older lab, or run the experiment again"
         )
-
-
-def _first(error: Exception) -> str:
-    """The first line of somebody else's error, without its final stop."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0].rstrip(".")
 
 
 def with_judgement(record: Record, judgement: Judgement) -> Record:

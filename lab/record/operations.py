@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    Rows = NDArray[np.int64]
+    Source = Callable[[str, Rows | None], NDArray[Any]]
     Floats = NDArray[np.float64]
     Strings = NDArray[np.object_]
 
 
 @dataclass(frozen=True)
 class Operations:
-    """Operations as columns, sorted by due time. Unanswered ones have NaN in `end_s` and 0 in `status`."""
+    """Operations as columns, sorted by due time. Unanswered ones have NaN in `end_s` and 0 in `status`.
+
+    Those of a record are read column by column, each when it is first looked at.
+    """
 
     n: NDArray[np.int64]
     due_s: Floats
@@ -30,6 +36,27 @@ class Operations:
     value: Strings
     response: Strings
     trace_id: Strings
+
+    @staticmethod
+    def later(source: Source) -> Operations:
+        """Operations whose columns are asked for by name when first looked at: of these rows, or None for all."""
+        found = Operations.__new__(Operations)
+        found.__dict__["_source"] = source
+        return found
+
+    def __getattr__(self, name: str) -> Any:
+        if name not in Operations.__dataclass_fields__ or "_source" not in self.__dict__:
+            raise AttributeError(name)
+        self.__dict__[name] = self.__dict__["_source"](name, None)
+        return self.__dict__[name]
+
+    def at(self, name: str, rows: Rows) -> NDArray[Any]:
+        """A column of these rows alone: a column that was not looked at before is not kept."""
+        if name in self.__dict__:
+            found: NDArray[Any] = self.__dict__[name][rows]
+            return found
+        few: NDArray[Any] = self.__dict__["_source"](name, rows)
+        return few
 
     def __len__(self) -> int:
         return len(self.n)
@@ -56,4 +83,29 @@ class Operations:
 
     def where(self, mask: NDArray[np.bool_]) -> Operations:
         """Those that the mask picks."""
-        return Operations(**{name: getattr(self, name)[mask] for name in self.__dataclass_fields__})
+        return self.take(mask.nonzero()[0])
+
+    def take(self, which: Rows) -> Operations:
+        """Those at these places, in this order. Of a choice from a choice, columns are taken from the first: the one
+        between keeps none.
+        """
+        root, places = self.__dict__.get("_chosen", (self, None))
+        chosen: Rows = which if places is None else places[which]
+
+        def source(name: str, rows: Rows | None) -> NDArray[Any]:
+            return getattr(root, name)[chosen] if rows is None else root.at(name, chosen[rows])
+
+        found = Operations.later(source)
+        found.__dict__["_chosen"] = (root, chosen)
+        return found
+
+    def having(self, **own: NDArray[Any]) -> Operations:
+        """The same operations with other values in these columns."""
+
+        def source(name: str, rows: Rows | None) -> NDArray[Any]:
+            if name in own:
+                return own[name] if rows is None else own[name][rows]
+            found: NDArray[Any] = getattr(self, name) if rows is None else self.at(name, rows)
+            return found
+
+        return Operations.later(source)

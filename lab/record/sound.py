@@ -94,18 +94,22 @@ def check_size(file: Path, parquet: pq.ParquetFile) -> None:
     _check_bytes(file, size, on_disk)
 
 
-def check_texts(file: Path, table: pa.Table) -> None:
-    """Raise RecordError where texts of columns that are dictionaries would take too much written out."""
+def check_texts(file: Path, table: pa.Table, before: int = 0) -> int:
+    """How many bytes the texts of columns that are dictionaries take written out, on top of those `before`.
+
+    Raises RecordError where that is too much.
+    """
     import pyarrow as pa
     import pyarrow.compute as pc
 
-    size = 0
+    size = before
     for column in table.columns:
         if pa.types.is_dictionary(column.type):
             for chunk in column.chunks:
                 lengths = pc.binary_length(chunk.dictionary).cast(pa.int64())
                 size += pc.sum(lengths.take(chunk.indices)).as_py() or 0
     _check_bytes(file, size, file.stat().st_size)
+    return size
 
 
 def check_values(file: Path, table: pa.Table, never_null: Collection[str]) -> None:

@@ -90,11 +90,17 @@ TABLES: Mapping[str, pa.Schema] = {
 }
 
 
+def is_text(field: pa.Field) -> bool:
+    """Whether a column is of texts that differ from row to row."""
+    return bool(field.type.equals(_TEXT))
+
+
 def column(table: pa.Table, name: str) -> NDArray[Any]:
     """One column as numpy: integers (null as 0), floats (null as NaN), or objects (null as None)."""
     values = table.column(name).combine_chunks()
-    if pa.types.is_dictionary(values.type):
-        values = values.cast(pa.string())
+    if pa.types.is_dictionary(values.type):  # each text once, however many rows have it
+        texts = np.array([*values.dictionary.to_pylist(), None], dtype=object)
+        return np.asarray(texts[values.indices.fill_null(len(texts) - 1).to_numpy()], dtype=object)
     if pa.types.is_integer(values.type):
         return np.asarray(values.fill_null(0).to_numpy(zero_copy_only=False), dtype=np.int64)
     if pa.types.is_floating(values.type):

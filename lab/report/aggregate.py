@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
-from lab.metrics.arithmetic import Floats, waits_s
+from lab.metrics.arithmetic import Bools, Floats, waits_s
 from lab.record import Operations, Probe
 
+Ints = NDArray[np.int64]
 MAX_BINS = 75
 SHORT_S = 20  # a run this short is drawn by half seconds
 BINS_A_DECADE = 8
@@ -92,13 +94,23 @@ def heat(ops: Operations, timeout_s: float, end_s: float, width_s: float) -> lis
     row = np.zeros(len(waits), dtype=int)
     row[answered] = np.floor(np.log10(np.maximum(waits[answered], 1e-3)) * BINS_A_DECADE).astype(int)
     cells = []
-    for key, count in zip(
-        *np.unique(np.stack([answered, column, row], axis=1), axis=0, return_counts=True), strict=True
-    ):
-        was_answered, k, r = (int(v) for v in key)
+    for was_answered, k, r, count in _counted(answered, column, row):
         low, high = (10 ** (r / BINS_A_DECADE), 10 ** ((r + 1) / BINS_A_DECADE)) if was_answered else (np.inf, np.inf)
         cells.append(Cell(k * width_s, min((k + 1) * width_s, end_s), low, high, int(count)))
     return cells
+
+
+def _counted(answered: Bools, column: Ints, row: Ints) -> Iterator[tuple[int, int, int, int]]:
+    """Each combination that occurs, in their order, and how often. As one number each they sort ten times as fast."""
+    if not len(answered):
+        return
+    first_column, first_row = int(column.min()), int(row.min())
+    columns, rows = int(column.max()) - first_column + 1, int(row.max()) - first_row + 1
+    codes = (answered.astype(np.int64) * columns + (column - first_column)) * rows + (row - first_row)
+    for code, count in zip(*np.unique(codes, return_counts=True), strict=True):
+        rest, r = divmod(int(code), rows)
+        was_answered, k = divmod(rest, columns)
+        yield was_answered, k + first_column, r + first_row, int(count)
 
 
 @dataclass(frozen=True)

@@ -128,6 +128,11 @@ class View:
             self._windows[key] = metrics.window(self.run, *key)
         return metrics.measure(metric, self._windows[key])
 
+    def forget(self) -> None:
+        """Let go of what was read of operations; it is read again where it is asked for again."""
+        self._windows.clear()
+        self.run.forget()
+
     def notes_on(self, *words: str) -> list[str]:
         """Notes of the run and of the drawn trial that speak of one of these words, with the variant they are of."""
         notes = [("", note) for note in self.record.notes]

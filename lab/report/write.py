@@ -28,6 +28,7 @@ def write_report(run: Run, neighbours: Sequence[Neighbour] = ()) -> Path:
     view = View(run, handbook(), neighbours)
     with schemapi.debug_mode(False):  # charts are tested against the schema; to check each again takes a second
         sections = parts(view)
+        view.forget()  # charts hold sums: a run of a million operations need not stay while they are drawn
         drawn = charts_of(sections)
     folder = run.path / "charts"
     shutil.rmtree(folder, ignore_errors=True)

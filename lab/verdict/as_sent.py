@@ -8,7 +8,7 @@ differs between the record and either of them rests on the generator.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -29,12 +29,11 @@ class Reread(Run):
         operations = super().operations(variant, trial)
         sent_s = np.where(np.isnan(operations.start_s), operations.due_s, operations.start_s)
         if self.reading == "on-time":
-            moved = replace(operations, start_s=operations.due_s, end_s=operations.end_s - (sent_s - operations.due_s))
+            moved = operations.having(start_s=operations.due_s, end_s=operations.end_s - (sent_s - operations.due_s))
         else:
             phases = self._phases_at(variant, trial, sent_s, operations)
-            moved = replace(operations, due_s=sent_s, start_s=sent_s, phase=phases)
-            order = np.argsort(moved.due_s, kind="stable")
-            moved = Operations(**{name: getattr(moved, name)[order] for name in Operations.__dataclass_fields__})
+            moved = operations.having(due_s=sent_s, start_s=sent_s, phase=phases)
+            moved = moved.take(np.argsort(sent_s, kind="stable"))
         return moved if phase is None else moved.where(moved.being("phase", phase))
 
     def _phases_at(self, variant: str, trial: int, at_s: np.ndarray, operations: Operations) -> np.ndarray:
@@ -47,4 +46,4 @@ class Reread(Run):
 
 def reread(run: Run, reading: Reading) -> Run:
     """The same run, its operations read this way."""
-    return Reread(run.path, run.record, reading)
+    return Reread(run.path, run.record, reading).sharing(run)
