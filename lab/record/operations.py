@@ -93,11 +93,12 @@ class Operations:
         chosen: Rows = which if places is None else places[which]
 
         def source(name: str, rows: Rows | None) -> NDArray[Any]:
-            return getattr(root, name)[chosen] if rows is None else root.at(name, chosen[rows])
+            found: NDArray[Any] = getattr(root, name)[chosen] if rows is None else root.at(name, chosen[rows])
+            return found
 
-        found = Operations.later(source)
-        found.__dict__["_chosen"] = (root, chosen)
-        return found
+        taken = Operations.later(source)
+        taken.__dict__["_chosen"] = (root, chosen)
+        return taken
 
     def having(self, **own: NDArray[Any]) -> Operations:
         """The same operations with other values in these columns."""
