@@ -11,7 +11,6 @@ if TYPE_CHECKING:
     from lab.model import (
         Backing,
         Claim,
-        Exercise,
         Invariant,
         Link,
         Load,
@@ -30,7 +29,6 @@ if TYPE_CHECKING:
 __all__ = [
     "Backing",
     "Claim",
-    "Exercise",
     "Invariant",
     "Link",
     "Load",

@@ -113,13 +113,13 @@ def run(
     if not everything and not name:
         raise LabError("name an experiment, such as circuit-breaker (make list shows them), or say --all")
 
-    from lab import catalogue
+    from lab import catalogue, console
     from lab.run import Options, run_one
 
     options = Options(seed, trials, scale, runtime, reports, as_json, load_workers, load_master)
     if name:
         done = run_one(catalogue.find(name), options)
-        _show_run(done, as_json)
+        console.outcome(done, as_json)
         return _code(done)
     return _run_all(options, as_json)
 
@@ -152,15 +152,6 @@ def _code(run: Run) -> int:
     return EXIT_CODES[run.record.judgement.verdict] if run.record.judgement else EXIT_CODES["UNKNOWN"]
 
 
-def _show_run(run: Run, as_json: bool, *notes: str) -> None:
-    from lab import console
-
-    if as_json:
-        click.echo(json.dumps(console.run_data(run), indent=2))
-    else:
-        console.verdict(run, *notes)
-
-
 @main.command(name="load-worker", short_help="Carry load for a lab on another machine.")
 @click.option("--master", required=True, metavar="HOST:PORT", help="The other lab's --load-master.")
 def load_worker(master: str) -> None:
@@ -188,18 +179,20 @@ def list_(runs: bool, reports: Path, as_json: bool) -> int:
     return BROKEN if mistakes else 0
 
 
-@main.command()
+@main.command(short_help="One experiment before it runs, or a section of the handbook.")
 @click.argument("name")
+@reports_option
 @as_json
-def show(name: str, as_json: bool) -> None:
-    """One experiment before it runs: topology, timeline, claims."""
+def show(name: str, reports: Path, as_json: bool) -> None:
+    """One experiment before it runs (topology, timeline, claims), or a section of the handbook (7.6.1.3)."""
     from lab import catalogue, console
 
-    entry = catalogue.find(name)
-    if as_json:
-        click.echo(console.spec_json(entry.spec()))
+    if console.NUMBER.fullmatch(name):
+        console.section(name, catalogue.read_all()[0], reports)
+    elif as_json:
+        click.echo(console.spec_json(catalogue.find(name).spec()))
     else:
-        console.show(entry.spec())
+        console.show(catalogue.find(name).spec())
 
 
 @main.command(short_help="Judge a saved RUN again.")
@@ -208,13 +201,14 @@ def show(name: str, as_json: bool) -> None:
 @as_json
 def judge(run: str, reports: Path, as_json: bool) -> int:
     """Judge a saved RUN again (its folder, or an experiment's name for its last run)."""
+    from lab import console
     from lab.run import rejudge
 
     before = open_run(run, reports)
     done = rejudge(before)
     changed = before.record.judgement != done.record.judgement
     note = f"the report is older than this judgement; `make report RUN={run}` writes it again"
-    _show_run(done, as_json, *([note] if changed else []))
+    console.outcome(done, as_json, *([note] if changed else []))
     return _code(done)
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 
-from lab.model import Backing, Link, Member, Peers, Scenario, Variant
+from lab.model import Backing, Invariant, Link, Member, Peers, Scenario, Variant
 
 
 def optional(scenario: Scenario) -> list[Backing]:
@@ -31,19 +31,26 @@ def without(scenario: Scenario, missing: Collection[Backing]) -> Scenario:
     """The scenario less these servers, the variants that need them, and what is claimed of those alone."""
     variants = [variant for variant in scenario.variants if not set(variant.needs) & set(missing)]
     names = {variant.name for variant in variants}
-    invariants = [
+    load = scenario.load
+    return replace(
+        scenario,
+        variants=variants,
+        links=[link for link in scenario.links if link.callee not in missing],
+        settings={member: env for member, env in scenario.settings.items() if member not in missing},
+        claims=[claim for claim in scenario.claims if claim.variant in names and claim.of in {None, *names}],
+        load=replace(load, invariants=_of_those(names, load.invariants)),
+        invariants=_of_those(names, scenario.invariants),
+    )
+
+
+def _of_those(names: Collection[str], invariants: Iterable[Invariant]) -> tuple[Invariant, ...]:
+    """The invariants that are about these variants, and about no other."""
+    return tuple(
         replace(
             invariant,
             variants=[name for name in invariant.variants if name in names],
             broken_in=[name for name in invariant.broken_in if name in names],
         )
-        for invariant in scenario.invariants
-        if not invariant.variants or names & set(invariant.variants)
-    ]
-    return replace(
-        scenario,
-        variants=variants,
-        links=[link for link in scenario.links if link.callee not in missing],
-        claims=[claim for claim in scenario.claims if claim.variant in names and claim.of in {None, *names}],
-        invariants=invariants,
+        for invariant in invariants
+        if not invariant.variants or set(names) & set(invariant.variants)
     )

@@ -15,7 +15,8 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from lab import handbook
-from lab.catalogue import Entry, read_all, shown
+from lab.catalogue import Entry, chapters, read_all, shown
+from lab.catalogue.validate.reach import out_of_reach
 from lab.console.plan import plan
 from lab.console.shapes import console
 from lab.episode import EpisodeCapture, RunContext, episode_of, play, tables_of
@@ -47,7 +48,6 @@ from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.signals import Signals
 from lab.streams import say, visible
-from lab.validate.reach import out_of_reach
 from lab.verdict import judge
 
 if TYPE_CHECKING:
@@ -327,6 +327,8 @@ def write_reports(run: Run, reports: Path) -> Path:
         reports,
         list(handbook.sections().values()),
         [report.Entry(e.name, e.scenario.title, e.scenario.question, e.scenario.sections) for e in entries],
+        chapters.read(),
+        [report.Step(name, text) for name, text in chapters.path()],
     )
     return page
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from lab.catalogue import find, read
+from lab.catalogue.validate.reach import out_of_reach
 from lab.errors import LabError, ScenarioError
-from lab.validate.reach import out_of_reach
 
 GOOD = '''"""A sound scenario."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from lab import faults
+from lab.catalogue.validate import problems
 from lab.model import (
     Backing,
     Check,
@@ -23,7 +24,6 @@ from lab.model import (
 )
 from lab.optional import links_of, members_of, optional, without
 from lab.places import TARGETS
-from lab.validate import problems
 
 SHOP, FIRST, SECOND, CACHE = Service("exchange"), Backing("postgres"), Backing("mariadb"), Backing("redis")
 P90 = Metric("p90_ms", "ms")
@@ -118,3 +118,12 @@ def test_only_servers_of_others_have_peers() -> None:
     """Whom a service of ours calls is said by name."""
     wrong = replace(RIVALS, links=[*RIVALS.links, Link(Peers(), OURS)])
     assert problems(wrong, TARGETS) == ["link peers->kv-1: kv-1 is a Service; name the one that calls it."]
+
+
+def test_what_comes_with_the_load_is_left_out_likewise() -> None:
+    """Invariants of the workload lose the variants that go, and settings the servers that go."""
+    told = {SHOP: {"A": 1}, SECOND: {"B": 2}}
+    whole = replace(SCENARIO, load=replace(SCENARIO.load, invariants=SCENARIO.invariants), invariants=(), settings=told)
+    left = without(whole, [SECOND])
+    assert left.every_invariant == without(SCENARIO, [SECOND]).invariants
+    assert dict(left.settings) == {SHOP: {"A": 1}}

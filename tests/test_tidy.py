@@ -42,9 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "observe": {"record", "runtime", "load"},
     "machine": {"record"},
     "report": {"files", "places", "record", "metrics", "verdict", "handbook", "observe", "fold"},
-    "spec": {"record", "faults"},
-    "validate": {"checkers", "metrics", "handbook", "optional", "load"},
-    "catalogue": {"record", "spec", "validate", "places"},
+    "catalogue": {"record", "faults", "checkers", "metrics", "handbook", "optional", "load", "places"},
 }
 TYPES_ONLY = {"model": {"bench", "record"}}  # under TYPE_CHECKING, for the signatures of Fault
 
@@ -89,9 +87,10 @@ def test_lab_and_targets_meet_only_at_http() -> None:
 
 
 def test_scenarios_see_only_the_public_names() -> None:
-    """A scenario imports `lab` and the standard library, nothing below."""
+    """A scenario imports `lab`, systems and the standard library, nothing below; a system nothing of an experiment."""
     for file in SCENARIOS:
         for name in imports(file):
+            assert not name.startswith("scenarios.") or name.startswith("scenarios.systems."), f"{file}: {name}"
             assert not name.startswith("targets"), f"{file}: {name}"
             assert not (name.startswith("lab.") and name.count(".") > 1), f"{file}: {name}"
 

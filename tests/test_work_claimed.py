@@ -8,7 +8,7 @@ import pytest
 
 from lab import Claim, Invariant, Load, Phase, Scenario, Service, Variant, checkers, metrics
 from lab.catalogue import Entry, read_all
-from lab.validate.work import unclaimed_work
+from lab.catalogue.validate.work import unclaimed_work
 
 SHOP = Service("exchange")
 QUICK = Claim("quick", "on", "fault", metrics.p90_ms(of="all"), at_most=50)

@@ -1,17 +1,21 @@
 """What the terminal shows when nothing is running: the catalogue, one experiment, a verdict, the doctor's findings."""
 
+from lab.console.chapters import NUMBER, section
 from lab.console.checkup import findings
 from lab.console.data import catalogue_data, findings_data, run_data, spec_json
 from lab.console.experiments import catalogue, show
-from lab.console.runs import compare, summary, verdict
+from lab.console.runs import compare, outcome, summary, verdict
 
 __all__ = [
+    "NUMBER",
     "catalogue",
     "catalogue_data",
     "compare",
     "findings",
     "findings_data",
+    "outcome",
     "run_data",
+    "section",
     "show",
     "spec_json",
     "summary",

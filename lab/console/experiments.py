@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -14,6 +14,7 @@ from lab.console.data import last_verdict
 from lab.console.plan import plan
 from lab.console.shapes import NARROW, Cell, console, dim, lines, list_of, mark, put, table
 from lab.errors import RecordError
+from lab.model import Scalar
 from lab.record import LinkSpec, Spec, read_run, runs_of
 from lab.record.words import bounds
 
@@ -83,11 +84,15 @@ def _timeline(spec: Spec) -> list[tuple[Cell, Cell]]:
 
 
 def _variants(spec: Spec) -> list[tuple[Cell, Cell]]:
-    rows: list[tuple[Cell, Cell]] = []
+    rows: list[tuple[Cell, Cell]] = [("all", dim(_told(spec.settings)))] if spec.settings else []
     for variant in spec.variants:
-        env = "; ".join(f"{m}: " + " ".join(f"{k}={v}" for k, v in e.items()) for m, e in variant.env.items())
-        rows.append((variant.name + (" (control)" if variant.name == spec.control else ""), env or "as it is"))
+        name = variant.name + (" (control)" if variant.name == spec.control else "")
+        rows.append((name, _told(variant.env) or "as it is"))
     return rows
+
+
+def _told(env: Mapping[str, Mapping[str, Scalar]]) -> str:
+    return "; ".join(f"{member}: " + " ".join(f"{k}={v}" for k, v in told.items()) for member, told in env.items())
 
 
 def _claims(spec: Spec) -> list[list[Cell]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import string
 from collections.abc import Sequence
 from itertools import groupby
@@ -9,7 +10,7 @@ from itertools import groupby
 from rich.text import Text
 
 from lab.catalogue import shown
-from lab.console.data import notes_of
+from lab.console.data import notes_of, run_data
 from lab.console.plan import try_next
 from lab.console.shapes import (
     MARKS,
@@ -32,6 +33,14 @@ from lab.verdict.draws import draws
 
 MOST_REASONS = 5
 CLAIM_NEEDS, CELL_NEEDS = 28, 17  # columns, side by side
+
+
+def outcome(run: Run, as_json: bool, *notes: str) -> None:
+    """Print the verdict of a run, with notes of the moment, or all of it for a machine."""
+    if as_json:
+        print(json.dumps(run_data(run), indent=2))
+    else:
+        verdict(run, *notes)
 
 
 def verdict(run: Run, *notes: str) -> None:

@@ -40,7 +40,7 @@ async def _read_back(context: RunContext, capture: EpisodeCapture, running: Runn
     answers: dict[str, Any] = {}
     timeout = aiohttp.ClientTimeout(total=READBACK_TIMEOUT_S)
     async with aiohttp.ClientSession(timeout=timeout) as session:
-        for readback in context.scenario.readbacks:
+        for readback in context.scenario.every_readback:
             url = running.address(readback.service).url + readback.path
             try:
                 async with session.get(url) as response:

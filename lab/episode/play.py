@@ -15,7 +15,7 @@ from lab.episode.edges import urls
 from lab.episode.phases import pass_phases
 from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
-from lab.model import Env, Fault, Member, Service, Variant
+from lab.model import Env, Fault, Member, Scenario, Service, Variant
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import VARIANT
 from lab.observe.hiccups import Meter
@@ -58,7 +58,7 @@ async def _start(
     stack.push_async_callback(driver.stop)
     members, links = members_of(scenario, capture.variant), links_of(scenario, capture.variant)
     asked = [fault for phase in scenario.phases for fault in phase.faults]
-    env = {member: _env(member, capture.variant, asked) for member in members}
+    env = {member: _env(scenario, member, capture.variant, asked) for member in members}
     running = await context.runtime.start(Stack(members, links, env, capture.label), logs)
     stack.push_async_callback(running.stop)
     await barrier.check(running, asked)
@@ -78,9 +78,8 @@ async def _start(
     return running, driver
 
 
-def _env(member: Member, variant: Variant, asked: Sequence[Fault]) -> Env:
-    own = member.env if isinstance(member, Service) else member.settings
+def _env(scenario: Scenario, member: Member, variant: Variant, asked: Sequence[Fault]) -> Env:
     profiled = {"ALLOW_PTRACE": 1} if isinstance(member, Service) else {}
     waited_for = {service for fault in asked for one in fault.candidates for service in one.barriers}
     held = {"BARRIERS": 1} if member in waited_for else {}
-    return {**profiled, **held, **own, **variant.env.get(member, {})}
+    return {**profiled, **held, **scenario.settings_of(member, variant)}

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Literal
 
-from lab.model.claims import Check, Claim, Exercise, Invariant, Metric, Panel, Readback
+from lab.model.claims import Check, Claim, Invariant, Metric, Panel, Readback
 from lab.model.fault import Fault, ProbeShape, Sign, Takes
 from lab.model.parts import Backing, BackingKind, Env, Link, Member, Peers, Role, Scalar, Service
 from lab.model.typed import Typed
@@ -18,7 +18,6 @@ __all__ = [
     "Check",
     "Claim",
     "Env",
-    "Exercise",
     "Fault",
     "Invariant",
     "Link",
@@ -87,6 +86,9 @@ class Load(Typed):
     Open model: `per_s` arrivals a second, `uniform` or `poisson`, each started when due whatever happened to
     those before. Closed model: `users`, each waiting for its answer and then `think_s`. A mix is one `"VERB /path"`,
     an `Operation`, or several of either.
+
+    `readbacks` and `invariants` belong to the mix: a system's workload brings them along, so that no experiment that
+    sends it forgets to check.
     """
 
     mix: Mix
@@ -96,6 +98,8 @@ class Load(Typed):
     users: int | None = None
     think_s: float = 0.0
     timeout_s: float = 10.0
+    readbacks: Sequence[Readback] = ()
+    invariants: Sequence[Invariant] = ()
 
     @property
     def is_open(self) -> bool:
@@ -147,7 +151,10 @@ class Variant(Typed):
 
 @dataclass(frozen=True)
 class Scenario(Typed):
-    """One experiment. The file's docstring is its summary; the file's name is its name."""
+    """One experiment. The file's docstring is its summary, the file's name its name, the .md beside it its page.
+
+    `settings` is the environment that all variants share, by service or server; a variant's own goes before it.
+    """
 
     title: str
     handbook: str | Sequence[str]
@@ -158,14 +165,11 @@ class Scenario(Typed):
     claims: Sequence[Claim]
     links: Sequence[Link] = ()
     services: Sequence[Service] = ()
+    settings: Mapping[Member, Env] = field(default_factory=dict, hash=False)
     panels: Sequence[Panel] = ()
     invariants: Sequence[Invariant] = ()
     readbacks: Sequence[Readback] = ()
     profile: Sequence[Service] = ()
-    idea: str = ""
-    predict: Sequence[str] = ()
-    look_at: Sequence[str] = ()
-    exercises: Sequence[Exercise] = ()
 
     @property
     def sections(self) -> tuple[str, ...]:
@@ -190,6 +194,25 @@ class Scenario(Typed):
             else:
                 ordered.setdefault(waiting.pop())
         return tuple(ordered)
+
+    @property
+    def every_invariant(self) -> tuple[Invariant, ...]:
+        """Those that belong to the load, and those that the experiment adds."""
+        return (*self.load.invariants, *self.invariants)
+
+    @property
+    def every_readback(self) -> tuple[Readback, ...]:
+        """Those that belong to the load, and those that the experiment adds."""
+        return (*self.load.readbacks, *self.readbacks)
+
+    def shared_settings(self, member: Member) -> dict[str, Scalar]:
+        """What a member is told in every variant: what it always gets, and what this experiment sets."""
+        own = member.env if isinstance(member, Service) else member.settings
+        return {**own, **self.settings.get(member, {})}
+
+    def settings_of(self, member: Member, variant: Variant) -> dict[str, Scalar]:
+        """What a member is told in one variant."""
+        return {**self.shared_settings(member), **variant.env.get(member, {})}
 
     @property
     def lasts_s(self) -> float:

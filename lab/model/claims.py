@@ -87,11 +87,3 @@ class Panel(Typed):
     legend: str = ""
     values: Mapping[int, str] = field(default_factory=dict, hash=False)
     live: bool = False
-
-
-@dataclass(frozen=True)
-class Exercise(Typed):
-    """Something to try: the knob, and what to think about."""
-
-    text: str
-    knob: str = ""

@@ -60,6 +60,7 @@ from lab.record.spec import (
     MetricSpec,
     PanelSpec,
     PhaseSpec,
+    QuestionSpec,
     Spec,
     VariantSpec,
 )
@@ -97,6 +98,7 @@ __all__ = [
     "PhaseWindow",
     "Probe",
     "ProbeOutcome",
+    "QuestionSpec",
     "Receipt",
     "Record",
     "Run",

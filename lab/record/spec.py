@@ -141,11 +141,21 @@ class PanelSpec:
 
 
 @dataclass(frozen=True)
+class QuestionSpec:
+    """What to guess before the run, which claims (by text) or metrics (by name) answer it, and what paper says."""
+
+    text: str
+    answered_by: list[str] = field(default_factory=list)
+    worked_out: str = ""
+
+
+@dataclass(frozen=True)
 class ExerciseSpec:
-    """Something to try."""
+    """Something to try: what to think about, what to change, and the answer, which stays folded."""
 
     text: str
     knob: str
+    answer: str = ""
 
 
 @dataclass(frozen=True)
@@ -159,7 +169,7 @@ class Spec:
     sections: list[str]
     question: str
     idea: str
-    predict: list[str]
+    predict: list[QuestionSpec | str]  # older records have the text alone
     look_at: list[str]
     exercises: list[ExerciseSpec]
     members: list[MemberSpec]
@@ -171,6 +181,13 @@ class Spec:
     invariants: list[InvariantSpec]
     panels: list[PanelSpec]
     profile: list[str]
+    settings: dict[str, dict[str, Scalar]] = field(default_factory=dict)  # of all variants; older records lack them
+    price: list[str] = field(default_factory=list)
+
+    @property
+    def questions(self) -> list[QuestionSpec]:
+        """What to predict."""
+        return [QuestionSpec(each) if isinstance(each, str) else each for each in self.predict]
 
     @property
     def control(self) -> str:

@@ -1,8 +1,8 @@
-"""The index of all reports: the handbook's table of contents, each section with its experiments and last verdicts."""
+"""The index of all reports: the handbook, with what is said and what was measured of each section."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,18 +39,20 @@ class _Head(msgspec.Struct):
 
     run: str
     started_epoch_s: float
+    scale: float = 1.0
     judgement: _Judged | None = None
 
 
 @dataclass(frozen=True)
 class Past:
-    """A run that was made."""
+    """A run that was made; `full` where its phases had their whole length."""
 
     run: str
     verdict: str
     when: str
     href: str
     reasons: Sequence[str]
+    full: bool = True
 
 
 @dataclass(frozen=True)
@@ -60,37 +62,60 @@ class Item:
     entry: Entry
     runs: Sequence[Past]
 
+    @property
+    def last(self) -> Past | None:
+        """The newest run at full length: a quick look is no verdict of the catalogue's."""
+        return next((run for run in self.runs if run.full), None)
+
 
 @dataclass(frozen=True)
 class Line:
-    """A section of the handbook with what belongs to it, and how many experiments belong to sections below it."""
+    """A section of the handbook: what is said of it, the experiments whose main section it is, others that serve it."""
 
     section: Section
+    text: Sequence[str]
     items: Sequence[Item]
-    below: int
+    others: Sequence[Item]
 
 
 @dataclass(frozen=True)
 class Chapter:
-    """A chapter: its sections in order, and how many experiments are in it."""
+    """A chapter: its sections that have experiments, in order, and those that have none."""
 
     section: Section
     lines: Sequence[Line]
-    experiments: int
+    empty: Sequence[Section]
+
+    @property
+    def experiments(self) -> int:
+        """How many experiments have their main section in it."""
+        return sum(len(line.items) for line in self.lines)
 
 
-def write_index(reports: Path, handbook: Sequence[Section], catalogue: Sequence[Entry]) -> Path:
-    """Write `reports/index.html`: every numbered section; those without an experiment say so."""
+@dataclass(frozen=True)
+class Step:
+    """An experiment of the path for who begins, and what it builds on."""
+
+    name: str
+    text: str
+
+
+def write_index(
+    reports: Path,
+    handbook: Sequence[Section],
+    catalogue: Sequence[Entry],
+    texts: Mapping[str, Sequence[str]],
+    path: Sequence[Step],
+) -> Path:
+    """
+    Write `reports/index.html`: chapters with experiments whole, the others one line each.
+
+    `texts` has the paragraphs of each section by its number, `path` the experiments in which to begin.
+    """
     past = {entry.name: _past(reports, entry.name) for entry in catalogue}
     items = [Item(entry, past[entry.name]) for entry in catalogue]
-    lines = [_line(section, items) for section in handbook]
-    chapters = []
-    for line in lines:
-        if line.section.depth == 1:
-            mine = [other for other in lines if other.section.chapter == line.section.chapter]
-            names = {item.entry.name for other in mine for item in other.items}
-            chapters.append(Chapter(line.section, mine, len(names)))
-    last = [runs[0].verdict for runs in past.values() if runs]
+    chapters = [_chapter(section, handbook, items, texts) for section in handbook if section.depth == 1]
+    last = [item.last.verdict for item in items if item.last]
     scripts = {"theme": static("theme.js"), "index": static("index.js")}
     text = (
         environment()
@@ -100,9 +125,10 @@ def write_index(reports: Path, handbook: Sequence[Section], catalogue: Sequence[
             wall=sorted(items, key=lambda item: _order(item.entry.sections[0])),
             experiments=len(catalogue),
             counts=[(name, last.count(name)) for name in ("PASS", "FAIL", "UNKNOWN", "NOT JUDGED")],
-            never=sum(not runs for runs in past.values()),
-            served=sum(bool(line.items) for line in lines),
-            numbered=len(lines),
+            never=sum(item.last is None for item in items),
+            served=sum(len(chapter.lines) for chapter in chapters),
+            numbered=len(handbook),
+            steps=[(step, item) for step in path for item in items if item.entry.name == step.name],
             symbols=SYMBOLS,
             css=Markup(css_variables() + static("report.css")),
             scripts={name: Markup(text) for name, text in scripts.items()},
@@ -114,9 +140,21 @@ def write_index(reports: Path, handbook: Sequence[Section], catalogue: Sequence[
     return put_in_place(reports / "index.html", text)
 
 
-def _line(section: Section, items: Sequence[Item]) -> Line:
-    below = sum(any(s.startswith(section.number + ".") for s in item.entry.sections) for item in items)
-    return Line(section, [item for item in items if section.number in item.entry.sections], below)
+def _chapter(
+    chapter: Section, handbook: Sequence[Section], items: Sequence[Item], texts: Mapping[str, Sequence[str]]
+) -> Chapter:
+    lines, empty = [], []
+    for section in handbook:
+        if section.chapter != chapter.chapter:
+            continue
+        served = [item for item in items if section.number in item.entry.sections]
+        main = [item for item in served if item.entry.sections[0] == section.number]
+        if served:
+            others = [item for item in served if item not in main]
+            lines.append(Line(section, texts.get(section.number, ()), main, others))
+        elif section != chapter:
+            empty.append(section)
+    return Chapter(chapter, lines, empty)
 
 
 def _order(number: str) -> list[int]:
@@ -134,5 +172,5 @@ def _past(reports: Path, name: str) -> list[Past]:
         verdict = head.judgement.verdict if head.judgement else "NOT JUDGED"
         page = f"{name}/{path.name}/" + ("index.html" if (path / "index.html").exists() else "")
         reasons = head.judgement.reasons if head.judgement else []
-        found.append(Past(head.run, verdict, clock(head.started_epoch_s), page, reasons))
+        found.append(Past(head.run, verdict, clock(head.started_epoch_s), page, reasons, full=head.scale >= 1))
     return found

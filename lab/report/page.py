@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
+from markdown_it import MarkdownIt
 from markupsafe import Markup
 
 from lab.report.charts.render import Chart, Drawn, draw, runtime
@@ -104,7 +105,8 @@ def environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    env.filters |= {"number": number, "percent": percent, "as_json": _json, "titled": titled, "link_text": link_text}
+    env.filters |= {"number": number, "percent": percent, "as_json": _json, "titled": titled, "inline": inline}
+    env.filters["link_text"] = link_text
     env.globals |= {
         "at": at,
         "bound": bound,
@@ -121,6 +123,15 @@ def titled(text: str) -> Markup:
     """A handbook title as HTML: backticks set code, and a backslash before an asterisk is Markdown's."""
     parts = text.replace("\\*", "*").split("`")
     return Markup("").join(Markup("<code>{}</code>").format(p) if k % 2 else p for k, p in enumerate(parts))
+
+
+# Emphasis and code: a record may come from elsewhere, so its text makes no link, no picture and no HTML.
+_INLINE = MarkdownIt("commonmark", {"html": False}).disable(["link", "autolink", "image", "html_inline"])
+
+
+def inline(text: str) -> Markup:
+    """A page's text as HTML, its code and emphasis set."""
+    return Markup(_INLINE.renderInline(text))
 
 
 def _sentence(text: str) -> str:

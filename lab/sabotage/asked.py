@@ -8,7 +8,7 @@ import textwrap
 import msgspec
 
 from lab.catalogue import Entry
-from lab.model import Operation, Service
+from lab.model import Operation
 from lab.record import Spec
 
 
@@ -20,7 +20,7 @@ def decides(spec: Spec) -> object:
 def fingerprint(entry: Entry) -> bytes:
     """Changes with what is started, sent and claimed; not with the words, nor with the files in which it stands."""
     spec, scenario = entry.spec(), entry.scenario
-    told = {m.name: dict(m.env if isinstance(m, Service) else m.settings) for m in scenario.members}
+    told = {member.name: scenario.shared_settings(member) for member in scenario.members}
     sent = [_source(operation) for operation in scenario.load.operations]
     return msgspec.json.encode([decides(spec), spec.members, spec.links, told, sent], order="sorted")
 

@@ -7,56 +7,31 @@ of a sixth becomes sixteen times the load, and outlives its cause. Backoff does 
 and still saves the one in 25.
 """
 
-from random import Random
+from lab import Claim, Phase, Scenario, Variant, faults, metrics
+from scenarios.systems.exchange import Panels, book, booked_trades, charge, copy, exchange, ledger, payments, standby
 
-from lab import (
-    Claim,
-    Exercise,
-    Invariant,
-    Link,
-    Load,
-    Operation,
-    Panel,
-    Phase,
-    Readback,
-    Request,
-    Scenario,
-    Service,
-    Variant,
-    checkers,
-    faults,
-    metrics,
-)
-
-# One booking at a time: 25 ms of the ledger's own and 29 ms until the standby has it, 54 ms, 18.5 a second at most;
-# with the standby 65 ms further away 119 ms, 8.4 a second. 10 trades a second lie between the two, a sixth too many,
-# evenly spread: what happens is to come from the shortage, not from a chance cluster of arrivals. The queue has no
-# bound worth the name: once half a second of work is in it, each caller has timed out before its booking's turn comes.
-# Each 25th attempt is refused at once, whatever the load: 4 %, which a budget of 5 % can retry.
-standby = Service("standby", module="ledger", env={"WORK_MS": 25})
-ledger = Service("ledger", env={"WORK_MS": 25, "QUEUE": 10_000, "STUMBLE_EVERY": 25})
-payments = Service("payments", env={"LEDGER_TIMEOUT_S": 0.5})
-exchange = Service("exchange", env={"PAYMENTS_TIMEOUT_S": 5})  # longer than all attempts of payments take
-charge, book, copy = Link(exchange, payments), Link(payments, ledger), Link(ledger, standby)
 to_payments, to_ledger = metrics.attempts_per_request(charge), metrics.attempts_per_request(book)
-
 AT_ONCE = {"RETRIES": 3}  # at both hops
 BACKOFF = {**AT_ONCE, "RETRY_BACKOFF_S": 0.1}
 BUDGET = {**BACKOFF, "RETRY_BUDGET": 0.05}
-
-
-def trade(rng: Random, n: int) -> Request:
-    """A trade with an id of its own, so that its charge and its entry can be found again."""
-    body = {"id": f"trade-{n}", "amount_cents": rng.randrange(100, 10_000)}
-    return Request("POST", "/trades", body, key=f"trade-{n}")
-
 
 scenario = Scenario(
     title="Retry storm",
     handbook=["7.6.1", "8.5.5"],
     question="Does the exchange come back when the ledger has its capacity back?",
     links=[charge, book, copy],
-    load=Load(Operation("POST /trades", trade), to=exchange, per_s=10),
+    load=booked_trades(per_s=10),
+    # One booking at a time: 25 ms of the ledger's own and 29 ms until the standby has it, 54 ms, 18.5 a second at most;
+    # with the standby 65 ms further away 119 ms, 8.4 a second. 10 trades a second lie between the two, a sixth too
+    # many, evenly spread: what happens is to come from the shortage, not from a chance cluster of arrivals. The queue
+    # has no bound worth the name: once half a second of work is in it, each caller has timed out before its booking's
+    # turn comes. Each 25th attempt is refused at once, whatever the load: 4 %, which a budget of 5 % can retry.
+    settings={
+        standby: {"WORK_MS": 25},
+        ledger: {"WORK_MS": 25, "QUEUE": 10_000, "STUMBLE_EVERY": 25},
+        payments: {"LEDGER_TIMEOUT_S": 0.5},
+        exchange: {"PAYMENTS_TIMEOUT_S": 5},  # longer than all attempts of payments take
+    },
     phases=[
         Phase("baseline", lasts_s=8),
         Phase("fault", lasts_s=12, faults=[faults.latency(copy, ms=65)]),
@@ -99,63 +74,10 @@ scenario = Scenario(
         # has refilled makes it 2.3 s more, 7.2 s, and recovery is seen in steps of a second.
         Claim("it recovers by itself", "budget", "recovery", metrics.recovery_s(), at_most=9),
     ],
-    invariants=[
-        Invariant("an acknowledged trade is charged exactly once", checkers.ask("exactly_once", readback="charges")),
-        Invariant("an acknowledged trade is booked exactly once", checkers.ask("exactly_once", readback="entries")),
-    ],
-    readbacks=[Readback("charges", payments, "/charges/keys"), Readback("entries", ledger, "/entries/keys")],
     panels=[
-        Panel(
-            "Attempts by hop",
-            "sum by (peer) (rate(http_client_request_duration_seconds_count[5s]))",
-            unit="reqps",
-            legend="to {{peer}}",
-            live=True,
-        ),
-        Panel("Waiting at the ledger", 'max(ledger_waiting{service="ledger"})', legend="bookings", live=True),
-        Panel(
-            "Work for bookings that are in the books already",
-            'rate(ledger_repeated_total{service="ledger"}[5s])',
-            unit="reqps",
-            legend="done again",
-        ),
-        Panel(
-            "Retries denied by the budget",
-            "sum by (service) (rate(retries_denied_total[5s]))",
-            unit="reqps",
-            legend="{{service}}",
-        ),
-    ],
-    idea=(
-        "A retry helps where the failure is a moment's: here one attempt in 25 is refused, and the next one succeeds. "
-        "Where the reason is a lack of capacity the retry fails as well, and each one takes away more of what is "
-        "short. Hops multiply: four attempts at each of two are sixteen at the third. Work for callers that have "
-        "timed out keeps the queue full and makes every new caller wait past its timeout, so the collapse outlives "
-        "its cause: a metastable failure (Bronson et al., 2021). Backoff moves the attempts and leaves their number "
-        "as it is. What ends it bounds the load or the wait: a budget lets retries be a share of the requests; a "
-        "queue of 5 holds 5 x 54 ms of work, less than the timeout, and rejects the rest; a deadline that travels "
-        "with the request lets the ledger drop work whose caller has gone; shedding rejects early; and retries at one "
-        "layer only make 4 attempts of 16 (Brooker, 2022). The budget is local: each client has its own, and it needs "
-        "neither the ledger's help nor its knowledge."
-    ),
-    predict=[
-        "10 trades a second, three retries at two hops: how many attempts a second reach the ledger at worst?",
-        "The ledger has its capacity back after 12 s. What is in its queue then, and which callers still wait?",
-        "With a budget of 5 % at each hop: what is the most that the ledger can see, and how long is the recovery?",
-    ],
-    look_at=[
-        "Attempts by hop: 10, then 4 x 10, then 16 x 10; with backoff the same, a little later.",
-        "Waiting at the ledger: with a budget it returns to 0; without, it grows on after the fault.",
-        "Work for bookings that are in the books already: what the ledger is busy with, 18 times a second.",
-        "The budget saves the recovery, not the trades in the fault: those wait behind others that have timed out.",
-    ],
-    exercises=[
-        Exercise("Let only the exchange retry, and payments not. What is lost, what is gained?", "RETRIES"),
-        Exercise("A queue of 5: which trades succeed in the fault now, and which variant recovers?", "QUEUE"),
-        Exercise("A budget of 50 %: does it still recover? Find the share at which it tips over.", "RETRY_BUDGET"),
-        Exercise("A budget of 1 %: what happens to the one in 25 in health?", "RETRY_BUDGET"),
-        Exercise(
-            "Poisson arrivals, at a slightly higher rate: does the storm need a fault at all?", 'arrivals="poisson"'
-        ),
+        Panels.attempts_by_hop,
+        Panels.waiting_at_the_ledger,
+        Panels.repeated_work,
+        Panels.retries_denied,
     ],
 )

@@ -6,50 +6,10 @@ the database takes 1 ms at first, so few reads meet an expiry. Then it takes 100
 to the database. Three patterns bound that: one flight in each process, one flight in all, or renewal before the expiry.
 """
 
-from random import Random
-
-from lab import (
-    Backing,
-    Claim,
-    Exercise,
-    Invariant,
-    Link,
-    Load,
-    Operation,
-    Panel,
-    Phase,
-    Request,
-    Scenario,
-    Service,
-    Variant,
-    checkers,
-    faults,
-    metrics,
-)
+from lab import Claim, Phase, Scenario, Variant, faults, metrics
+from scenarios.systems.rates import READ, Panels, both, hot_key, queries_per_s, to_postgres, to_redis
 
 TTL_S = 2
-READ = "GET /rates/EURUSD"
-redis, postgres = Backing("redis"), Backing("postgres")
-# Two instances of one service: a flight is shared within a process, and nothing but Redis between them.
-both = [Service(name, module="rates", env={"TTL_S": TTL_S}) for name in ("rates-1", "rates-2")]
-to_redis = [Link(rates, redis) for rates in both]
-to_postgres = [Link(rates, postgres) for rates in both]
-
-
-def read(rng: Random, n: int) -> Request:
-    """The hot key."""
-    return Request("GET", "/rates/EURUSD", key="EURUSD", keep_response=True)
-
-
-def write(rng: Random, n: int) -> Request:
-    """A new price, of which there is no second, into the database; what is cached stays."""
-    rate = f"1.{n:05d}"
-    return Request("PUT", "/rates/EURUSD", {"rate": rate}, key="EURUSD", value=rate)
-
-
-# PostgreSQL's own count: a service that is broken may miscount, the server that it asks does not. No other statement is
-# a SELECT while the load runs.
-queries_per_s = metrics.counter_per_s(postgres, "pg_stat_statements_calls", command="SELECT")
 PROTECTED = ("process", "shared", "early")
 
 scenario = Scenario(
@@ -57,12 +17,8 @@ scenario = Scenario(
     handbook=["8.1.1", "7.7.1.3"],
     question="How many queries does one hot-key expiry cause, and which readers wait?",
     links=[*to_redis, *to_postgres],
-    load=Load(
-        [Operation(READ, read, weight=99), Operation("PUT /rates/EURUSD", write, weight=1)],
-        to=both,
-        per_s=200,
-        arrivals="poisson",
-    ),
+    load=hot_key(per_s=200, arrivals="poisson", ttl_s=TTL_S),
+    settings={rates: {"TTL_S": TTL_S} for rates in both},
     # 24 s have 11 to 12 expiries, enough that a pattern and its neighbour (one query for each expiry, or two) are
     # apart.
     phases=[
@@ -107,62 +63,5 @@ scenario = Scenario(
             for phase in ("quick", "slow")
         ),
     ],
-    invariants=[
-        Invariant(
-            "a served rate is at most TTL_S stale",
-            checkers.ask("bounded_staleness", within_s=TTL_S, at="rate", initial="1.08000"),
-        ),
-    ],
-    panels=[
-        Panel(
-            "Queries",
-            "sum(rate(rates_queries_total[3s]))",
-            unit="reqps",
-            legend="to the database, as rates counts them",
-            live=True,
-        ),
-        Panel("Expiries", "sum(rate(rates_renewals_total[3s]))", unit="reqps", legend="values stored anew"),
-        Panel(
-            "Reads that missed in Redis",
-            'sum(rate(rates_looks_total{found="no"}[3s])) / sum(rate(rates_looks_total[3s]))',
-            unit="percentunit",
-            legend="share",
-        ),
-        Panel(
-            "Age of the served rate",
-            "histogram_quantile(0.99, sum by (le) (rate(rates_age_seconds_bucket[3s])))",
-            unit="s",
-            legend="p99",
-        ),
-    ],
-    idea=(
-        "An expiry opens a gap: from the moment the value is gone until the first fetch has stored it again. Every "
-        "miss in the gap also fetches, so the herd is the read rate times the fetch time, and a slower database gets a "
-        "larger herd. A single flight lets one read fetch and the others wait for it. Within a process it is a "
-        "dictionary. Across processes it is a lock, at the price of one more trip and a timeout. Early expiry (XFetch) "
-        "avoids the gap: each read decides by chance, more often near the expiry, to renew the value. In the paper "
-        "that read fetches and waits itself; here it renews in the background, and the renewals of one process share a "
-        "flight. XFetch needs enough reads: where rate times fetch time is below 1, most expiries come before any read "
-        "has renewed (in `quick`, 0.2: about 80 % of them). It also needs the duration of the last fetch, so a sudden "
-        "slowdown finds it unprepared. Stale-while-revalidate needs neither: it serves the expired value while one "
-        "read renews it, if your data may be that old."
-    ),
-    predict=[
-        "200 reads/s, a fetch of 1 ms and then of 100 ms: how many reads meet an expiry in each phase?",
-        "Two processes with one flight each: how many queries does an expiry cause, and how many with 100 processes?",
-        "In which of the four variants do readers wait, and which share of them?",
-    ],
-    look_at=[
-        "Queries against Expiries: their ratio is the herd. In `quick` the four variants hardly differ.",
-        "The heat maps in `slow`: a ray above each expiry. `early` has one ray only, at the first expiry.",
-        "Age of the served rate: `early` renews sooner, so its rates are younger. Its additional queries buy that.",
-    ],
-    exercises=[
-        Exercise(
-            "Renew later or earlier: 0.2, 5. When do readers wait again, and what does earlier cost?", "EARLY_BETA"
-        ),
-        Exercise("Delay the database by 800 ms: does `shared` hold? And with a lock shorter than the fetch?", "LOCK_S"),
-        Exercise("Four instances instead of two: which of the four numbers change, and to what?", "both"),
-        Exercise("A key with few readers, 5/s: which share of the expiries does `early` meet unprepared?", "per_s"),
-    ],
+    panels=[Panels.queries, Panels.expiries, Panels.misses, Panels.age],
 )

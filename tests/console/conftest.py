@@ -11,10 +11,10 @@ from console_runs import RECIPES
 from report.fabricate import fabricate
 from rich.console import Console
 
-from lab.console import checkup, experiments, runs
+from lab.console import chapters, checkup, experiments, runs
 from lab.record import Run
 
-SCREENS = (checkup, experiments, runs)
+SCREENS = (chapters, checkup, experiments, runs)
 
 
 @pytest.fixture(scope="session")

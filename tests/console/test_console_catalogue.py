@@ -17,6 +17,7 @@ from lab import console
 from lab.catalogue import find
 from lab.console import shapes
 from lab.doctor import Finding
+from lab.errors import LabError
 from lab.record import Judgement, Run, write_record
 
 # --- the catalogue ----------------------------------------------------------------------------------------------
@@ -143,3 +144,17 @@ def test_a_judgement_is_whole(made: dict[str, Run]) -> None:
     assert {name: j.verdict for name, j in verdicts.items() if j} == {
         "sound": "PASS", "again": "PASS", "ignored": "FAIL", "no fault": "UNKNOWN", "trials": "PASS", "cut": "UNKNOWN",
     }  # fmt: skip
+
+
+def test_a_section_of_the_handbook(screen: Callable[..., str], tmp_path: Path) -> None:
+    """Its title, its text, and the experiments of it and of the sections below; a number that is none is told."""
+    entries = [find("circuit-breaker"), find("retry-storm"), find("cache-stampede")]
+    whole = screen(lambda: console.section("7.6.1", entries, tmp_path))
+    assert "Fault Tolerance Strategies" in whole
+    assert "metastable" in whole
+    assert "retry-storm" in whole
+    assert "circuit-breaker" in whole
+    assert "cache-stampede" not in whole
+    assert "No experiment serves 7.5.2 yet" in screen(lambda: console.section("7.5.2", entries, tmp_path))
+    with pytest.raises(LabError, match=r"the handbook has no section 7\.6\.9; did you mean 7\.6"):
+        console.section("7.6.9", entries, tmp_path)

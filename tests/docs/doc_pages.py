@@ -15,6 +15,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 DOCS = ROOT / "docs"
 WAIT_S = 240
+WRITTEN = ("python", "markdown", "diff")
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,10 @@ def run(command: str, folder: Path, env: Mapping[str, str] | None = None) -> str
 
 
 def write(block: Block, folder: Path) -> None:
-    """Write the file of a `python` block, or make the change of a `diff` block."""
+    """Write the file of a `python` or `markdown` block, or make the change of a `diff` block."""
     file = folder / block.name
     file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(block.body if block.kind == "python" else changed(file.read_text("utf-8"), block.body), "utf-8")
+    file.write_text(changed(file.read_text("utf-8"), block.body) if block.kind == "diff" else block.body, "utf-8")
 
 
 def execute(page: Path, folder: Path, env: Mapping[str, str] | None = None, heard: Callable[[str], str] = str) -> int:
@@ -101,7 +102,7 @@ def execute(page: Path, folder: Path, env: Mapping[str, str] | None = None, hear
     commands = 0
     before: dict[Path, str] = {}
     for block in blocks(page):
-        if block.kind in ("python", "diff"):
+        if block.kind in WRITTEN:
             if block.mistake:
                 before[folder / block.name] = (folder / block.name).read_text("utf-8")
             write(block, folder)
@@ -122,7 +123,7 @@ def untidy(page: Path, folder: Path, *ignore: str) -> str:
     rules = f"--ignore {','.join(ignore)}" if ignore else ""
     said = ""
     for block in blocks(page):
-        if block.kind in ("python", "diff") and not block.mistake:
+        if block.kind in WRITTEN and block.words and block.name.endswith(".py") and not block.mistake:
             write(block, folder)
             said += run(f"ruff check -q {rules} {block.name}; ruff format -q --diff {block.name}", folder)
     return said

@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-from doc_pages import DOCS, ROOT, blocks, changed, copied, execute, run, untidy, write
+from doc_pages import DOCS, ROOT, WRITTEN, blocks, copied, execute, run, untidy, write
 
 sys.path.insert(0, str(ROOT / "tests" / "report"))
 
@@ -25,14 +25,14 @@ from lab.record import Condition, read_run, write_record
 from lab.verdict import judge
 
 PAGE = DOCS / "writing-a-scenario.md"
-STEPS = [block for block in blocks(PAGE) if block.kind in ("python", "diff")]
+STEPS = [block for block in blocks(PAGE) if block.kind in WRITTEN and block.words]
 WHEREABOUTS = {"PYTHONPATH": str(ROOT)}
 
 
 @pytest.mark.e2e
 def test_the_page_works_from_top_to_bottom(tmp_path: Path) -> None:
     """Every command says what the page shows: what is planned, each mistake, and the verdict of the real run."""
-    assert execute(PAGE, tmp_path, WHEREABOUTS, partial(on_a_free_machine, tmp_path)) == 6
+    assert execute(PAGE, tmp_path, WHEREABOUTS, partial(on_a_free_machine, tmp_path)) == 7
 
 
 OF_THE_MACHINE = {"machine free", "load on time"}  # conditions that a busy machine fails, whatever the page says
@@ -75,16 +75,17 @@ def test_every_step_is_a_sound_scenario(tmp_path: Path) -> None:
     for step in STEPS:
         file = tmp_path / step.name
         if step.mistake:
-            wrong = file.with_name("wrong.py")
-            wrong.write_text(changed(file.read_text("utf-8"), step.body), "utf-8")
+            before = file.read_text("utf-8")
+            write(step, tmp_path)
             try:
-                read(wrong)
+                read(file.with_suffix(".py"))
             except ScenarioError as error:
                 refused.append(str(error))
+            file.write_text(before, "utf-8")
         else:
             write(step, tmp_path)
-            claims.append(len(read(file).scenario.claims))
-    assert claims == [2, 4, 6, 6, 6, 6]
+            claims.append(len(read(file.with_suffix(".py")).scenario.claims))
+    assert claims == [2, 4, 6, 6, 6, 6, 6]
     assert len(refused) == len([step for step in STEPS if step.mistake]) - 1
 
 

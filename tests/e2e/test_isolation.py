@@ -17,7 +17,7 @@ from lab.runtime.base import Stack
 from lab.runtime.local import LocalRuntime
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
-from scenarios.ch07_distributed_systems.isolation_matrix import ANOMALIES, PUBLISHED
+from scenarios.systems.isolation import ANOMALIES, PUBLISHED
 from targets.isolation.server import build
 from targets.isolation.settings import IsolationSettings
 from targets.kit import running

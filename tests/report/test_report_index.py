@@ -11,7 +11,7 @@ from reported import Reported
 
 from lab.handbook import Section, sections
 from lab.record import write_record
-from lab.report import Entry, write_index
+from lab.report import Entry, Step, write_index
 
 BREAKER = Entry("circuit-breaker", "Circuit breaker", "Does the exchange stay quick?", ["7.6.1.3", "8.5.5"])
 STORM = Entry("retry-storm", "Retry <b>storm</b>", "What do retries do & cost?", ["7.6.1"])
@@ -33,8 +33,15 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def index_of(reports: Path) -> Path:
+    """The index of two experiments, with a text and a path."""
+    texts = {"7.6.1.3": ["It stops `calling`.", "Source: [a](https://b.test)."]}
+    path = [Step("circuit-breaker", "it builds on *nothing*"), Step("gone", "not there")]
+    return write_index(reports, list(sections().values()), [BREAKER, STORM], texts, path)
+
+
 def lines_of(html: str) -> dict[str, str]:
-    """Body of every section of the handbook by its number."""
+    """Body of every section that has experiments, by its number."""
     bodies = re.split(r'<div class="entry ', html)[1:]
     found = {}
     for body in bodies:
@@ -45,25 +52,45 @@ def lines_of(html: str) -> dict[str, str]:
 
 
 def test_every_numbered_section_is_there(reports: Path) -> None:
-    """The index is the handbook's whole table of contents, in its order."""
-    html = write_index(reports, list(sections().values()), [BREAKER, STORM]).read_text("utf-8")
-    assert list(lines_of(html)) == list(sections())
+    """Sections with experiments stand open, those without are folded in their chapter, or its one line."""
+    html = index_of(reports).read_text("utf-8")
+    assert list(lines_of(html)) == ["7.6.1", "7.6.1.3", "8.5.5"]
+    folded = set(re.findall(r'<li data-entry><span class="no">([0-9.]+)</span>', html))
+    chapters = {number for number in sections() if "." not in number}
+    inside = {number for number in sections() if number.split(".")[0] in ("7", "8")} - chapters
+    assert folded == inside - set(lines_of(html))
+    assert chapters == set(re.findall(r'<h2 id="s([0-9]+)"', html))
+    assert html.count('<span class="also">no experiment</span>') == len(chapters) - 2
     assert "2 experiments for 3 of 292 numbered sections" in " ".join(re.sub(r"<[^>]+>", "", html).split())
 
 
-def test_sections_without_experiments_say_so(reports: Path) -> None:
-    """A section has its experiments, or says how many are below it, or that there is none."""
-    lines = lines_of(write_index(reports, list(sections().values()), [BREAKER, STORM]).read_text("utf-8"))
-    assert "no experiment" in lines["7.5.1"]
-    assert "2 below" in lines["7.6"]
-    assert "no experiment" not in lines["7.6.1.3"]
-    for number in BREAKER.sections:
-        assert "Does the exchange stay quick?" in lines[number]
+def test_an_experiment_stands_once_and_is_linked_elsewhere(reports: Path) -> None:
+    """Under its main section; the others lead there."""
+    html = index_of(reports).read_text("utf-8")
+    assert html.count("Does the exchange stay quick?") == 1
+    assert "Does the exchange stay quick?" in lines_of(html)["7.6.1.3"]
+    assert 'also <a href="#x-circuit-breaker">circuit-breaker</a>' in lines_of(html)["8.5.5"]
+
+
+def test_a_section_shows_its_text_and_the_path_its_steps(reports: Path) -> None:
+    """Text as inline Markdown, without links; of the path only what is there."""
+    html = index_of(reports).read_text("utf-8")
+    assert "<p>It stops <code>calling</code>.</p><p>Source: [a](https://b.test).</p>" in lines_of(html)["7.6.1.3"]
+    assert '<li><a href="#x-circuit-breaker">Circuit breaker</a>: it builds on <em>nothing</em></li></ol>' in html
+
+
+def test_a_quick_look_is_no_verdict(tmp_path: Path) -> None:
+    """A shortened run stands among those before, and the experiment is not run yet."""
+    run = fabricate(tmp_path, Recipe(phases_s=(2, 3, 3), per_s=10, run="2026-01-01"))
+    write_record(run.path, replace(run.record, scale=0.5))
+    body = lines_of(index_of(tmp_path).read_text("utf-8"))["7.6.1.3"]
+    assert "not run yet" in body
+    assert ", shortened, " in body
 
 
 def test_the_last_verdict_and_those_before_are_linked(reports: Path) -> None:
     """The newest run counts; earlier ones stand beside it; every link leads to a run."""
-    lines = lines_of(write_index(reports, list(sections().values()), [BREAKER, STORM]).read_text("utf-8"))
+    lines = lines_of(index_of(reports).read_text("utf-8"))
     body = lines["7.6.1.3"]
     assert re.findall(r'class="(pass|fail|unknown|not-judged)" href', body) == ["not-judged", "unknown", "pass"]
     hrefs = set(re.findall(r'href="([^"]+)"', body))
@@ -72,12 +99,13 @@ def test_the_last_verdict_and_those_before_are_linked(reports: Path) -> None:
     assert "make scenario NAME=retry-storm" in lines["7.6.1"]
 
 
-def test_titles_are_escaped_and_code_is_set_as_code(reports: Path) -> None:
+def test_titles_are_escaped_and_code_is_set_as_code(tmp_path: Path) -> None:
     """A title with markup is shown as it is; the handbook's backticks become code."""
-    html = write_index(reports, list(sections().values()), [BREAKER, STORM]).read_text("utf-8")
+    handbook = [Section("1", "One"), Section("1.1", "`sync.Once` & A\\* in Dijkstra's")]
+    storm = replace(STORM, sections=["1.1"])
+    html = write_index(tmp_path, handbook, [storm], {}, []).read_text("utf-8")
     assert "Retry &lt;b&gt;storm&lt;/b&gt;" in html
-    assert "<code>sync.Once</code>" in html
-    assert "Shortest Path: Dijkstra&#39;s and A* algorithms" in html
+    assert "<code>sync.Once</code> &amp; A* in Dijkstra&#39;s" in html
 
 
 def test_a_damaged_record_does_not_stop_the_index(reports: Path, tmp_path: Path) -> None:
@@ -85,13 +113,13 @@ def test_a_damaged_record_does_not_stop_the_index(reports: Path, tmp_path: Path)
     folder = tmp_path / "circuit-breaker" / "2026-01-09"
     folder.mkdir(parents=True)
     (folder / "record.json").write_text("{")
-    page = write_index(tmp_path, list(sections().values()), [BREAKER])
+    page = index_of(tmp_path)
     assert "its record cannot be read" in page.read_text("utf-8")
 
 
 def test_the_index_of_nothing_is_still_a_page(tmp_path: Path) -> None:
     """Before the first run, and before the first experiment."""
-    page = write_index(tmp_path / "reports", [Section("1", "One"), Section("1.1", "One one")], [])
+    page = write_index(tmp_path / "reports", [Section("1", "One"), Section("1.1", "One one")], [], {}, [])
     assert "no experiment" in page.read_text("utf-8")
 
 

@@ -11,11 +11,16 @@ from lab.sabotage.asked import fingerprint
 
 FLAGSHIP = find("retry-storm")
 TEXT = FLAGSHIP.file.read_text("utf-8")
+MORE = """\
+import dataclasses
+from lab import Operation, Request
+trade = Operation("POST /trades", lambda rng, n: Request("POST", "/trades", {"id": f"trade-{n}", "amount_cents": 1}))
+"""
 
 
 def changed(folder: Path, *pairs: tuple[str, str]) -> bytes:
     """The fingerprint of the experiment in another file, with these changes."""
-    text = TEXT
+    text = TEXT.replace("from lab import", MORE + "from lab import")
     for old, new in pairs:
         assert old in text
         text = text.replace(old, new)
@@ -38,8 +43,8 @@ def test_words_and_place_change_nothing(tmp_path: Path) -> None:
         ("ms=65", "ms=66"),
         ('"RETRY_BUDGET": 0.05', '"RETRY_BUDGET": 0.06'),
         ('"STUMBLE_EVERY": 25', '"STUMBLE_EVERY": 26'),
+        ("load=booked_trades(per_s=10)", "load=dataclasses.replace(booked_trades(per_s=10), mix=trade)"),
         ("at_most=1.2", "at_most=1.3"),
-        ('"amount_cents": rng.randrange(100, 10_000)', '"amount_cents": 1'),
     ],
 )
 def test_what_is_run_or_claimed_changes_it(tmp_path: Path, old: str, new: str) -> None:

@@ -1,4 +1,4 @@
-"""Exercises: what to turn, and what to think about."""
+"""What to try next: what to turn, what to think about, and the answer, folded."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from lab.record import ExerciseSpec
 from lab.report.view import View
 
-TITLE = "Exercises"
+TITLE = "Try"
 
 
 @dataclass(frozen=True)

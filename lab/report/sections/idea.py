@@ -16,8 +16,10 @@ class Data:
 
     question: str
     paragraphs: Sequence[str]
+    price: Sequence[str]
     sections: Sequence[str]
     load: str
+    settings: Sequence[str]
     variants: Sequence[tuple[str, str]]
     phases: Sequence[tuple[str, float, str]]
 
@@ -28,8 +30,10 @@ def build(view: View) -> Data:
     return Data(
         question=spec.question,
         paragraphs=[part.strip() for part in (spec.idea or spec.summary).split("\n\n") if part.strip()],
+        price=spec.price,
         sections=[view.section_title(number) for number in spec.sections],
         load=spec.load.text,
+        settings=[_environment({member: told}) for member, told in spec.settings.items()],
         variants=[(variant.name, _environment(variant.env)) for variant in spec.variants],
         phases=[(p.name, p.lasts_s, ", ".join(fault.text for fault in p.faults)) for p in spec.phases],
     )

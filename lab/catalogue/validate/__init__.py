@@ -8,13 +8,13 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from lab import handbook
+from lab.catalogue.validate.claims import claim_mistakes, invariant_mistakes
+from lab.catalogue.validate.load import load_mistakes, sent_in_mistakes
+from lab.catalogue.validate.reach import reach_mistakes
+from lab.catalogue.validate.said import Problems, repeated
+from lab.catalogue.validate.system import need_mistakes, phase_mistakes, topology_mistakes, variant_mistakes
 from lab.model import Scenario, Service
 from lab.model.typed import misfits
-from lab.validate.claims import claim_mistakes, invariant_mistakes
-from lab.validate.load import load_mistakes, sent_in_mistakes
-from lab.validate.reach import reach_mistakes
-from lab.validate.said import Problems, repeated
-from lab.validate.system import need_mistakes, phase_mistakes, topology_mistakes, variant_mistakes
 
 
 def problems(scenario: Scenario, targets: Path) -> list[str]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from lab.catalogue.validate.said import Problems, one_of, positive, repeated
 from lab.model import Load, Operation, Scenario
-from lab.validate.said import Problems, one_of, positive, repeated
 
 MOST_USERS = 10_000  # each has a connection of its own
 MOST_ARRIVALS = 5_000_000  # a million take 1.8 GB to judge

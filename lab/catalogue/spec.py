@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lab.faults import spec as fault_spec
 from lab.model import Claim, Invariant, Member, Metric, Scalar, Scenario, Service
+from lab.model.page import Page
 from lab.record import (
     ClaimSpec,
     ExerciseSpec,
@@ -17,13 +18,14 @@ from lab.record import (
     MetricSpec,
     PanelSpec,
     PhaseSpec,
+    QuestionSpec,
     Spec,
     VariantSpec,
 )
 
 
-def to_spec(scenario: Scenario, name: str, file: Path, summary: str, scale: float = 1.0) -> Spec:
-    """Give the scenario as plain data, its phases `scale` times as long."""
+def to_spec(scenario: Scenario, page: Page, name: str, file: Path, summary: str, scale: float = 1.0) -> Spec:
+    """Give scenario and page as plain data, its phases `scale` times as long."""
     load = scenario.load
     return Spec(
         name=name,
@@ -32,10 +34,13 @@ def to_spec(scenario: Scenario, name: str, file: Path, summary: str, scale: floa
         summary=summary,
         sections=list(scenario.sections),
         question=scenario.question,
-        idea=scenario.idea,
-        predict=list(scenario.predict),
-        look_at=list(scenario.look_at),
-        exercises=[ExerciseSpec(exercise.text, exercise.knob) for exercise in scenario.exercises],
+        idea="\n\n".join(page.idea),
+        predict=[
+            QuestionSpec(question.text, list(question.answered_by), question.worked_out) for question in page.predict
+        ],
+        look_at=list(page.look_at),
+        exercises=[ExerciseSpec(each.text, each.knob, each.answer) for each in page.tries],
+        price=list(page.price),
         members=[MemberSpec(member.name, _kind(member)) for member in scenario.members],
         links=[LinkSpec(link.name, link.caller.name, link.callee.name, link.distance_ms) for link in scenario.links],
         load=LoadSpec(
@@ -51,12 +56,13 @@ def to_spec(scenario: Scenario, name: str, file: Path, summary: str, scale: floa
             PhaseSpec(phase.name, phase.lasts_s * scale, [fault_spec(f, scenario.links) for f in phase.faults])
             for phase in scenario.phases
         ],
+        settings={member.name: told for member in scenario.members if (told := scenario.shared_settings(member))},
         variants=[
             VariantSpec(variant.name, {member.name: dict(env) for member, env in variant.env.items()})
             for variant in scenario.variants
         ],
         claims=[_claim(claim) for claim in scenario.claims],
-        invariants=[_invariant(invariant) for invariant in scenario.invariants],
+        invariants=[_invariant(invariant) for invariant in scenario.every_invariant],
         panels=[
             PanelSpec(panel.title, panel.expr, panel.unit, panel.legend, dict(panel.values))
             for panel in scenario.panels

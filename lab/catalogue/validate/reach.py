@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import math
 
+from lab.catalogue.validate.said import Problems, positive
 from lab.load.arrivals import operations_in
 from lab.model import Claim, Phase, Scenario
-from lab.validate.said import Problems, positive
 
 LIKELY = 4.0  # standard errors: a Poisson count is higher than its mean and so many once in 30,000
 MIN_SAMPLES = 20  # operations that a claim rests on, as the judge asks

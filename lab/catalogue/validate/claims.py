@@ -7,9 +7,9 @@ from inspect import Parameter, signature
 from typing import get_type_hints
 
 from lab import checkers, metrics
+from lab.catalogue.validate.said import Problems, one_of, repeated
 from lab.model import Check, Claim, Scalar, Scenario
 from lab.model.typed import wrong_type
-from lab.validate.said import Problems, one_of, repeated
 
 
 def claim_mistakes(scenario: Scenario) -> Problems:
@@ -20,9 +20,9 @@ def claim_mistakes(scenario: Scenario) -> Problems:
     control = scenario.variants[0].name if scenario.variants else ""
     for text in repeated(claim.text for claim in scenario.claims):
         yield f'two claims read "{text}"; say what sets them apart.'
-    if all(claim.control for claim in scenario.claims) and not scenario.invariants:
+    if all(claim.control for claim in scenario.claims) and not scenario.every_invariant:
         yield "every claim is about the control; add one that says what the pattern does for it."
-    hurts = any(claim.control for claim in scenario.claims) or any(i.broken_in for i in scenario.invariants)
+    hurts = any(claim.control for claim in scenario.claims) or any(i.broken_in for i in scenario.every_invariant)
     if not hurts:
         yield f'no claim says that the control "{control}" hurts; add one with control=True, or nothing is proved.'
     for claim in scenario.claims:
@@ -84,7 +84,7 @@ def _names(args: Mapping[str, Scalar], scenario: Scenario) -> Problems:
     """Arguments that name something which the scenario does not have."""
     operations = [operation.name for operation in scenario.load.operations]
     verbs = list(dict.fromkeys(name.partition(" ")[0].lower() for name in operations))
-    readbacks = [readback.name for readback in scenario.readbacks]
+    readbacks = [readback.name for readback in scenario.every_readback]
     known: dict[str, list[str]] = {
         "link": [link.name for link in scenario.links],
         "service": [member.name for member in scenario.members],
@@ -129,7 +129,7 @@ def _arguments(check: Check, scenario: Scenario) -> Problems:
 def invariant_mistakes(scenario: Scenario) -> Problems:
     """Invariants and readbacks that nothing can be held against."""
     variants = [variant.name for variant in scenario.variants]
-    for invariant in scenario.invariants:
+    for invariant in scenario.every_invariant:
         if invariant.check.name not in checkers.names():
             yield f'invariant "{invariant.text}" takes the checker "{invariant.check.name}"; ' + one_of(
                 invariant.check.name, checkers.names()
@@ -140,9 +140,9 @@ def invariant_mistakes(scenario: Scenario) -> Problems:
         for name in [*invariant.variants, *invariant.broken_in]:
             if name not in variants:
                 yield f'invariant "{invariant.text}" names variant "{name}"; {one_of(name, variants)}'
-    for name in repeated(readback.name for readback in scenario.readbacks):
+    for name in repeated(readback.name for readback in scenario.every_readback):
         yield f'two readbacks are called "{name}"; a checker could not tell them apart.'
-    for readback in scenario.readbacks:
+    for readback in scenario.every_readback:
         if readback.service not in scenario.members:
             yield f'readback "{readback.name}" asks {readback.service.name}, which is not in this scenario.'
         if not readback.path.startswith("/"):

@@ -1,4 +1,4 @@
-"""Finds, checks and lists the experiments: `scenarios/**/*.py`, one a file."""
+"""Finds, checks and lists the experiments: `scenarios/ch*/*.py`, one a file, each with its page beside it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,20 @@ from contextlib import suppress
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from types import FrameType, ModuleType
+from types import ModuleType
 
 import lab
+from lab import metrics
+from lab.catalogue import page
+from lab.catalogue.spec import to_spec
+from lab.catalogue.validate import problems
 from lab.errors import LabError, ScenarioError, WordError
 from lab.model import Scenario, typed
+from lab.model.page import Page
 from lab.places import ROOT, SCENARIOS, TARGETS
 from lab.record import Spec
-from lab.spec import to_spec
-from lab.validate import problems
+
+SYSTEMS = "systems"  # a folder: what experiments share
 
 
 @dataclass(frozen=True)
@@ -30,10 +35,11 @@ class Entry:
     file: Path
     summary: str
     scenario: Scenario
+    page: Page
 
     def spec(self, scale: float = 1.0) -> Spec:
         """The experiment as plain data, its phases `scale` times as long."""
-        return to_spec(self.scenario, self.name, Path(shown(self.file)), self.summary, scale)
+        return to_spec(self.scenario, self.page, self.name, Path(shown(self.file)), self.summary, scale)
 
 
 def shown(file: Path) -> str:
@@ -53,8 +59,8 @@ def name_of(file: Path) -> str:
 
 
 def files(folder: Path = SCENARIOS) -> list[Path]:
-    """Every scenario file, in order of chapter and name."""
-    return sorted(p for p in folder.rglob("*.py") if not p.name.startswith("_"))
+    """Every scenario file, in order of chapter and name; `systems/` holds what several of them share."""
+    return sorted(p for p in folder.rglob("*.py") if not p.name.startswith("_") and p.parent != folder / SYSTEMS)
 
 
 def find(name: str, folder: Path = SCENARIOS) -> Entry:
@@ -104,7 +110,20 @@ def read(file: Path) -> Entry:
         found.append("it has no docstring; say in a paragraph what breaks and what the reader will see.")
     if found:
         raise ScenarioError([f"{where}: {problem}" for problem in found])
-    return Entry(name_of(file), file, summary, scenario)
+    return Entry(name_of(file), file, summary, scenario, _page(file.with_suffix(".md"), scenario))
+
+
+def _page(file: Path, scenario: Scenario) -> Page:
+    """The page beside a scenario, or an empty one where there is none."""
+    try:
+        text = file.read_text("utf-8")
+    except FileNotFoundError:
+        return Page()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ScenarioError([f"{shown(file)}: cannot be read as text: {typed.told(error)}"]) from error
+    if found := list(page.problems(text, scenario, metrics.names())):
+        raise ScenarioError([f"{shown(file)}: {problem}" for problem in found])
+    return page.read(text)
 
 
 def _import(file: Path) -> ModuleType:
@@ -124,16 +143,17 @@ def _import(file: Path) -> ModuleType:
     except KeyboardInterrupt:
         raise
     except BaseException as error:  # whatever a scenario file raises is a mistake in it, and is told as one
-        lines = [number for frame, number in traceback.walk_tb(error.__traceback__) if _is_of(frame, file)]
-        line = f":{lines[-1]}" if lines else ""
-        raise ScenarioError([f"{shown(file)}{line}: {_told(error)}"]) from error
+        raise ScenarioError([f"{_place_of(error, file)}: {_told(error)}"]) from error
     finally:
         sys.modules.pop(name, None)
     return module
 
 
-def _is_of(frame: FrameType, file: Path) -> bool:
-    return frame.f_code.co_filename == str(file)
+def _place_of(error: BaseException, file: Path) -> str:
+    """File and line of the mistake: in the scenario's file, or in that of a system that it imports."""
+    frames = [(Path(frame.f_code.co_filename), line) for frame, line in traceback.walk_tb(error.__traceback__)]
+    ours = [(name, line) for name, line in frames if name == file or name.is_relative_to(SCENARIOS)]
+    return f"{shown(ours[-1][0])}:{ours[-1][1]}" if ours else shown(file)
 
 
 def _told(error: BaseException) -> str:

@@ -6,8 +6,8 @@ Held over the catalogue by a test, and not asked of every file: a first experime
 
 from __future__ import annotations
 
+from lab.catalogue.validate.said import Problems, one_of
 from lab.model import Claim, Scenario, Variant
-from lab.validate.said import Problems, one_of
 
 # What counts the work that succeeded, and the side on which its bound stands.
 _MOST_LOST = ("error_ratio", "messages_lost", "recovery_s", "requests_lost")
@@ -20,7 +20,7 @@ def unclaimed_work(scenario: Scenario) -> Problems:
     The control needs none, nor does a variant that is meant to break an invariant: neither is protected.
     """
     phases = [phase.name for phase in scenario.phases]
-    broken = {name for invariant in scenario.invariants for name in invariant.broken_in}
+    broken = {name for invariant in scenario.every_invariant for name in invariant.broken_in}
     for variant in scenario.variants[1:]:
         claimed = {claim.phase for claim in scenario.claims if claim.variant == variant.name and _is_work(claim)}
         for phase in phases:

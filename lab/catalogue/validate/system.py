@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections import Counter
 
+from lab.catalogue.validate.said import NAME, Problems, repeated
 from lab.model import Backing, Env, Fault, Link, Member, Peers, Phase, Scenario, Service, Variant
 from lab.optional import links_of, members_of
-from lab.validate.said import NAME, Problems, repeated
 
 FARTHEST_MS = 60_000  # beyond this a question and its answer take two minutes, and every timeout has passed
 MOST_MEMBERS, MOST_LINKS = 100, 500  # processes of one machine, proxies of one process
@@ -51,7 +51,12 @@ def _member_mistakes(scenario: Scenario) -> Problems:
             yield f'"{member.name}" is no name for a service; use a-z, 0-9 and -, a letter first, at most 40.'
         if member.name in RESERVED:
             yield f'"{member.name}" is what the lab calls a part of its own; call the service something else.'
-        yield from _env(f"service {member.name}", member.env if isinstance(member, Service) else member.settings)
+        yield from _env(f"service {member.name}", scenario.shared_settings(member))
+    for member in scenario.settings:
+        if member not in scenario.members:
+            known = ", ".join(each.name for each in scenario.members)
+            name = str(getattr(member, "name", member))
+            yield f"settings changes {name}, which is not in this scenario; it has {known}."
 
 
 def _env(where: str, env: Env) -> Problems:
@@ -118,9 +123,8 @@ def _alike(scenario: Scenario) -> Problems:
 def _effective(scenario: Scenario, variant: Variant) -> object:
     """What each member is started with, as the text that it gets."""
     return frozenset(
-        (member.name, frozenset((key, str(value)) for key, value in {**own, **variant.env.get(member, {})}.items()))
+        (member.name, frozenset((key, str(value)) for key, value in scenario.settings_of(member, variant).items()))
         for member in members_of(scenario, variant)
-        for own in [member.env if isinstance(member, Service) else member.settings]
     )
 
 
@@ -136,7 +140,8 @@ def need_mistakes(scenario: Scenario) -> Problems:
             for fault in phase.faults:
                 if all(missing & set(one.targets) for one in fault.candidates):
                     yield f'phase "{phase.name}" breaks {fault.where}, which variant "{variant.name}" does not have.'
-        asked = [*scenario.load.services, *scenario.profile, *(readback.service for readback in scenario.readbacks)]
+        read_back = [readback.service for readback in scenario.every_readback]
+        asked = [*scenario.load.services, *scenario.profile, *read_back]
         for service in dict.fromkeys(asked):
             if service in scenario.members and service not in members:
                 yield f'variant "{variant.name}" does not have {service.name}, which is asked in each.'

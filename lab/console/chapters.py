@@ -1,0 +1,41 @@
+"""A section of the handbook in the terminal: what it says, and the experiments that serve it or a section below."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from difflib import get_close_matches
+from pathlib import Path
+
+from rich.text import Text
+
+from lab import handbook
+from lab.catalogue import Entry, chapters
+from lab.console.data import last_verdict
+from lab.console.shapes import Cell, console, dim, lines, list_of, mark, put, table
+from lab.errors import LabError
+
+NUMBER = re.compile(r"\d+(\.\d+)*")
+
+
+def section(number: str, entries: Sequence[Entry], reports: Path) -> None:
+    """Print a section. Raises LabError where the handbook has none of that number."""
+    to, known = console(), handbook.sections()
+    if number not in known:
+        close = get_close_matches(number, known, n=1)
+        raise LabError(f"the handbook has no section {number}" + (f"; did you mean {close[0]}?" if close else ""))
+    put(to, Text.assemble((f"{number}  ", "dim"), (known[number].title, "bold")), "")
+    for paragraph in chapters.read().get(number, ()):
+        put(to, Text(paragraph), "")
+    rows: list[list[Cell]] = []
+    for entry in entries:
+        at = [each for each in entry.scenario.sections if each == number or each.startswith(f"{number}.")]
+        if at:
+            last = last_verdict(reports, entry.name)
+            question = lines(entry.scenario.question, dim(", ".join(at)))
+            rows.append([entry.name, question, mark(last) if last else dim("not run yet")])
+    if not rows:
+        put(to, f"No experiment serves {number} yet; `make list` shows those that are there.")
+        return
+    put(to, table(to, ["name", "question", "last verdict"], rows, fixed=(0, 2)), "")
+    put(to, list_of([(dim("see one"), dim(f"make show NAME={rows[0][0]}"))]))

@@ -1,0 +1,74 @@
+"""
+Events: a feed publishes each trade to NATS, and a notifier that listens there notifies its parties.
+
+    client -> feed -> (publish) -> nats <- (listen) <- notifier
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Literal
+
+from lab import Backing, Invariant, Link, Load, Operation, Panel, Readback, Request, Service, checkers
+
+nats = Backing("nats")
+feed, notifier = Service("feed"), Service("notifier")
+publish, listen = Link(feed, nats), Link(notifier, nats)  # two links, so that the notifier's can be broken alone
+
+PAIRS = ("EURUSD", "USDJPY", "GBPUSD")
+
+
+def event(rng: Random, n: int) -> Request:
+    """A trade's event; every fiftieth repeats the one before, as a client does that did not get its answer."""
+    number = n - 1 if n % 50 == 49 else n
+    body = {"id": f"trade-{number}", "pair": PAIRS[number % 3], "amount_cents": 100 + number}
+    return Request("POST", "/events", body, key=f"trade-{number}", keep_response=True)
+
+
+received = Readback("notifier", notifier, "/received")
+notified = Readback("notifications", notifier, "/notifications/keys")
+
+
+def events(
+    per_s: float,
+    arrivals: Literal["uniform", "poisson"] = "uniform",
+    *,
+    at_most_once: Sequence[str] = (),
+    at_least_once: Sequence[str] = (),
+    played_in: str = "",
+) -> Load:
+    """Events, each acknowledged one to be received in its pair's order and notified once.
+
+    The variants in `at_most_once` must break that. `played_in` names the phases in which at least 20 events must have
+    been acknowledged: those whose faults could lose them.
+    """
+    least = 20
+    invariants = [
+        Invariant(
+            "what was acknowledged is received",
+            checkers.ask("all_received", readback="notifier", played_in=played_in, least=least),
+            broken_in=at_most_once,
+        ),
+        Invariant(
+            "each pair's events come in order, without a gap",
+            checkers.ask("in_order", readback="notifier"),
+            broken_in=at_most_once,
+        ),
+        Invariant(
+            "each event is notified once",
+            checkers.ask("exactly_once", readback="notifications", played_in=played_in, least=least),
+            variants=at_least_once,
+        ),
+    ]
+    mix = Operation("POST /events", event)
+    return Load(mix, feed, per_s, arrivals, readbacks=[received, notified], invariants=invariants)
+
+
+class Panels:
+    """What shows this system."""
+
+    published_and_notified = Panel(
+        "Events published and notified", "feed_events or notifier_notified", legend="{{service}}", live=True
+    )
+    age = Panel("Age of the newest event received", "max(notifier_behind_seconds)", unit="s", legend="behind")
+    redeliveries = Panel("Redeliveries of a known event", "max(notifier_again_total)", legend="deliveries")
+    connected = Panel("Connected to NATS", "nats_connected", legend="{{service}}", values={0: "no", 1: "yes"})

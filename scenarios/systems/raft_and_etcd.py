@@ -1,0 +1,60 @@
+"""
+Our Raft and etcd, three members each, behind one client that speaks to whichever cluster is there, and retries.
+
+    client -> raft-1, raft-2, raft-3, each of which calls the two others
+    client -> etcd-1, etcd-2, etcd-3, each called by its peers
+"""
+
+from itertools import permutations
+
+from lab import Backing, Invariant, Link, Load, Panel, Peers, Role, Service, checkers, workloads
+
+ours = [Service(f"raft-{n}", {"RAFT_PEERS": "raft-1,raft-2,raft-3"}, module="raft") for n in (1, 2, 3)]
+etcd = [Backing("etcd", f"etcd-{n}") for n in (1, 2, 3)]
+client = Service("client", module="kv_client")
+leader = Role("leader", [*ours, *etcd], gauge=["raft_is_leader", "etcd_server_is_leader"])
+
+
+def links(distance_ms: int) -> list[Link]:
+    """The members of each cluster so far apart, the client beside all of them."""
+    return [
+        *(Link(one, other, distance_ms) for one, other in permutations(ours, 2)),
+        *(Link(Peers(), member, distance_ms) for member in etcd),
+        *(Link(client, member) for member in ours),
+        *(Link(client, member) for member in etcd),
+    ]
+
+
+def registers(
+    per_s: float, keys: int, *, read: float, write: float, cas: float, timeout_s: float, played_in: str
+) -> Load:
+    """Poisson arrivals of reads, writes and compare-and-sets; each phase of `played_in` has 20 operations at least.
+
+    The client gives up by itself before `timeout_s`.
+    """
+    linearizable = checkers.ask("linearizable", played_in=played_in, least=20)
+    return Load(
+        workloads.registers(keys, read=read, write=write, cas=cas),
+        client,
+        per_s,
+        "poisson",
+        timeout_s=timeout_s,
+        invariants=[Invariant("every key is linearizable", linearizable)],
+    )
+
+
+class Panels:
+    """What shows this system."""
+
+    leads = Panel(
+        "Who leads",
+        "max by (service) (raft_is_leader or etcd_server_is_leader)",
+        legend="{{service}}",
+        values={0: "follows", 1: "leads"},
+    )
+    committed = Panel(
+        "Committed",
+        "max by (service) (raft_commit_index or etcd_server_proposals_committed_total)",
+        legend="{{service}}",
+    )
+    waiting = Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests")
