@@ -20,9 +20,9 @@ def test_the_chapters_are_whole() -> None:
 
 
 def test_a_section_says_what_it_is_and_what_it_costs() -> None:
-    """60 to 250 words each, and one paragraph at least."""
+    """100 to 250 words each, and one paragraph at least."""
     for number, text in chapters.read().items():
-        assert 60 <= sum(len(paragraph.split()) for paragraph in text) <= 250, number
+        assert 100 <= sum(len(paragraph.split()) for paragraph in text) <= 250, number
 
 
 def test_every_link_to_an_experiment_is_right() -> None:
