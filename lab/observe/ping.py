@@ -89,6 +89,9 @@ class _Talk(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
+        if self.done.cancelled():  # the probe's time was over while it connected
+            transport.abort()
+            return
         transport.write(self._speech.ask(self._shape))
         self.data_received(b"")  # being let in can be the answer
 
@@ -117,6 +120,7 @@ class _Talk(asyncio.Protocol):
         """Close without waiting for anything."""
         if self.done.done() and not self.done.cancelled():
             self.done.exception()  # looked at, so that asyncio does not report it as lost
+        self.done.cancel()  # a connection that comes up or goes after this ends nothing any more
         if self._transport:
             self._transport.abort()
 
