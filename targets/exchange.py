@@ -203,7 +203,7 @@ def guard_of(settings: ExchangeSettings, service: Service) -> Callable[[], Abstr
         failure_ratio=settings.breaker_failure_ratio,
         min_calls=settings.breaker_min_calls,
         probes=settings.breaker_probes,
-        probe_s=2 * settings.payments_timeout_s,  # by then its own time-out has surely ended it
+        probe_s=2 * settings.payments_timeout_s,  # by then its own timeout has surely ended it
     )
     return Breaker(policy, listeners=[service.metrics.breaker("payments")]).call
 

@@ -1,4 +1,4 @@
-"""Waiting until a server answers: many small tries, each with a time-out of its own, until a deadline."""
+"""Waiting until a server answers: many small tries, each with a timeout of its own, until a deadline."""
 
 from __future__ import annotations
 

@@ -2,7 +2,7 @@
 The one adapter over toxiproxy-python: how the lab speaks to a fault proxy, the built-in one or Toxiproxy itself.
 
 The library keeps its server's address in class attributes, waits for ever, takes an answer of 5xx for success, puts
-names into URLs as they are and cannot change a toxic. Here each adapter has an address, a session and time-outs of
+names into URLs as they are and cannot change a toxic. Here each adapter has an address, a session and timeouts of
 its own, every answer but 2xx is an error with the server's words, and each change is read back.
 """
 

@@ -2,7 +2,8 @@
 Blocking the event loop: one synchronous call, and every request waits behind it.
 
 One request in ten is a login, for which a directory is asked; it takes 50 ms to answer. Asked by a synchronous client
-on the event loop, everything else stands still for as long, the health check too; asked from a thread, nobody waits.
+on the event loop, everything else stands still for as long, the health check too. Asked from a thread, no other
+request waits.
 """
 
 from lab import Claim, Phase, Scenario, Variant, metrics

@@ -1,9 +1,9 @@
 """
 Raft against etcd: is ours as quick to elect a leader as the one that many run?
 
-Three members of our own Raft, then three of etcd, 10 ms apart, draw their time-outs from the same range and get the
+Three members of our own Raft, then three of etcd, 10 ms apart, draw their timeouts from the same range and get the
 same load and the same fault: seven times the leader is killed with SIGKILL, and comes back 2 s later. The control is
-ours with time-outs twice as long.
+ours with timeouts twice as long.
 """
 
 from lab import Backing, Claim, Phase, Scenario, Service, Variant, faults, metrics
@@ -57,14 +57,14 @@ scenario = Scenario(
         Variant("etcd", needs=etcd),
     ],
     claims=[
-        # A gap is the first of two time-outs (0.7 s on average), less the 0.05 s since the leader was last heard, three
+        # A gap is the first of two timeouts (0.7 s on average), less the 0.05 s since the leader was last heard, three
         # round trips of 20 ms, and the time until a client asks again, with 24 writes/s 0.05 s: 0.75 s, and 1.4 s with
-        # twice the time-outs. A split vote, one election in forty, costs a time-out more. By simulation the median of
-        # seven draws is above 1.1 s once in a thousand runs, and below it with twice the time-outs once in sixty.
-        Claim("twice the time-outs make a long gap", "patient", KILLS[-1], median_gap_s, at_least=1.1, control=True),
+        # twice the timeouts. A split vote, one election in forty, costs a timeout more. By simulation the median of
+        # seven draws is above 1.1 s once in a thousand runs, and below it with twice the timeouts once in sixty.
+        Claim("twice the timeouts make a long gap", "patient", KILLS[-1], median_gap_s, at_least=1.1, control=True),
         Claim("etcd soon has a leader again", "etcd", KILLS[-1], median_gap_s, at_most=1.1),
         Claim("so has ours", "ours", KILLS[-1], median_gap_s, at_most=1.1),
-        # Of two medians that draw alike one is 1.5 times the other in one run of 700; twice the time-outs make it 1.85
+        # Of two medians that draw alike one is 1.5 times the other in one run of 700; twice the timeouts make it 1.85
         # times, and pass in one run of seventeen, which the bound above then stops.
         Claim("chance apart, ours is as quick at it as etcd", "ours", KILLS[-1], median_gap_s, at_most=1.5, of="etcd"),
         *served("ours"),

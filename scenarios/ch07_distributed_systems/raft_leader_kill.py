@@ -2,7 +2,7 @@
 Raft, the leader killed: how long can no write succeed?
 
 Five servers, 25 ms apart, keep a replicated map. Their leader is killed with SIGKILL, and comes back ten seconds later.
-With election time-outs that are all the same, the four that are left wake up at the same moment, vote for themselves,
+With election timeouts that are all the same, the four that are left wake up at the same moment, vote for themselves,
 and do so again and again; with random ones, one is first.
 """
 
@@ -29,14 +29,14 @@ scenario = Scenario(
         Variant("retry", {client: {"RAFT_RETRY": "on"}}),
     ],
     claims=[
-        # An election takes 0.65 s and fails: a time-out of 0.6 s and the round trip of the pre-vote. The four ask for
+        # An election takes 0.65 s and fails: a timeout of 0.6 s and the round trip of the pre-vote. The four ask for
         # votes within a few ms of one another, and a request is 25 ms under way. Here it took until the fifth came
         # back, out of step; 5 s are seven elections in vain.
-        Claim("the same time-outs split every vote", "fixed", "killed", write_gap_s, at_least=5, control=True),
-        # The first of four time-outs, 0.72 s on average, less the 0.05 s since the leader was last heard, and three
+        Claim("the same timeouts split every vote", "fixed", "killed", write_gap_s, at_least=5, control=True),
+        # The first of four timeouts, 0.72 s on average, less the 0.05 s since the leader was last heard, and three
         # round trips (pre-vote, vote, the first entry): 0.8 s. A split vote costs as much again.
-        Claim("random time-outs elect a leader", "random", "killed", write_gap_s, at_most=3),
-        # 30/s x 0.5 s, the shortest time-out less a heartbeat, are 15 requests that the callers have to repeat.
+        Claim("random timeouts elect a leader", "random", "killed", write_gap_s, at_most=3),
+        # 30/s x 0.5 s, the shortest timeout less a heartbeat, are 15 requests that the callers have to repeat.
         Claim("the gap is left to the callers", "random", "killed", metrics.requests_lost(), at_least=5),
         Claim("a client that retries waits it out", "retry", "killed", write_gap_s, at_most=3),
         # Each loses what the gap takes, at most 3 of the 10 s; who retries loses none, since the gap is shorter than

@@ -52,9 +52,9 @@ scenario = Scenario(
         Claim("so does a leader that was replaced", "stale", "deaf", stale_reads, at_least=12, control=True),
         Claim("read index: nothing old in the minority", "read-index", "minority", stale_reads, at_most=0),
         Claim("read index: nothing old from the deaf", "read-index", "deaf", stale_reads, at_most=0),
-        # A time-out of 0.6 s to 1.2 s, then the election; a split vote costs as much again.
+        # A timeout of 0.6 s to 1.2 s, then the election; a split vote costs as much again.
         Claim("the majority goes on", "read-index", "minority", write_gap_s, at_most=3),
-        # The deaf leader goes on for 1.2 s until it notices that nobody answers (check quorum); only then do the
+        # The deaf leader goes on for 1.2 s until it notices that no majority answers (check quorum); only then do the
         # others miss it, for 0.6 s to 1.2 s. A split vote costs as much again.
         Claim("a deaf leader steps down", "read-index", "deaf", write_gap_s, at_most=4),
         # All wait for the next leader, none fails: that takes less than the client's 5 s. One in a hundred may meet a
@@ -67,7 +67,7 @@ scenario = Scenario(
         # The two that were cut off have asked for pre-votes for 9 s and got none, so their term has not grown. Without
         # pre-vote each of their elections raises it, some ten in the cut: on their return the leader steps down before
         # a higher term, and another election follows. All five tell their terms; one begun is one too many.
-        Claim("those who return disturb nobody", "read-index", "healed", terms_begun, at_most=0),
+        Claim("a rejoin starts no election", "read-index", "healed", terms_begun, at_most=0),
         # The leader asks the others, 10 ms there and 10 ms back. Without that a read takes 2 ms here.
         Claim(
             "the price: a round trip for each read",

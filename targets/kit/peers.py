@@ -82,7 +82,7 @@ class Peer:
         self.name = name
         self.url = url
         self.timeout_s = timeout_s
-        # aiohttp would round time-outs over 5 s up to whole seconds of the clock.
+        # aiohttp would round timeouts over 5 s up to whole seconds of the clock.
         self._timeout = ClientTimeout(total=timeout_s, ceil_threshold=float("inf"))
         self._session = session
         self._log = log

@@ -197,7 +197,7 @@ class Raft:
         return RequestVoteReply(self.current_term, granted)
 
     def has_leader(self) -> bool:
-        """Whether a leader was heard within the shortest election time-out, so that no other is wanted."""
+        """Whether a leader was heard within the shortest election timeout, so that no other is wanted."""
         return self.leading is not None or self.now_s < self.heard_leader_s + self.timing.election_low_s
 
     def may_vote_for(self, request: RequestVote) -> bool:

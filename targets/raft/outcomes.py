@@ -12,7 +12,7 @@ from targets.raft.messages import Entry, Request, Result
 @dataclass(frozen=True)
 class Timing:
     """
-    How long things take. An election time-out is drawn between low and high; where they are equal, it is fixed.
+    How long things take. An election timeout is drawn between low and high; where they are equal, it is fixed.
 
     `snapshot_every` entries applied, the log is compacted; `batch` entries at most go into one message.
     """

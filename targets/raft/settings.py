@@ -73,7 +73,7 @@ class RaftSettings(Settings):
 
     @property
     def timing(self) -> Timing:
-        """For the core. A fixed election time-out is the shortest that a random one could be."""
+        """For the core. A fixed election timeout is the shortest that a random one could be."""
         low_s = self.raft_election_low_ms / 1000
         high_s = low_s if self.raft_election == "fixed" else self.raft_election_high_ms / 1000
         return Timing(self.raft_heartbeat_ms / 1000, low_s, high_s, self.raft_snapshot_every)

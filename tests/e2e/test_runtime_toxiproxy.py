@@ -200,7 +200,7 @@ async def test_a_server_that_has_ended_is_named(server, upstream):
 
 
 async def test_a_paused_server_does_not_hold_the_lab(server, upstream):
-    """A server that takes the request and says nothing is given up after the time-out, in a plain sentence."""
+    """A server that takes the request and says nothing is given up after the timeout, in a plain sentence."""
     hasty = FaultProxy(server.address, timeout_s=0.3)
     link = await hasty.create("a->b", upstream)
     os.kill(server.child.pid, 19)

@@ -50,7 +50,7 @@ def test_a_wait_runs_from_due_time_and_the_naive_one_from_sending(tmp_path: Path
 
 
 def test_never_answered_counts_as_at_least_the_timeout(tmp_path: Path) -> None:
-    """Operations never answered stand at the time-out or more, and only censor the percentiles they reach."""
+    """Operations never answered stand at the timeout or more, and only censor the percentiles they reach."""
     lost = [operation(11, None, "info", start_s=11.25) for _ in range(5)]
     timed_out = [operation(11, TIMEOUT_S, "info", status=None, error="timeout") for _ in range(5)]
     run = plant(tmp_path, [*(operation(11, 0.02) for _ in range(90)), *timed_out, *lost])
@@ -132,7 +132,7 @@ def test_an_operation_that_does_not_exist_is_unmeasured(tmp_path: Path, make: An
 
 
 def test_operations_of_earlier_phases_are_still_in_flight(tmp_path: Path) -> None:
-    """The most in flight counts those that began before the phase, and gives up the unanswered at the time-out."""
+    """The most in flight counts those that began before the phase, and gives up the unanswered at the timeout."""
     early = [operation(9.5, 1.0), operation(9.5, None, "info")]  # gives up at 13.5
     more = [operation(15 + k / 10, 0.01) for k in range(20)] + [operation(25.1 + k / 10, 0.01) for k in range(20)]
     run = plant(tmp_path, [*early, operation(10.4, 0.2), operation(13.6, 0.1), operation(20, 5.0), *more])

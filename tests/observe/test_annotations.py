@@ -23,7 +23,7 @@ FAULT = Annotation("payments silent", ("chaos-lab", "fault", "a & b/c", "2025112
 
 
 def at(url: str, login: str | tuple[str, str] | None = TOKEN) -> Grafana:
-    """A Grafana there, asked with short time-outs."""
+    """A Grafana there, asked with short timeouts."""
     return Grafana(Place(url, "test", login), timeouts_s=(0.5, 0.3))
 
 

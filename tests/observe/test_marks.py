@@ -137,7 +137,7 @@ def hang_up(handler: Handler) -> bool:
 
 
 def dribble(handler: Handler) -> bool:
-    """Answer byte by byte, for longer than anybody waits: no time-out between two of them ever strikes."""
+    """Answer byte by byte, for longer than anybody waits: no timeout between two of them ever strikes."""
     handler.send_response(200)
     handler.end_headers()
     for _ in range(100):

@@ -7,7 +7,7 @@ from proxy_inside import connect, echo_server, inside, until
 
 
 async def test_an_upstream_that_never_answers_is_given_up():
-    """After the connect time-out the client is closed, and nothing is left of the attempt."""
+    """After the connect timeout the client is closed, and nothing is left of the attempt."""
     with socket.create_server(("127.0.0.1", 0), backlog=0) as mute:
         fillers = [socket.socket() for _ in range(3)]
         for filler in fillers:

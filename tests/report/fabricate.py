@@ -1,6 +1,6 @@
 """Makes runs on disk that look like real ones, so that reports can be drawn and tried without starting anything.
 
-The circuit breaker, off and on: payments goes silent for the whole fault phase. `off` waits out its 1 s time-out for
+The circuit breaker, off and on: payments goes silent for the whole fault phase. `off` waits out its 1 s timeout for
 every trade; `on` refuses at once after 1.2 s and lets one probe through every 5 s.
 """
 

@@ -83,7 +83,7 @@ def test_bins_are_as_narrow_as_the_screen_allows() -> None:
 
 
 def test_a_request_given_up_was_never_answered() -> None:
-    """A time-out of the caller is no answer, though it has an end."""
+    """A timeout of the caller is no answer, though it has an end."""
     ops = operations([(0.0, 10.0, "info"), (0.1, 0.2, "ok")])
     ops.error[0] = "timeout"
     assert list(aggregate.waits_ms(ops, TIMEOUT_S)) == [math.inf, 200.00000000000003]

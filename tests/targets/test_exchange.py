@@ -219,7 +219,7 @@ async def test_an_error_of_payments_is_a_bad_gateway(http: ClientSession, start:
 
 
 async def test_the_breaker_spares_payments(http: ClientSession, start_exchange: Start) -> None:
-    """After enough time-outs trades are refused at once with Retry-After, and payments is no longer tried."""
+    """After enough timeouts trades are refused at once with Retry-After, and payments is no longer tried."""
     async with peer_that(silence) as url:
         exchange = await start_exchange(
             url, payments_timeout_s=0.1, breaker=True, breaker_min_calls=3, breaker_open_s=60.0

@@ -168,7 +168,7 @@ async def test_each_way_to_get_no_answer_is_told_apart(http: ClientSession, star
 
 
 async def test_a_host_without_a_way_to_it_is_unreachable() -> None:
-    """What is neither a time-out nor a connection that ended."""
+    """What is neither a timeout nor a connection that ended."""
     from targets.kit.blocking import failure_of
 
     assert failure_of(OSError("no route to host")) == "unreachable"

@@ -62,7 +62,7 @@ def test_pre_vote_changes_nothing() -> None:
 
 
 def test_pre_vote_is_denied_while_a_leader_is_heard() -> None:
-    """Who hears the leader wants no other, until the shortest election time-out has passed."""
+    """Who hears the leader wants no other, until the shortest election timeout has passed."""
     raft = server(term=4)
     raft.receive(append(4, (0, 0)))
     raft.tick(0.2)

@@ -289,6 +289,6 @@ def test_settings(wrong: dict[str, str], said: str) -> None:
 
 
 def test_fixed_election() -> None:
-    """With RAFT_ELECTION=fixed every time-out is the same."""
+    """With RAFT_ELECTION=fixed every timeout is the same."""
     timing = read(RaftSettings, {**GOOD, "RAFT_ELECTION": "fixed"}).timing
     assert timing.election_low_s == timing.election_high_s
