@@ -124,5 +124,8 @@ def test_the_index_of_nothing_is_still_a_page(tmp_path: Path) -> None:
 
 
 def test_a_report_links_back_to_the_index(report_of: Callable[[str], Reported]) -> None:
-    """From a run's folder the index is two folders up."""
-    assert 'href="../../index.html"' in report_of("pass").html
+    """From a run's folder the index is two folders up; each section that the experiment serves is linked there."""
+    html = report_of("pass").html
+    assert 'href="../../index.html"' in html
+    for number in report_of("pass").run.record.spec.sections:
+        assert f'<a href="../../index.html#s{number}">{number} ' in html

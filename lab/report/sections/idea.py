@@ -17,7 +17,7 @@ class Data:
     question: str
     paragraphs: Sequence[str]
     price: Sequence[str]
-    sections: Sequence[str]
+    sections: Sequence[tuple[str, str]]
     load: str
     settings: Sequence[str]
     variants: Sequence[tuple[str, str]]
@@ -31,7 +31,7 @@ def build(view: View) -> Data:
         question=spec.question,
         paragraphs=[part.strip() for part in (spec.idea or spec.summary).split("\n\n") if part.strip()],
         price=spec.price,
-        sections=[view.section_title(number) for number in spec.sections],
+        sections=[(number, view.section_title(number)) for number in spec.sections],
         load=spec.load.text,
         settings=[_environment({member: told}) for member, told in spec.settings.items()],
         variants=[(variant.name, _environment(variant.env)) for variant in spec.variants],
