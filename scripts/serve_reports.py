@@ -57,7 +57,8 @@ class Pages(SimpleHTTPRequestHandler):
     def send_head(self) -> BinaryIO | None:  # type: ignore[override]  # typeshed has BytesIO beside it
         """Answer what both methods begin with; gives the file, where there is one."""
         if self.path == HEALTH:
-            self.send_response(HTTPStatus.NO_CONTENT)
+            self.send_response(HTTPStatus.OK)  # and not 204: `make up` waits for a 200, as of every server
+            self.send_header("Content-Length", "0")
             self.end_headers()
             return None
         if not _is_here(self.headers.get("Host") or ""):

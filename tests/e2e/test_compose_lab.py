@@ -54,6 +54,9 @@ def engine_and_images():
     asyncio.run(found([Service("exchange"), Service("payments")]))
 
 
+SHORT = ("blip", "recovery")
+
+
 def of_runs(reports):
     """Containers of the runs below a folder that have begun."""
     runs = {path.name for path in reports.glob("*/*") if path.is_dir()}
@@ -80,7 +83,8 @@ def test_a_run_in_containers(tmp_path):
     assert {"Docker engine", "Docker Compose", "image of exchange"} <= set(run.record.versions)
     assert in_force(run) == [True, True]
     notes = [note for each in run.record.episodes for note in each.notes]
-    assert not [note for note in notes if "no profile" in note and "of blip" not in note]  # 0.4 s without a sample
+    # At a tenth of its length recovery has 1.1 s and blip 0.4 s: a breaker that is open leaves nothing to sample there.
+    assert not [note for note in notes if "no profile" in note and not any(f"of {short}:" in note for short in SHORT)]
     assert run.table("series").num_rows > 50
     assert "listening" in (folder / "logs" / "1-off" / "exchange.log").read_text()
     assert of_runs(tmp_path) == []

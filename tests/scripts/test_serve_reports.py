@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import http.client
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from lab.runtime.base import Address
+from lab.runtime.ready import http_ok
 from scripts.serve_reports import server
 
 RUN = "/circuit-breaker/20260101-120000-abcd"
@@ -57,6 +60,12 @@ def test_a_page_comes_without_an_origin(port: int) -> None:
         assert "connect-src" not in policy
         assert answer(port, path)[1]["X-Content-Type-Options"] == "nosniff"
     assert answer(port, f"{RUN}/record.json")[1]["Content-Type"] == "application/json"
+
+
+def test_it_says_that_it_is_there_as_the_lab_asks(port: int) -> None:
+    """`make up` waits for a 200 of each of its servers."""
+    assert answer(port, "/healthz")[0] == 200
+    assert asyncio.run(http_ok(Address("127.0.0.1", port), "/healthz"))
 
 
 @pytest.mark.parametrize(
