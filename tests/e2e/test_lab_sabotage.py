@@ -68,7 +68,7 @@ def test_a_load_that_is_held_to_half_is_unknown(tmp_path: Path) -> None:
 
 def test_a_target_that_exits_at_start_is_shown_with_its_last_lines(tmp_path: Path) -> None:
     """A setting that payments refuses: exit 3, and its own words stand in the error."""
-    file = changed(tmp_path, 'Service("payments")', 'Service("payments", env={"WORK_MS": "many"})')
+    file = changed(tmp_path, "settings={", 'settings={charge.callee: {"WORK_MS": "many"}, ')
     done = lab("run", file, *QUICK, "--reports", tmp_path / "reports")
     assert done.code == 3
     assert "payments" in done.err

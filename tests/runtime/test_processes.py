@@ -103,7 +103,7 @@ time.sleep(60)
 """
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="prctl is Linux's")
+@pytest.mark.skipif(not processes._has_proc(), reason="no /proc on this system")
 def test_a_name_that_is_no_utf_8_keeps_nobody_from_looking(tmp_path):
     """The kernel cuts a name at 15 bytes; one such process, of whatever user, ended every start and every stop."""
     command = [sys.executable, "-I", "-S", "-c", NAMED]
