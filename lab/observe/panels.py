@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import aiohttp
+import msgspec
 
 from lab.observe.promql import legends, restrict
 from lab.runtime.base import Address
@@ -35,6 +36,23 @@ class Server:
 
     url: str
     session: aiohttp.ClientSession
+
+
+class Series(msgspec.Struct, frozen=True):
+    """A series of an answer: samples are seconds since the epoch and the value as text; one, or many over time."""
+
+    metric: dict[str, str] = {}
+    value: tuple[float, str] | None = None
+    values: tuple[tuple[float, str], ...] = ()
+
+
+class _Data(msgspec.Struct):
+    resultType: str  # noqa: N815 - Prometheus's word
+    result: Any
+
+
+class _Answer(msgspec.Struct):
+    data: _Data
 
 
 @dataclass(frozen=True)
@@ -87,12 +105,13 @@ async def over_time(
     window = {"start": f"{t0_epoch_s:.3f}", "end": f"{t0_epoch_s + lasts_s:.3f}", "step": str(STEP_S)}
     try:
         found = await _ask(server, "query_range", restrict(panel.expr, labels), QUERY_TIMEOUT_S, **window)
+        named = _named(panel, found)
     except QueryError as error:
         return Collected([], [f'panel "{panel.title}" ({panel.expr}): {error}'])
     rows = [
         {"panel": panel.title, "series": name, "at_s": max(0.0, round(at - t0_epoch_s, 3)), "value": value}
-        for name, series in _named(panel, found)
-        for at, text in series["values"]
+        for name, series in named
+        for at, text in series.values
         if (value := _number(text)) is not None
     ]
     return Collected(rows, [])
@@ -104,7 +123,7 @@ async def newest(server: Server, panel: AnyPanel, labels: Mapping[str, str]) -> 
         found = await _ask(server, "query", restrict(panel.expr, labels), LIVE_TIMEOUT_S)
     except QueryError:
         return []
-    values = [(name, _number(series["value"][1])) for name, series in _named(panel, found)]
+    values = [(name, _number(series.value[1])) for name, series in _named(panel, found) if series.value]
     return [("" if name == panel.title else name, value) for name, value in values if value is not None]
 
 
@@ -117,31 +136,39 @@ async def answers(server: Server) -> bool:
     return True
 
 
-async def _ask(server: Server, what: str, query: str, timeout_s: float, **more: str) -> list[dict[str, Any]]:
+async def _ask(server: Server, what: str, query: str, timeout_s: float, **more: str) -> list[Series]:
     """POST a query; gives the series of the answer. Raises QueryError."""
     form = {"query": query, "timeout": f"{timeout_s:g}", **more}
     timeout = aiohttp.ClientTimeout(total=timeout_s)
     try:
         async with server.session.post(f"{server.url}/api/v1/{what}", data=form, timeout=timeout) as response:
-            answer: dict[str, Any] = await response.json(content_type=None)
+            answer = await response.json(content_type=None)
     except TimeoutError as error:
         raise QueryError(f"Prometheus did not answer within {timeout_s:g} s") from error
     except (aiohttp.ClientError, ValueError) as error:
         raise QueryError(f"Prometheus gave no answer ({error})") from error
-    if answer.get("status") != "success":
+    return series_of(answer)
+
+
+def series_of(answer: object) -> list[Series]:
+    """The series of an answer; a scalar is a series without labels.
+
+    Raises QueryError with Prometheus's own words, or where the answer has another shape than the API's documentation
+    gives it.
+    """
+    if isinstance(answer, dict) and answer.get("status") == "error":
         raise QueryError(f"Prometheus says: {answer.get('error', 'nothing')}")
-    return _series(answer["data"])
+    try:
+        data = msgspec.convert(answer, _Answer).data
+        if data.resultType in ("vector", "matrix"):
+            return msgspec.convert(data.result, list[Series])
+        return [Series(value=msgspec.convert(data.result, tuple[float, str]))]
+    except msgspec.ValidationError as error:
+        raise QueryError(f"Prometheus answers in another shape ({error})") from error
 
 
-def _series(data: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """The series of an answer; a scalar is a series without labels."""
-    if data["resultType"] in ("vector", "matrix"):
-        return list(data["result"])
-    return [{"metric": {}, "value": data["result"]}]
-
-
-def _named(panel: AnyPanel, found: list[dict[str, Any]]) -> list[tuple[str, dict[str, Any]]]:
-    names = legends(panel.legend, panel.title, [series["metric"] for series in found], OURS)
+def _named(panel: AnyPanel, found: list[Series]) -> list[tuple[str, Series]]:
+    names = legends(panel.legend, panel.title, [series.metric for series in found], OURS)
     return list(zip(names, found, strict=True))
 
 

@@ -3,7 +3,15 @@
 import asyncio
 import os
 import socket
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+RESOLVE_S = 5.0  # the usual resolver asks again after as long
+Info = tuple[Any, Any, int, str, tuple[Any, ...]]
 
 
 class AddressError(Exception):
@@ -49,17 +57,46 @@ def split(address: str) -> tuple[str, int]:
 async def resolve(address: str) -> Address:
     """Where this address is, IPv4 before IPv6; the host of an address without one is empty.
 
-    Raises AddressError, also where the name is unknown.
+    Raises AddressError, also where the name is unknown, or no resolver answers within RESOLVE_S: changes of proxies
+    wait for each other, and would wait as long.
     """
     host, port = split(address)
     if not host:
         return Address("", port)
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        found = await _looked_up(host, port)
+    except TimeoutError:
+        raise AddressError(f"lookup {host}: i/o timeout") from None
     except (OSError, ValueError):
         raise AddressError(f"lookup {host}: no such host") from None
-    found.sort(key=lambda info: info[0] != socket.AF_INET)
-    return Address(str(found[0][4][0]), port)
+    first = min(found, key=lambda info: info[0] != socket.AF_INET)
+    return Address(str(first[4][0]), port)
+
+
+async def _looked_up(host: str, port: int) -> Sequence[Info]:
+    """What the system's resolver says, asked in a thread of its own: one that hangs keeps no other waiting, nor the end
+    of the process.
+
+    Raises OSError, ValueError, and TimeoutError after RESOLVE_S.
+    """
+    with suppress(OSError):  # a number needs no resolver
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_NUMERICHOST)
+    loop = asyncio.get_running_loop()
+    said: asyncio.Future[Sequence[Info]] = loop.create_future()
+
+    def settle(done: Callable[[], None]) -> None:
+        with suppress(RuntimeError):  # the loop has closed
+            loop.call_soon_threadsafe(lambda: None if said.done() else done())
+
+    def look_up() -> None:
+        try:
+            settle(partial(said.set_result, socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)))
+        except (OSError, ValueError) as error:
+            settle(partial(said.set_exception, error))
+
+    threading.Thread(target=look_up, daemon=True, name=f"look up {host}").start()
+    async with asyncio.timeout(RESOLVE_S):
+        return await said
 
 
 async def listen(address: str) -> tuple[socket.socket, str]:
