@@ -64,7 +64,7 @@ def test_raft_partition(tmp_path: Path) -> None:
 def test_raft_against_etcd(tmp_path: Path) -> None:
     """The same faults hit the leaders of whichever cluster a variant has, and both stay linearizable.
 
-    At half length a kill lasts 2.25 s: the control, whose timeouts are up to 2.2 s, may have no leader for the next one.
+    At half length a kill has 2.25 s: the control, whose timeouts are up to 2.2 s, may have no leader for the next.
     """
     run = short_run(tmp_path, "raft-against-etcd", 0.5)
     hit = {}
