@@ -64,7 +64,8 @@ def within_reach(programs: Mapping[str, Program], into: Path) -> dict[str, Progr
 
 
 def _within_reach(program: Program, into: Path) -> Program:
-    if in_reach(program.path.resolve()):
+    program = _without_links_above(program)
+    if in_reach(program.path) and in_reach(program.path.resolve()):
         return program
     top = program.tree or program.path
     copy = into / top.name
@@ -78,6 +79,15 @@ def _within_reach(program: Program, into: Path) -> Program:
     path = copy / program.path.relative_to(program.tree) if program.tree else copy
     env = {name: value.replace(str(top), str(copy)) for name, value in program.env.items()}
     return replace(program, path=path, tree=None, env=env)
+
+
+def _without_links_above(program: Program) -> Program:
+    """The same by the place where its folder really is: a link to it may stand where servers cannot pass."""
+    if not program.tree:
+        return replace(program, path=program.path.parent.resolve() / program.path.name)
+    tree = program.tree.resolve()
+    env = {name: value.replace(str(program.tree), str(tree)) for name, value in program.env.items()}
+    return replace(program, path=tree / program.path.relative_to(program.tree), tree=tree, env=env)
 
 
 def _owner() -> pwd.struct_passwd:
