@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from lab.record import Episode, PhaseWindow, Record, Verdict
+from lab.record import Episode, PhaseWindow, Record, Spec, Verdict
 from lab.sabotage.forgery import Forgery, Row, phases_with_faults, protected
 
 LATE_S = 0.25  # beyond what a busy machine does by itself
@@ -162,11 +162,19 @@ def _refuse(row: Row) -> None:
 
 @edit
 def fault_lost(run: Forgery) -> Iterator[Forged]:
-    """A fault ends by itself after 60 % of its window, while receipts say that it stayed."""
+    """A fault ends by itself after 60 % of the time that it is to be there, while receipts say that it stayed."""
     for name in phases_with_faults(run.record):
         changed = run.copy()
-        if _heal_probes(changed, name, since=FAULT_SHARE, until=1.0):
+        if _heal_probes(changed, name, since=FAULT_SHARE * _share_of_phase(run.record.spec, name), until=1.0):
             yield Forged("fault lost", name, changed, INSTRUMENT)
+
+
+def _share_of_phase(spec: Spec, name: str) -> float:
+    """For which share of a phase its faults are to be there: a kill may end before, by a restart."""
+    phase = next(phase for phase in spec.phases if phase.name == name)
+    each = [part for fault in phase.faults for part in (fault, *fault.among)]
+    ends_s = [float(after_s) for part in each if isinstance(after_s := part.args.get("restart_after_s"), int | float)]
+    return min(1.0, min(ends_s, default=phase.lasts_s) / phase.lasts_s)
 
 
 @edit

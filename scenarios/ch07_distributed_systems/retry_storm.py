@@ -53,19 +53,26 @@ scenario = Scenario(
         # With the fault gone every trade still fails, after 4 attempts at payments that make 4 at the ledger each: 16.
         # The bounds leave room for attempts on the other side of the phase's edge.
         Claim("a trade is 4 attempts at payments", "at-once", "recovery", to_payments, at_least=3.5, control=True),
-        Claim("and 16 at the ledger", "at-once", "recovery", to_ledger, at_least=14, control=True),
+        Claim("a trade is 16 attempts at the ledger", "at-once", "recovery", to_ledger, at_least=14, control=True),
         # 160 attempts a second for a ledger of 18.5: the queue grows on, and its callers have timed out.
-        Claim("and none succeeds", "at-once", "recovery", metrics.success_ratio(), at_most=0.1, control=True),
+        Claim(
+            "no trade succeeds after the fault",
+            "at-once",
+            "recovery",
+            metrics.success_ratio(),
+            at_most=0.1,
+            control=True,
+        ),
         # Each stumble is one attempt of 25, and 16 are allowed: no trade of the baseline fails.
         Claim("a retry saves a refused attempt", "backoff", "baseline", metrics.success_ratio(), at_least=0.99),
         # Backoff changes when the attempts are made, not how many.
-        Claim("waiting in between does not help", "backoff", "recovery", metrics.success_ratio(), at_most=0.1),
+        Claim("backoff does not end the collapse", "backoff", "recovery", metrics.success_ratio(), at_most=0.1),
         # 5 % of the requests of each hop, and the 3 retries that a full budget holds: for 120 trades at most 9 retries
         # at the exchange and 0.05 x 129 + 3 = 9 at payments, 138 attempts for 120 trades, 1.15.
         Claim("the budget bounds the load", "budget", "fault", to_ledger, at_most=1.2),
         # 3 of the 80 attempts of 8 s stumble. A budget with no token retries none of them: 0.96 and 1.00 attempts.
         Claim("the budget still saves a refused attempt", "budget", "baseline", metrics.success_ratio(), at_least=0.99),
-        Claim("by retrying what it may", "budget", "baseline", to_ledger, at_least=1.02),
+        Claim("the budget retries what it may", "budget", "baseline", to_ledger, at_least=1.02),
         # Half a second of work is 4.2 bookings, and the queue grows by 10.4 - 8.4 a second: the trades of the first 2 s
         # succeed, 20 of 120. Nothing that the budget can do saves those after them.
         Claim("trades succeed until the queue is full", "budget", "fault", metrics.success_ratio(), at_least=0.1),

@@ -47,7 +47,14 @@ scenario = Scenario(
         Claim("one query in all", "shared", "slow", queries_per_s, at_least=0.3, at_most=1.5 / TTL_S),
         # A twentieth of the time a fetch is under way, so of a hundred reads five wait, for up to 100 ms and then for
         # the next look, 10 ms later at most: p99 is the longest fifth of these waits, 80 ms and more.
-        Claim("its price: readers wait", "shared", "slow", metrics.p99_ms(READ, of="ok"), at_least=50, at_most=150),
+        Claim(
+            "the price of a shared flight: readers wait",
+            "shared",
+            "slow",
+            metrics.p99_ms(READ, of="ok"),
+            at_least=50,
+            at_most=150,
+        ),
         # A renewal comes 0.1 s x ln(200/s x 0.1 s) = 0.3 s before the expiry, so every 1.7 s. One query is the least;
         # the second process sends one too if its dice fall while the first fetches, in 46 % of cases: 1.46 / 1.7 s =
         # 0.86/s. Without a flight 1 + 1.7 reads renew each time, 1.6/s on average (95 % of simulated runs are above

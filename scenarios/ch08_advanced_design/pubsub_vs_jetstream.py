@@ -59,11 +59,11 @@ scenario = Scenario(
         # The feed and its link are healthy all the time, so each event has to be accepted; without these six a feed
         # that refuses everything loses nothing either. One in a hundred may meet a machine that is busy for 2 s.
         Claim("events are stored while the notifier is cut off", "durable", "cut", stored, at_least=0.99),
-        Claim("and while it catches up", "durable", "healed", stored, at_least=0.99),
-        Claim("and while it is dead", "durable", "killed-in-hand", stored, at_least=0.99),
-        Claim("and once it is back", "durable", "restarted", stored, at_least=0.99),
-        Claim("and while it is dead again", "durable", "killed-unacked", stored, at_least=0.99),
-        Claim("and afterwards", "durable", "recovery", stored, at_least=0.99),
+        Claim("events are stored while the notifier catches up", "durable", "healed", stored, at_least=0.99),
+        Claim("events are stored while the notifier is dead", "durable", "killed-in-hand", stored, at_least=0.99),
+        Claim("events are stored once the notifier is back", "durable", "restarted", stored, at_least=0.99),
+        Claim("events are stored while the notifier is dead again", "durable", "killed-unacked", stored, at_least=0.99),
+        Claim("events are stored in recovery", "durable", "recovery", stored, at_least=0.99),
         # 500 behind, 100 more a second, 400 done: 500 / (400 - 100) = 1.7 s, after the cut and up to 1 s more until the
         # message in flight is delivered again. After a crash 400 behind: 1.3 s, 1 s of ACK_WAIT_S, and its start.
         Claim("it catches up after the cut", "durable", "healed", behind, at_most=5),

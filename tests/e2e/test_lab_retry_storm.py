@@ -27,8 +27,8 @@ def test_the_storm_outlives_its_fault_and_the_budget_does_not_let_it_begin(tmp_p
     """Without a budget nothing comes back; with one it does; and no trade is charged or booked twice in either."""
     found = lab("run", without_backoff(tmp_path), "--scale", "0.5", "--seed", "11", "--json", "--reports", tmp_path)
     claims = {claim["text"]: claim for claim in found.data["claims"]}
-    assert claims["and none succeeds"]["verdict"] == "PASS", found.out + found.err
+    assert claims["no trade succeeds after the fault"]["verdict"] == "PASS", found.out + found.err
     assert claims["it recovers by itself"]["value"] is not None
     assert claims["it recovers by itself"]["verdict"] == "PASS"
-    assert claims["the budget bounds the load"]["value"] < claims["and 16 at the ledger"]["value"]
+    assert claims["the budget bounds the load"]["value"] < claims["a trade is 16 attempts at the ledger"]["value"]
     assert {invariant["verdict"] for invariant in found.data["invariants"]} == {"PASS"}

@@ -32,6 +32,16 @@ def test_every_mutant_names_an_experiment_and_never_expects_a_pass(mutant: Mutan
 
 
 @pytest.mark.parametrize(
+    "mutant", [each for each in MUTANTS if each.expect == ("FAIL",) and each.by], ids=lambda m: m.name
+)
+def test_what_is_to_fail_is_claimed(mutant: Mutant) -> None:
+    """A mutant that must FAIL names a claim or an invariant that its experiment has."""
+    scenario = catalogue.find(mutant.experiment).scenario
+    texts = [claim.text for claim in scenario.claims] + [each.text for each in scenario.every_invariant]
+    assert any(mutant.by in text for text in texts), mutant.by
+
+
+@pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ("[[mutant]]\nname = 'a'\n", "experiment"),
