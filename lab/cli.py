@@ -187,7 +187,9 @@ def show(name: str, reports: Path, as_json: bool) -> None:
     """One experiment before it runs (topology, timeline, claims), or a section of the handbook (7.6.1.3)."""
     from lab import catalogue, console
 
-    if console.NUMBER.fullmatch(name):
+    if console.NUMBER.fullmatch(name) and as_json:
+        click.echo(json.dumps(console.section_data(name, catalogue.read_all()[0], reports), indent=2))
+    elif console.NUMBER.fullmatch(name):
         console.section(name, catalogue.read_all()[0], reports)
     elif as_json:
         click.echo(console.spec_json(catalogue.find(name).spec()))

@@ -35,7 +35,7 @@ def test_every_link_to_an_experiment_is_right() -> None:
             assert named == serving, number
 
 
-def test_the_path_for_who_begins_is_of_experiments() -> None:
+def test_the_path_for_newcomers_is_of_experiments() -> None:
     """Five, each once, each with what it builds on."""
     path = chapters.path()
     assert len(path) == 5

@@ -11,7 +11,7 @@ from lab.catalogue.markdown import items, paragraphs, sections, title
 from lab.errors import LabError
 from lab.places import SCENARIOS
 
-_LINKS = "Experiments: "  # a paragraph for who reads the file itself: the index has its own list
+_LINKS = "Experiments: "  # a paragraph for readers of the file itself: the index has its own list
 BEGIN = "Begin here"
 _STEP = re.compile(r"\[([a-z0-9-]+)\]\([^)]+\): (.+)")
 _LINK = re.compile(r"\]\(([^)]+)\)")

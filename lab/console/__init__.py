@@ -1,6 +1,6 @@
 """What the terminal shows when nothing is running: the catalogue, one experiment, a verdict, the doctor's findings."""
 
-from lab.console.chapters import NUMBER, section
+from lab.console.chapters import NUMBER, section, section_data
 from lab.console.checkup import findings
 from lab.console.data import catalogue_data, findings_data, run_data, spec_json
 from lab.console.experiments import catalogue, show
@@ -16,6 +16,7 @@ __all__ = [
     "outcome",
     "run_data",
     "section",
+    "section_data",
     "show",
     "spec_json",
     "summary",

@@ -59,7 +59,7 @@ class Moved:
 
 @dataclass(frozen=True)
 class Graph:
-    """One panel: what is asked, how it is drawn, and a text for who points at its title."""
+    """One panel: what is asked, how it is drawn, and a text shown at its title."""
 
     title: str
     expr: str

@@ -94,7 +94,7 @@ class Chapter:
 
 @dataclass(frozen=True)
 class Step:
-    """An experiment of the path for who begins, and what it builds on."""
+    """An experiment of the path for newcomers, and what it builds on."""
 
     name: str
     text: str

@@ -156,5 +156,8 @@ def test_a_section_of_the_handbook(screen: Callable[..., str], tmp_path: Path) -
     assert "circuit-breaker" in whole
     assert "cache-stampede" not in whole
     assert "No experiment serves 7.5.2 yet" in screen(lambda: console.section("7.5.2", entries, tmp_path))
+    data = console.section_data("7.6.1", entries, tmp_path)
+    assert [each["name"] for each in data["experiments"]] == ["circuit-breaker", "retry-storm"]
+    assert "metastable" in " ".join(data["text"])
     with pytest.raises(LabError, match=r"the handbook has no section 7\.6\.9; did you mean 7\.6"):
         console.section("7.6.9", entries, tmp_path)

@@ -23,7 +23,7 @@ def test_the_summary_has_what_a_reviewer_needs(report_of: ReportOf) -> None:
 
 
 def test_its_pictures_are_beside_it(report_of: ReportOf) -> None:
-    """Every picture that the summary shows is a file in the run's folder, and has words for who cannot see it."""
+    """Every picture that the summary shows is a file in the run's folder, and has words beside it."""
     report = report_of("pass")
     pictures = re.findall(r"!\[(.*?)\]\((.*?)\)", report.markdown)
     assert len(pictures) == 4
