@@ -127,17 +127,24 @@ def most_at_once(start_s: Floats, end_s: Floats, from_s: float, to_s: float) -> 
     return int((begun - ended).max(initial=0))
 
 
-def longest_gap_s(success_s: Floats, first_s: float, last_s: float, from_s: float, to_s: float) -> tuple[float, bool]:
+def longest_gap_s(
+    success_s: Floats, first_s: float, last_s: float, from_s: float, to_s: float, *, own: bool = False
+) -> tuple[float, bool]:
     """The longest pause between successes that overlaps [from, to), whole, and whether it is only "at least".
 
     Before the first success a pause is known since `first_s`, the first attempt; after the last one, until `last_s`,
     when the last attempt was over: either may have been longer.
+
+    With `own` only of pauses that are this stretch's own: half of the pause lies in it, or the pause takes half of it.
     """
     inside = np.sort(success_s)
     edges = np.concatenate([[min(first_s, inside[0]) if len(inside) else first_s], inside])
     edges = np.concatenate([edges, [max(last_s, edges[-1])]])
     begins, ends = edges[:-1], edges[1:]
     here = (begins < to_s) & (ends > from_s)
+    if own:
+        inside_s = np.minimum(ends, to_s) - np.maximum(begins, from_s)
+        here &= (2 * inside_s >= ends - begins) | (2 * inside_s >= to_s - from_s)
     if not here.any():  # the load had ended before, or had not begun
         return 0.0, False
     pauses = np.where(here, ends - begins, -1.0)

@@ -150,7 +150,8 @@ def median_gap_s(window: Window, operation: str | None = None, *, over: str) -> 
     """The median of the longest gaps (`longest_gap_s`) of several phases: `over="kill-1, kill-2, kill-3"`.
 
     A single gap that is mostly chance, as an election's is, tells two systems apart badly; the median of several does.
-    By nearest rank, so that of seven gaps it is the fourth.
+    By nearest rank, so that of seven gaps it is the fourth. A gap that reaches over the edge of two phases counts in
+    the one that has half of it, and in any that it fills by half: else the end of one would count the next one's too.
 
     Window: the phases named in `over`, for a claim that stands in one of them; in any other, such as the one before the
     fault, that phase's own gap.
@@ -167,8 +168,8 @@ def median_gap_s(window: Window, operation: str | None = None, *, over: str) -> 
     if few:
         return few
     if window.phase.name not in names:
-        return _gap(window, operation)
-    gaps = [_gap(open_window(window.run, window.variant, name, window.trial), operation) for name in names]
+        return _gap(window, operation, own=True)
+    gaps = [_gap(open_window(window.run, window.variant, name, window.trial), operation, own=True) for name in names]
     for gap in gaps:
         if gap.value is None:
             return gap
@@ -177,7 +178,7 @@ def median_gap_s(window: Window, operation: str | None = None, *, over: str) -> 
     return Measured(median_s, censored=censored, n=len(gaps))
 
 
-def _gap(window: Window, operation: str | None) -> Measured:
+def _gap(window: Window, operation: str | None, own: bool = False) -> Measured:
     if window.missing:
         return Measured(None, why=window.missing)
     from lab.metrics.arithmetic import ends_s
@@ -195,7 +196,6 @@ def _gap(window: Window, operation: str | None) -> Measured:
     if operation is not None:
         operations = operations.where(operations.being("operation", operation))
     last_s = float(ends_s(operations, window.timeout_s).max())
-    gap_s, is_open = longest(
-        operations.end_s[operations.ok], float(operations.due_s[0]), last_s, window.phase.start_s, window.phase.end_s
-    )
+    first_s, start_s, end_s = float(operations.due_s[0]), window.phase.start_s, window.phase.end_s
+    gap_s, is_open = longest(operations.end_s[operations.ok], first_s, last_s, start_s, end_s, own=own)
     return Measured(gap_s, censored=is_open, n=len(tried))

@@ -235,6 +235,20 @@ def test_a_median_that_open_gaps_could_move_is_at_least_that(tmp_path: Path) -> 
     assert taken(ends, metrics.median_gap_s(over="baseline, fault, recovery")) == told(close(18.5), n=3)
 
 
+def test_a_gap_over_an_edge_is_of_the_phase_that_has_its_half(tmp_path: Path) -> None:
+    """It begins a moment before the next fault; one that fills phases counts in each of them."""
+    ends_s = [k / 10 for k in range(300) if not 98 < k < 130]  # 3.2 s, of which baseline has 0.2
+    run = plant(tmp_path, [operation(at_s, 0.0) for at_s in ends_s])
+    over = metrics.median_gap_s(over="baseline, fault, recovery")
+    assert (
+        taken(run, metrics.longest_gap_s(), "baseline").value == taken(run, metrics.longest_gap_s()).value == close(3.2)
+    )
+    assert taken(run, over) == told(close(0.1), n=3)
+    failed = [operation(k / 10, 0.0, "fail") for k in range(50, 300)]
+    dead = plant(tmp_path / "dead", [*(operation(k / 10, 0.0) for k in range(50)), *failed])
+    assert taken(dead, over) == told(close(25.0), True, n=3)
+
+
 def test_a_gap_of_one_operation(tmp_path: Path) -> None:
     """Reads that go on do not hide that no write succeeds; of an operation that is not attempted there is no gap."""
     reads = [operation(10 + k / 10, 0.01, operation="read") for k in range(99)]
