@@ -7,7 +7,7 @@ start many times in a run, and need none of them.
 
 TYPE_CHECKING = False  # typing takes 20 ms to import, in which a Ctrl-C would find no `except` of __main__ yet
 if TYPE_CHECKING:
-    from lab import checkers, faults, metrics, workloads
+    from lab import checkers, faults, metrics
     from lab.model import (
         Backing,
         Claim,
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         Scenario,
         Service,
         Variant,
+        workloads,
     )
 
 __all__ = [
@@ -48,14 +49,14 @@ __all__ = [
     "workloads",
 ]
 
-_ROOMS = ("checkers", "faults", "metrics", "workloads")
+_ROOMS = {name: f"lab.{name}" for name in ("checkers", "faults", "metrics")} | {"workloads": "lab.model.workloads"}
 
 
 def __getattr__(name: str) -> object:
     import importlib
 
     if name in _ROOMS:
-        return importlib.import_module(f"lab.{name}")
+        return importlib.import_module(_ROOMS[name])
     if name in __all__:
         return getattr(importlib.import_module("lab.model"), name)
     raise AttributeError(f"module 'lab' has no attribute {name!r}")

@@ -3,7 +3,7 @@
 import sys
 
 try:
-    from lab import streams
+    from lab.kit import streams
 
     streams.settle()
 

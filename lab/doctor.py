@@ -17,12 +17,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.limits import raise_open_files
+from lab.kit.limits import raise_open_files
+from lab.kit.places import HOME, ROOT
 from lab.observe import which_grafana
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import TAG, Place
 from lab.observe.marks import in_time
-from lab.places import HOME, ROOT
 from lab.runtime import debian, renew
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine

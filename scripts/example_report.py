@@ -26,7 +26,7 @@ sys.path.insert(0, str(ROOT))
 
 import pyarrow as pa  # noqa: E402 - the project runs from its own folder and need not be installed
 
-from lab import console  # noqa: E402
+from lab.cli import console  # noqa: E402
 from lab.errors import LabError  # noqa: E402
 from lab.record import TABLES, Run, read_run  # noqa: E402
 from lab.report import write_report  # noqa: E402

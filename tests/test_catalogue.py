@@ -10,7 +10,7 @@ from test_bad_scenarios import GOOD
 
 from lab.catalogue import Entry, files, find, name_of, read, read_all, shown
 from lab.errors import LabError, ScenarioError
-from lab.places import ROOT
+from lab.kit.places import ROOT
 
 FLAGSHIP = ROOT / "scenarios" / "ch07_distributed_systems" / "circuit_breaker.py"
 

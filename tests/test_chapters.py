@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import handbook
-from lab.catalogue import chapters, read_all
+from lab.catalogue import chapters, handbook, read_all
 from lab.errors import LabError
 
 ENTRIES = read_all()[0]

@@ -18,11 +18,12 @@ import pytest
 from click.testing import CliRunner, Result
 from report.fabricate import Recipe, fabricate
 
-import lab.run
-from lab import catalogue, cli, console, shell
+import lab.run.steps
+from lab import catalogue, cli
+from lab.cli import console, shell
 from lab.doctor import Finding
 from lab.errors import Interrupted, LabError
-from lab.places import ROOT
+from lab.kit.places import ROOT
 from lab.record import Run, Verdict, with_judgement, write_record
 
 Lab = Callable[..., Result]
@@ -69,7 +70,7 @@ def pretend_runs(monkeypatch: pytest.MonkeyPatch, made: Run, *outcomes: Verdict 
         assert judgement
         return replace(made, record=with_judgement(made.record, replace(judgement, verdict=outcome)))
 
-    monkeypatch.setattr(lab.run, "run_one", run_one)
+    monkeypatch.setattr(lab.run.steps, "run_one", run_one)
     return asked
 
 
@@ -167,7 +168,7 @@ def test_the_catalogue_is_run_to_its_end(lab_: Lab, made: Run, monkeypatch: pyte
 def test_a_run_that_was_not_judged_is_unknown(lab_: Lab, made: Run, monkeypatch: pytest.MonkeyPatch) -> None:
     """Nothing passes unjudged."""
     bare = replace(made, record=replace(made.record, judgement=None))
-    monkeypatch.setattr(lab.run, "run_one", lambda entry, options: bare)
+    monkeypatch.setattr(lab.run.steps, "run_one", lambda entry, options: bare)
     assert lab_("run", "circuit-breaker").exit_code == 2
     assert lab_("run", "circuit-breaker", "--json").exit_code == 2
 
@@ -352,7 +353,7 @@ def test_heal(lab_: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
     async def heal(reports: Path) -> list[str]:
         return said
 
-    monkeypatch.setattr("lab.ground.heal_everything", heal)
+    monkeypatch.setattr("lab.run.healing.heal_everything", heal)
     assert lab_("heal").stdout == "Nothing to heal: no run left anything.\n"
     said.append("killed process 7 (payments)")
     assert lab_("heal").stdout == "killed process 7 (payments)\n"

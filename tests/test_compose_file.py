@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from lab import catalogue
-from lab.optional import links_of
+from lab.model.optional import links_of
 from lab.runtime import backing
 from lab.runtime.backing import mariadb, postgres, redis
 from lab.runtime.compose.dotenv import PASSWORDS

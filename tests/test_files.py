@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.files import open_to_all, put_in_place
+from lab.kit.files import open_to_all, put_in_place
 
 
 def test_a_file_is_replaced_whole(tmp_path: Path) -> None:

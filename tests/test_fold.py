@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lab.fold import Change, Profile, difference, own_shares, parse, share_of, tree
+from lab.metrics.fold import Change, Profile, difference, own_shares, parse, share_of, tree
 
 TEXT = """\
 main (a.py:1);handle (a.py:5);hash (a.py:9) 30

@@ -6,7 +6,7 @@ import resource
 
 import pytest
 
-from lab.limits import complaint, raise_open_files
+from lab.kit.limits import complaint, raise_open_files
 
 
 class System:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab import machine as facts
+from lab.observe import machine as facts
 
 
 def git(folder: Path, *words: str) -> str:

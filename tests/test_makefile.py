@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.places import ROOT
+from lab.kit.places import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 GIVEN = {

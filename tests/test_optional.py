@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from lab import faults
 from lab.catalogue.validate import problems
+from lab.kit.places import TARGETS
 from lab.model import (
     Backing,
     Check,
@@ -22,8 +23,7 @@ from lab.model import (
     Service,
     Variant,
 )
-from lab.optional import links_of, members_of, optional, without
-from lab.places import TARGETS
+from lab.model.optional import links_of, members_of, optional, without
 
 SHOP, FIRST, SECOND, CACHE = Service("exchange"), Backing("postgres"), Backing("mariadb"), Backing("redis")
 P90 = Metric("p90_ms", "ms")

@@ -5,7 +5,7 @@ import pytest
 from rich.console import Console
 
 from lab.load.sample import Sample
-from lab.progress import Progress
+from lab.run.progress import Progress
 
 FACTS = {"exchange breaker": "open"}
 

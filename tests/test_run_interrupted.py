@@ -11,10 +11,11 @@ from typing import Any
 
 import pytest
 
-from lab import catalogue, run
+from lab import catalogue
 from lab.errors import Interrupted
-from lab.ground import Choice
-from lab.run import Options
+from lab.run import steps as run
+from lab.run.choice import Choice
+from lab.run.steps import Options
 
 
 def ask_to_stop() -> None:

@@ -9,8 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from lab.signals import Signals, Stage
-from lab.tasks import awaited, awaiting, surely
+from lab.kit.tasks import awaited, awaiting, surely
+from lab.run.signals import Signals, Stage
 
 
 class Heard:

@@ -10,10 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from lab import streams
-from lab.console.shapes import console, lines, put, table
-from lab.places import ROOT
-from lab.streams import LONGEST_LINE, brief, visible
+from lab.cli.console.shapes import lines, put, table
+from lab.kit import streams
+from lab.kit.places import ROOT
+from lab.kit.screen import console
+from lab.kit.streams import LONGEST_LINE, brief, visible
 
 LAB = f"{sys.executable} -m lab"
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.places import ROOT
+from lab.kit.places import ROOT
 from lab.record.unfinished import MARK, Unfinished, sweep
 
 LAB = """

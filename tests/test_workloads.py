@@ -1,4 +1,4 @@
-"""What the mixes of lab.workloads send, and that their checker can read it."""
+"""What the mixes of lab.model.workloads send, and that their checker can read it."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ from lab.catalogue import page
 from lab.catalogue.spec import to_spec
 from lab.catalogue.validate import problems
 from lab.errors import LabError, ScenarioError, WordError
+from lab.kit.places import ROOT, SCENARIOS, TARGETS
 from lab.model import Scenario, typed
 from lab.model.page import Page
-from lab.places import ROOT, SCENARIOS, TARGETS
 from lab.record import Spec
 
 SYSTEMS = "systems"  # a folder: what experiments share

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from lab import handbook
+from lab.catalogue import handbook
 from lab.catalogue.markdown import items, paragraphs, sections, title
 from lab.errors import LabError
-from lab.places import SCENARIOS
+from lab.kit.places import SCENARIOS
 
 _LINKS = "Experiments: "  # a paragraph for readers of the file itself: the index has its own list
 BEGIN = "Begin here"

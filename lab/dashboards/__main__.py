@@ -6,7 +6,7 @@ import sys
 
 from lab.catalogue import read_all
 from lab.errors import ScenarioError
-from lab.places import ROOT
+from lab.kit.places import ROOT
 
 FOLDER = ROOT / "dashboards" / "json"
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lab.dashboards.aligned import TITLE as ALIGNED
-from lab.places import ROOT
+from lab.kit.places import ROOT
 
 FOLDER = ROOT / "dashboards" / "json"
 RANGE_S = 4.0  # what Grafana makes of $__rate_interval where samples are 1 s apart

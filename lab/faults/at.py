@@ -9,9 +9,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from lab.bench import Bench
 from lab.errors import LabError, WordError
 from lab.model import Fault, Member, Role, Takes
+from lab.model.bench import Bench
 from lab.model.typed import shown
 from lab.observe.snapshots import ask, stands_at
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit.bounds import whole
 from lab.faults.kit.dose import NOISE_MS, about, blind_dose, later_dose, link_dose, stays_silent
 from lab.faults.kit.inject import both_ways, toxics
 from lab.faults.kit.window import window
 from lab.model import Fault, Link, ProbeShape, Scalar, Sign
+from lab.model.bench import Bench
 from lab.observe.ping import can_pad
 from lab.record import Dose, Probe
 

@@ -6,10 +6,10 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit.dose import link_dose, mostly
 from lab.faults.kit.undo import surely, undoing
 from lab.model import Fault, Link, Scalar
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit.bounds import share
 from lab.faults.kit.chance import seems
 from lab.faults.kit.dose import judge, too_few
@@ -14,6 +13,7 @@ from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.throughout import STRAY, broken_off
 from lab.faults.kit.window import window
 from lab.model import Fault, Link, Scalar, Sign
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 

@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from lab.bench import Bench, ProcessControl
 from lab.faults.kit import barrier
 from lab.faults.kit.bounds import at_least
 from lab.faults.kit.dose import gone_dose
@@ -15,6 +14,7 @@ from lab.faults.kit.process import STARTS_WITHIN, expect, trouble
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Service, Takes
+from lab.model.bench import Bench, ProcessControl
 from lab.record import Dose, Probe
 
 SHORTEST_S = 0.5  # the canary needs three probes of a dead process; `restart` is for shorter gaps

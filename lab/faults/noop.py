@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit.dose import link_dose, passes
 from lab.faults.kit.inject import toxic, toxics
 from lab.model import Fault, Link, Scalar, Sign
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from lab.bench import Bench, Toxic
 from lab.faults.kit.dose import judge, stays_silent, too_few
 from lab.faults.kit.inject import both_ways, toxic, toxics
 from lab.faults.kit.window import window
 from lab.model import Fault, Link, Member, Scalar, Takes
+from lab.model.bench import Bench, Toxic
 from lab.record import Dose, Probe
 
 ORDER_S = 0.02  # to add a toxic and read it back took 6 ms on two free cores, 18 ms on busy ones

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit import barrier
 from lab.faults.kit.dose import gone_dose
 from lab.faults.kit.process import expect
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Service, Takes
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 

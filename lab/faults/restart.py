@@ -8,13 +8,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from lab.bench import Bench, ProcessControl
 from lab.faults.kit.dose import MIN_PROBES, judge
 from lab.faults.kit.process import STARTS_WITHIN, trouble
 from lab.faults.kit.throughout import PART_S
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Takes
+from lab.model.bench import Bench, ProcessControl
 from lab.record import Dose, Probe
 
 

@@ -7,10 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.bench import Bench
 from lab.faults.kit.dose import link_dose, stays_silent
 from lab.faults.kit.inject import both_ways, toxic, toxics
 from lab.model import Fault, Link, Scalar
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit.bounds import whole
 from lab.faults.kit.dose import NOISE_MS, about, blind_dose, later_dose
 from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.window import window
 from lab.model import Fault, Link, ProbeShape, Scalar, Service, Sign
+from lab.model.bench import Bench
 from lab.observe.ping import ANSWER_BYTES
 from lab.record import Dose, Probe
 

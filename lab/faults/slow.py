@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
-from lab.bench import Bench, ProcessControl
 from lab.faults.kit.bounds import share
 from lab.faults.kit.chance import TAIL, at_most
 from lab.faults.kit.dose import MIN_PROBES, judge
@@ -17,6 +16,7 @@ from lab.faults.kit.throughout import broken_off
 from lab.faults.kit.undo import surely, undoing
 from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Sign
+from lab.model.bench import Bench, ProcessControl
 from lab.record import Dose, Probe
 
 # Long enough that stopping and looking cost little of it; no multiple of the canary's 0.1 s, which would meet the same

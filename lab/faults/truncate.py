@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
-from lab.bench import Bench
 from lab.faults.kit.bounds import whole
 from lab.faults.kit.dose import blind_dose, link_dose, mostly
 from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.window import window
 from lab.model import Fault, Link, ProbeShape, Scalar, Service
+from lab.model.bench import Bench
 from lab.observe.ping import ANSWER_BYTES
 from lab.record import Dose, Probe
 

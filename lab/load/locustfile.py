@@ -20,7 +20,7 @@ from gevent.event import Event
 from locust import runners
 from locust.exception import CatchResponseError, StopUser
 
-from lab.limits import raise_open_files
+from lab.kit.limits import raise_open_files
 from lab.load import forms, words
 from lab.load.alarm import new_alarm
 from lab.load.channel import Channel, Files, Messages

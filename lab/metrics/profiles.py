@@ -9,8 +9,8 @@ Minimum: 50 samples: a share of them is known to 14 points either way (95 %), an
 
 from __future__ import annotations
 
-from lab.fold import Profile, own_shares, parse, share_of
 from lab.metrics.declare import metric, name_of
+from lab.metrics.fold import Profile, own_shares, parse, share_of
 from lab.metrics.measured import Measured, too_few
 from lab.metrics.window import Window, window
 from lab.model import Service

@@ -11,9 +11,9 @@ from lab.model.typed import Typed
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
-    from lab.bench import Bench
+    from lab.model.bench import Bench
+    from lab.model.dose import Dose, Probe
     from lab.model.parts import Link, Member, Scalar, Service
-    from lab.record import Dose, Probe
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from pathlib import Path
 import uvloop
 from aiohttp import web
 
-from lab.limits import raise_open_files
+from lab.kit.limits import raise_open_files
 from lab.proxy import bodies
 from lab.proxy.addresses import Address, AddressError, listen
 from lab.proxy.api import VERSION, application

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from lab.model.dose import Dose, Probe, ProbeOutcome
 from lab.record.disk import (
     RECORD_VERSION,
     Run,
@@ -31,7 +32,6 @@ from lab.record.facts import (
     ClaimResult,
     ClockFacts,
     Condition,
-    Dose,
     Episode,
     FiredAlert,
     Interval,
@@ -41,8 +41,6 @@ from lab.record.facts import (
     Machine,
     Outcome,
     PhaseWindow,
-    Probe,
-    ProbeOutcome,
     Receipt,
     Record,
     Verdict,

@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Self
 import msgspec
 
 from lab.errors import RecordError
-from lab.files import put_in_place
+from lab.kit.files import put_in_place
+from lab.model.dose import Probe
 from lab.record import parquet, sound
 from lab.record.columns import Columns
-from lab.record.facts import Episode, Judgement, Probe, Record
+from lab.record.facts import Episode, Judgement, Record
 from lab.record.operations import Operations
 from lab.record.parquet import first_line
 

@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from lab.model import Scalar
+from lab.model.dose import Dose
 from lab.record.spec import ClaimSpec, FaultSpec, InvariantSpec, Spec
 
 Verdict = Literal["PASS", "FAIL", "UNKNOWN"]
 Outcome = Literal["ok", "fail", "info"]
-ProbeOutcome = Literal["answered", "refused", "reset", "timeout", "error"]
 
 
 @dataclass(frozen=True)
@@ -29,27 +29,6 @@ class PhaseWindow:
     busy_share: float | None = None
     hiccup_p99_ms: float | None = None
     hiccup_max_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class Probe:
-    """One canary probe: `through` the link's proxy or `beside` it. latency_ms is None unless it was answered."""
-
-    target: str
-    path: Literal["through", "beside"]
-    at_s: float
-    outcome: ProbeOutcome
-    latency_ms: float | None = None
-
-
-@dataclass(frozen=True)
-class Dose:
-    """What was asked of a fault and what arrived, in words with units, and whether that counts as in force."""
-
-    asked: str
-    observed: str
-    in_force: bool
-    why: str = ""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from lab.fold import Node, Profile, own_shares, parse, tree
+from lab.metrics.fold import Node, Profile, own_shares, parse, tree
 from lab.report.view import View
 
 # A frame narrower than this in every variant is left out (its time stays in its caller): first those under 2 px, and

@@ -9,8 +9,8 @@ from pathlib import Path
 import msgspec
 from markupsafe import Markup
 
-from lab.files import put_in_place
-from lab.handbook import Section
+from lab.catalogue.handbook import Section
+from lab.kit.files import put_in_place
 from lab.record import Verdict, runs_of
 from lab.report.charts.theme import css_variables
 from lab.report.numbers import clock

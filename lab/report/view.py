@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from lab import metrics
-from lab.handbook import Section
+from lab.catalogue.handbook import Section
 from lab.record import Episode, Judgement, MetricSpec, PhaseWindow, Record, Run, Spec
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from altair.utils import schemapi
 
-from lab.files import put_in_place
-from lab.handbook import sections as handbook
+from lab.catalogue.handbook import sections as handbook
+from lab.kit.files import put_in_place
 from lab.record import Run
 from lab.report.charts.render import warm_up
 from lab.report.charts.theme import standalone

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lab.errors import StartError
-from lab.tasks import awaiting
+from lab.kit.tasks import awaiting
 
 LOOK_EVERY_S = 0.1
 

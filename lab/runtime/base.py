@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from lab.bench import Address as Address
-from lab.bench import Bench
 from lab.model import Backing, Env, Link, Member
+from lab.model.bench import Address as Address
+from lab.model.bench import Bench
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.files import put_in_place
+from lab.kit.files import put_in_place
 
 USER = "lab"  # whom services log in as
 STATISTICS = "lab_statistics"  # whom the lab logs in as to read a server's statistics

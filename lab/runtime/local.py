@@ -9,9 +9,10 @@ from contextlib import AbstractContextManager, suppress
 from functools import partial
 from pathlib import Path
 
-from lab.bench import LinkControl, ProcessControl
 from lab.errors import ProxyError, StartError
+from lab.kit.tasks import surely
 from lab.model import Backing, Link, Member, Scalar, Service
+from lab.model.bench import LinkControl, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
@@ -25,7 +26,6 @@ from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Program, ProxyProgram, Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
 from lab.runtime.unprivileged import give, lead_through, within_reach
-from lab.tasks import surely
 
 HOST = "127.0.0.1"
 ROOT = Path(__file__).resolve().parents[2]  # where `targets` is

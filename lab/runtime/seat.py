@@ -11,9 +11,9 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from lab.bench import ProcessState
 from lab.errors import StartError
 from lab.model import Member
+from lab.model.bench import ProcessState
 from lab.runtime import processes
 from lab.runtime.base import Address
 from lab.runtime.ready import Ready, wait_ready

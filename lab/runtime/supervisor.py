@@ -20,11 +20,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from lab.errors import LabError, StartError
-from lab.limits import raise_open_files
+from lab.kit.limits import raise_open_files
+from lab.kit.tasks import awaiting, surely
 from lab.runtime import leash, outside, processes
 from lab.runtime.journal import JOURNAL, Journal
 from lab.runtime.unprivileged import in_reach
-from lab.tasks import awaiting, surely
 
 HERE = Path(__file__).parent
 KEPT = (

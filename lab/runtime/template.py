@@ -9,11 +9,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 from lab.errors import StartError
+from lab.kit.tasks import surely
 from lab.runtime.backing import Ground
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import ending
 from lab.runtime.unprivileged import copy_as_theirs, give
-from lab.tasks import surely
 
 _locks: dict[Path, asyncio.Lock] = {}
 

@@ -21,8 +21,8 @@ import requests
 import toxiproxy.proxy
 import toxiproxy.server
 
-from lab.bench import LinkControl, Stream, Toxic
 from lab.errors import ProxyError
+from lab.model.bench import LinkControl, Stream, Toxic
 from lab.runtime.base import Address
 from lab.runtime.ports import free_port
 

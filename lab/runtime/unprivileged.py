@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lab.errors import StartError
-from lab.files import open_to_all
+from lab.kit.files import open_to_all
 from lab.runtime.tools import Program
 
 SERVED_BY = "nobody"

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.catalogue import Entry
-from lab.machine import git_state
-from lab.places import REPORTS, ROOT
+from lab.kit.places import REPORTS, ROOT
+from lab.observe.machine import git_state
 from lab.record import Run, read_run, runs_of
-from lab.run import Options, run_one
+from lab.run.steps import Options, run_one
 from lab.sabotage import mutants, offline, page
 from lab.sabotage.asked import decides
 from lab.sabotage.ledger import Ledger, Result

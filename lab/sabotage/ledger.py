@@ -9,8 +9,8 @@ from typing import Literal
 import msgspec
 
 from lab.errors import LabError
-from lab.files import put_in_place
-from lab.places import ROOT
+from lab.kit.files import put_in_place
+from lab.kit.places import ROOT
 from lab.record import Verdict
 
 FILE = ROOT / "docs" / "sabotage.json"

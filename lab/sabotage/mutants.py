@@ -19,8 +19,8 @@ import msgspec
 
 from lab.catalogue import Entry
 from lab.errors import LabError
+from lab.kit.places import HOME, ROOT
 from lab.model import Service
-from lab.places import HOME, ROOT
 from lab.record import Verdict
 from lab.sabotage.asked import fingerprint
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from lab.places import ROOT
+from lab.kit.places import ROOT
 from lab.sabotage.edits import EDITS
 from lab.sabotage.ledger import Ledger, Result
 

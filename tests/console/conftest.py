@@ -11,7 +11,7 @@ from console_runs import RECIPES
 from report.fabricate import fabricate
 from rich.console import Console
 
-from lab.console import chapters, checkup, experiments, runs
+from lab.cli.console import chapters, checkup, experiments, runs
 from lab.record import Run
 
 SCREENS = (chapters, checkup, experiments, runs)

@@ -13,11 +13,11 @@ from console_runs import RECIPES
 from report.fabricate import fabricate
 from rich.cells import cell_len
 
-from lab import console
 from lab.catalogue import find
-from lab.console import shapes
+from lab.cli import console
 from lab.doctor import Finding
 from lab.errors import LabError
+from lab.kit import screen
 from lab.record import Judgement, Run, write_record
 
 # --- the catalogue ----------------------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def test_standard_output_is_looked_at_when_something_is_shown(
 ) -> None:
     """COLUMNS decides in a pipe."""
     monkeypatch.setenv("COLUMNS", "70")
-    assert shapes.console().width == 70
+    assert screen.console().width == 70
     console.verdict(made["sound"])
     assert max(map(cell_len, capsys.readouterr().out.splitlines())) <= 70
 

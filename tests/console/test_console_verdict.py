@@ -11,12 +11,13 @@ import pytest
 from console_runs import RECIPES
 from rich.cells import cell_len
 
-from lab import console
 from lab.catalogue import find
-from lab.console import shapes
-from lab.console.plan import plan, try_next
-from lab.console.shapes import lasting
+from lab.cli import console
+from lab.cli.console import shapes
+from lab.cli.console.advice import try_next
+from lab.kit.screen import lasting
 from lab.record import Condition, Interval, Run, Verdict
+from lab.run.plan import plan
 
 
 def judged(run: Run, verdict: Verdict, **changes: object) -> Run:

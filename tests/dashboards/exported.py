@@ -17,8 +17,8 @@ from run_ids import fresh
 
 from lab.model import Backing, Scenario, Variant
 from lab.model import Service as Member
+from lab.model.optional import links_of, members_of
 from lab.observe.snapshots import snapshot
-from lab.optional import links_of, members_of
 from lab.proxy.metrics import Metrics
 from lab.runtime import backing
 from lab.runtime.base import Address, Stack

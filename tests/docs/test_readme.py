@@ -12,7 +12,8 @@ import click
 import pytest
 from doc_pages import DOCS, ROOT
 
-from lab import catalogue, cli, shell
+from lab import catalogue, cli
+from lab.cli import shell
 from lab.record import read_run
 
 README = ROOT / "README.md"

@@ -19,7 +19,7 @@ from fabricate import fabricate
 
 from lab import metrics
 from lab.catalogue import read
-from lab.console import run_data
+from lab.cli.console import run_data
 from lab.errors import ScenarioError
 from lab.record import Condition, read_run, write_record
 from lab.verdict import judge

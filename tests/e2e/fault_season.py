@@ -11,8 +11,8 @@ from pathlib import Path
 
 from runtimes import runtime_in
 
-from lab.bench import Toxic
 from lab.model import Fault, Link, Member, Scalar, Service
+from lab.model.bench import Toxic
 from lab.observe.canary import Canary, watch
 from lab.record import Dose, Probe
 from lab.runtime.base import Running, Stack

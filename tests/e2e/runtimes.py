@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from run_ids import fresh
 
+from lab.kit.places import ROOT
 from lab.model import Member
-from lab.places import ROOT
 from lab.runtime import leash
 from lab.runtime.base import Runtime
 from lab.runtime.compose.endpoint import endpoint

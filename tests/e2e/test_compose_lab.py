@@ -18,8 +18,8 @@ from lab_runs import lab, listening, start, until
 from runtimes import found, runtime_in
 
 from lab import containers
+from lab.kit.places import ROOT
 from lab.model import Link, Service
-from lab.places import ROOT
 from lab.record import read_run
 from lab.runtime.base import Stack
 from lab.runtime.compose import dotenv, heal, names, runtime, shared

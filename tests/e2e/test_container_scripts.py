@@ -14,7 +14,7 @@ import pytest
 import yaml
 from run_ids import fresh
 
-from lab.places import ROOT
+from lab.kit.places import ROOT
 from lab.runtime import backing, outside
 from lab.runtime.base import Address
 from lab.runtime.credentials import Credentials

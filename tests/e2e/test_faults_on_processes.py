@@ -6,8 +6,8 @@ import pytest_asyncio
 from fault_season import season, stack_up
 
 from lab import faults
-from lab.bench import ProcessControl
 from lab.model import ProbeShape, Service
+from lab.model.bench import ProcessControl
 from lab.observe.ping import ping
 
 pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]

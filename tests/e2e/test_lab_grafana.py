@@ -24,15 +24,15 @@ import pytest
 from lab_runs import CIRCUIT_BREAKER, ROOT, Done, lab, of_a_run, start, until
 from run_ids import fresh
 
-from lab import ground
-from lab.bench import Address
 from lab.dashboards.asked import panels, scenario_that_asks
 from lab.dashboards.integrals import LOG, SERVICES, integrals
+from lab.model.bench import Address
 from lab.observe import which_grafana
 from lab.observe.annotations import Grafana, GrafanaError
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
 from lab.record import Run, read_run
+from lab.run import opening
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
@@ -244,14 +244,14 @@ async def test_one_that_cannot_start_or_hangs_is_told_and_left_out(
     """A broken installation, one that is mute, and an address that is none cost a sentence each."""
     (installed / "grafana").write_text("#!/bin/sh\necho no database; exit 1\n")
     monkeypatch.setenv("PATH", f"{installed}:{os.environ['PATH']}")
-    monkeypatch.setattr(ground, "PATIENCE_S", 0.3)
+    monkeypatch.setattr(opening, "PATIENCE_S", 0.3)
     monkeypatch.setenv("GRAFANA_URL", "")
     async with Supervisor.open(tmp_path / "run", fresh("marks")) as supervisor:
         told: list[str] = []
         prometheus = cast("Watched", SimpleNamespace(address=Address("127.0.0.1", 9)))
 
         async def opened() -> Marks:
-            return await ground.open_marks(prometheus, supervisor, tmp_path, "circuit-breaker", told.append)
+            return await opening.open_marks(prometheus, supervisor, tmp_path, "circuit-breaker", told.append)
 
         assert (await opened()).dashboard == ""
         with grafana(mood=lambda _: time.sleep(9) or True) as (url, _):

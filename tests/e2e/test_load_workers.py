@@ -21,10 +21,10 @@ from run_ids import fresh
 from waits import gone, until
 
 from lab.errors import StartError
+from lab.kit.places import ROOT, STATE
 from lab.load.crew import Crew
 from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Load, Operation, Request, Service
-from lab.places import ROOT, STATE
 from lab.runtime.ports import free_port, is_free
 from lab.runtime.supervisor import Managed, Supervisor
 

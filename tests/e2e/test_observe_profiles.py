@@ -14,7 +14,7 @@ import pytest
 from run_ids import fresh
 from waits import printed
 
-from lab.fold import parse, share_of
+from lab.metrics.fold import parse, share_of
 from lab.observe import profiles
 from lab.observe.profiles import Profiler
 from lab.runtime.base import Child, Spawn

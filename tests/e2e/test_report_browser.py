@@ -17,7 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "report"))
 from fabricate import Recipe, fabricate
 from test_report_matrix import PUBLISHED, run_with
 
-from lab.handbook import sections
+from lab.catalogue.handbook import sections
 from lab.report import Entry, write_index, write_report
 
 pytestmark = pytest.mark.e2e

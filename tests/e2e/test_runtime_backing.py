@@ -13,9 +13,9 @@ import pytest
 from run_ids import fresh
 from waits import until
 
-from lab.bench import Toxic
 from lab.errors import StartError
 from lab.model import Backing, Link, Peers, Service
+from lab.model.bench import Toxic
 from lab.observe.snapshots import snapshot
 from lab.runtime import backing, leash, processes
 from lab.runtime.base import Address, Stack

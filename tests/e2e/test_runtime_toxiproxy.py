@@ -9,8 +9,8 @@ import pytest
 from run_ids import fresh
 from waits import until
 
-from lab.bench import Toxic
 from lab.errors import ProxyError
+from lab.model.bench import Toxic
 from lab.runtime.base import Address
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor

@@ -15,9 +15,9 @@ from runtimes import runtime_in
 from waits import until
 
 from lab import faults
-from lab.bench import Toxic
 from lab.errors import StartError
 from lab.model import Link, Service
+from lab.model.bench import Toxic
 from lab.observe.canary import Canary, watch
 from lab.runtime import processes
 from lab.runtime.base import Stack

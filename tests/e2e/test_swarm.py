@@ -10,9 +10,9 @@ from lab_runs import lab, listening
 from runtimes import runtime_in
 from waits import until
 
-from lab.bench import Toxic
 from lab.errors import LabError
 from lab.model import Link, Service
+from lab.model.bench import Toxic
 from lab.runtime.base import Stack
 from lab.runtime.compose import names
 from lab.runtime.compose.endpoint import endpoint

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from lab import faults
-from lab.bench import Address
-from lab.episode.capture import EpisodeCapture, Injection
-from lab.episode.edges import count, kept_down, read_counts
 from lab.model import Phase, Service, Variant
+from lab.model.bench import Address
+from lab.run.episode.capture import EpisodeCapture, Injection
+from lab.run.episode.edges import count, kept_down, read_counts
 
 KEPT, LOST = Service("kept"), Service("lost")
 EDGES = (("fault", "end"), ("recovery", "start"))

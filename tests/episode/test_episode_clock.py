@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from lab.episode.clock import Clocks, EpisodeClock, asleep_s
+from lab.run.episode.clock import Clocks, EpisodeClock, asleep_s
 
 
 class Fake:

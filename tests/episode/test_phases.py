@@ -14,13 +14,13 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from lab.bench import Address
-from lab.episode.capture import EpisodeCapture
-from lab.episode.clock import EpisodeClock
-from lab.episode.edges import read_counts
-from lab.episode.phases import pass_phases
 from lab.model import Fault, Link, Member, Panel, Phase, Scalar, Service, Variant
+from lab.model.bench import Address
 from lab.record import Dose, Probe
+from lab.run.episode.capture import EpisodeCapture
+from lab.run.episode.clock import EpisodeClock
+from lab.run.episode.edges import read_counts
+from lab.run.episode.phases import pass_phases
 
 SERVICE = Service("payments")
 

@@ -10,9 +10,9 @@ from planted_probes import always
 from planted_probes import probes as planted
 
 from lab import faults
-from lab.bench import Address
 from lab.errors import LabError
 from lab.model import Backing, Link, Role, Service
+from lab.model.bench import Address
 from lab.record import FaultSpec
 
 members = [Service(f"payments-{n}", module="payments") for n in range(3)]

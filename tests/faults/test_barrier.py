@@ -8,10 +8,10 @@ from aiohttp import ClientSession, web
 from planted_probes import callee
 
 from lab import faults
-from lab.bench import Address
 from lab.errors import LabError
 from lab.faults.kit.barrier import check
 from lab.model import Backing, Role
+from lab.model.bench import Address
 from targets.kit import Settings, answer, running
 
 

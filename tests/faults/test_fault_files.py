@@ -8,10 +8,10 @@ import pytest
 from planted_probes import callee, caller, link
 
 from lab import faults
-from lab.bench import Toxic
 from lab.faults.kit.chance import at_most, seems
 from lab.faults.kit.inject import toxic
 from lab.model import Backing, Fault, Link, Service
+from lab.model.bench import Toxic
 from lab.record import FaultSpec
 
 FILES = sorted(file.stem for file in Path(faults.__file__).parent.glob("*.py") if file.stem != "__init__")

@@ -7,9 +7,9 @@ import pytest
 from planted_probes import callee, caller, link
 
 from lab import faults
-from lab.bench import Toxic
 from lab.errors import LabError, ProxyError, StartError
 from lab.model import Link, Service
+from lab.model.bench import Toxic
 
 other_link = Link(caller, Service("ledger"))
 CUT = faults.partition([caller], [callee, other_link.callee], links=[link, other_link])

@@ -9,7 +9,7 @@ import pytest
 from fabricate import Recipe, fabricate
 from reported import NASTY, Reported
 
-from lab.handbook import sections
+from lab.catalogue.handbook import sections
 from lab.record import Run
 from lab.report import Neighbour, write_report
 from lab.report.charts.render import Drawn

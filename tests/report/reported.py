@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.handbook import sections
+from lab.catalogue.handbook import sections
 from lab.record import Run
 from lab.report.charts.render import Drawn
 from lab.report.view import View

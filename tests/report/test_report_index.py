@@ -9,7 +9,7 @@ import pytest
 from fabricate import Recipe, fabricate
 from reported import Reported
 
-from lab.handbook import Section, sections
+from lab.catalogue.handbook import Section, sections
 from lab.record import write_record
 from lab.report import Entry, Step, write_index
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fabricate import Recipe, Row, fabricate
 
-from lab.handbook import sections
+from lab.catalogue.handbook import sections
 from lab.record import InvariantSpec, Run, read_run, write_record, write_table
 from lab.report import write_report
 from lab.report.sections import matrix

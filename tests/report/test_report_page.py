@@ -10,7 +10,7 @@ import pytest
 from fabricate import LINK
 from reported import NASTY, Reported
 
-from lab.handbook import sections
+from lab.catalogue.handbook import sections
 from lab.report.charts.render import Drawn
 from lab.report.page import fitted, parts, policy
 from lab.report.sections import ORDER, links

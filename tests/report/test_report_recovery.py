@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from fabricate import Recipe, fabricate
 
-from lab.handbook import sections
+from lab.catalogue.handbook import sections
 from lab.metrics import Measured
 from lab.record import MetricSpec
 from lab.report.sections import recovery

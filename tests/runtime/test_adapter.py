@@ -4,8 +4,8 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from lab.bench import Toxic
 from lab.errors import ProxyError
+from lab.model.bench import Toxic
 from lab.runtime.base import Address
 from lab.runtime.toxiproxy import FaultProxy
 

@@ -13,6 +13,7 @@ from run_ids import fresh
 from waits import until
 
 from lab.errors import LabError, StartError
+from lab.kit.tasks import awaited
 from lab.runtime import template
 from lab.runtime.alone import alone
 from lab.runtime.compose import endpoint, mounts, shared
@@ -20,7 +21,6 @@ from lab.runtime.compose.endpoint import Endpoint
 from lab.runtime.seat import Command
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.unprivileged import give
-from lab.tasks import awaited
 
 pytestmark = pytest.mark.e2e
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lab.bench import Address
 from lab.errors import StartError
 from lab.model import Backing, Link, Peers, Service
+from lab.model.bench import Address
 from lab.runtime.clusters import of_peers, settings_of_members
 
 ONE, TWO, ALONE = (Backing("etcd", name) for name in ("etcd-1", "etcd-2", "etcd-3"))

@@ -3,6 +3,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lab.kit.tasks import awaited
 from lab.model import Service
 from lab.runtime.base import Address, Stack
 from lab.runtime.compose import life
@@ -11,7 +12,6 @@ from lab.runtime.compose.endpoint import Endpoint
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.compose.shared import Shared
 from lab.runtime.credentials import Credentials
-from lab.tasks import awaited
 
 pytestmark = pytest.mark.e2e
 

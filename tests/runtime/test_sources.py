@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.places import ROOT
+from lab.kit.places import ROOT
 from lab.runtime.compose.sources import mark
 
 

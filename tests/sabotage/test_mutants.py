@@ -8,7 +8,7 @@ import pytest
 
 from lab import catalogue
 from lab.errors import LabError
-from lab.places import ROOT
+from lab.kit.places import ROOT
 from lab.sabotage import mutants, page
 from lab.sabotage.ledger import Ledger, Result
 from lab.sabotage.mutants import Mutant, read_table

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from pathlib import Path
 
-from lab import handbook
+from lab.catalogue import handbook
 from lab.catalogue.validate.claims import claim_mistakes, invariant_mistakes
 from lab.catalogue.validate.load import load_mistakes, sent_in_mistakes
 from lab.catalogue.validate.reach import reach_mistakes
@@ -39,7 +39,7 @@ def _words(scenario: Scenario) -> Problems:
     for number in scenario.sections:
         if number not in known:
             close = get_close_matches(number, known, n=1)
-            hint = f'"{close[0]}" is {known[close[0]].title}.' if close else "see lab/handbook.toml."
+            hint = f'"{close[0]}" is {known[close[0]].title}.' if close else "see lab/catalogue/handbook.toml."
             yield f'handbook section "{number}" does not exist; {hint}'
 
 

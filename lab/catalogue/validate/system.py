@@ -7,7 +7,7 @@ from collections import Counter
 
 from lab.catalogue.validate.said import NAME, Problems, repeated
 from lab.model import Backing, Env, Fault, Link, Member, Peers, Phase, Scenario, Service, Variant
-from lab.optional import links_of, members_of
+from lab.model.optional import links_of, members_of
 
 FARTHEST_MS = 60_000  # beyond this a question and its answer take two minutes, and every timeout has passed
 MOST_MEMBERS, MOST_LINKS = 100, 500  # processes of one machine, proxies of one process

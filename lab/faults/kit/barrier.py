@@ -8,11 +8,11 @@ from typing import Any
 
 import aiohttp
 
-from lab.bench import Bench
 from lab.errors import LabError
 from lab.faults.kit.bounds import at_least
 from lab.faults.kit.undo import undoing
 from lab.model import Backing, Fault, Member, Scalar, Service, Takes
+from lab.model.bench import Bench
 
 WITHIN_S = 1.0  # a point that operations come by ten times a second is reached in a tenth of that
 SHORTEST_S = 0.05

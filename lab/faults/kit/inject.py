@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import count
 
-from lab.bench import Bench, Stream, Toxic
 from lab.faults.kit.undo import surely, together, undoing
 from lab.model import Link, Scalar
+from lab.model.bench import Bench, Stream, Toxic
 
 _numbers = count(1)
 

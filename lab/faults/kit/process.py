@@ -5,9 +5,9 @@ from __future__ import annotations
 import asyncio
 import time
 
-from lab.bench import ProcessControl, ProcessState
 from lab.errors import LabError
 from lab.model import Member, Scalar, Takes
+from lab.model.bench import ProcessControl, ProcessState
 
 SIGNAL_TAKES_S = 1.0  # a signal is delivered within a tick or two; a busy machine gets a hundred
 LOOK_EVERY_S = 0.01

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 
 from lab.errors import LabError
-from lab.tasks import surely as surely
+from lab.kit.tasks import surely as surely
 
 
 async def together(works: Iterable[Awaitable[object]]) -> None:

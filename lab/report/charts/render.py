@@ -14,7 +14,7 @@ from typing import Any
 import altair as alt
 import vl_convert as vlc
 
-from lab.places import HOME
+from lab.kit.places import HOME
 from lab.report.charts.theme import CONFIG
 
 WIDTH = 560  # of the SVG; the live chart is as wide as its column

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
+from lab.kit.tasks import awaiting, surely
 from lab.runtime.compose import dotenv, sources
 from lab.runtime.leash import kill_group
-from lab.tasks import awaiting, surely
 
 OLDEST = (2, 20)
 PATIENCE_S = 60.0

@@ -7,9 +7,9 @@ import contextlib
 from pathlib import Path
 from typing import Any
 
+from lab.kit.tasks import awaiting
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.supervisor import last_lines
-from lab.tasks import awaiting
 
 ANSWER_S = 10.0  # within which the engine does what it is told
 SIGNALLED = 128  # an exit code above it: killed by the signal of that number

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from lab.files import open_to_all
+from lab.kit.files import open_to_all
 
 OF_PEOPLE = "reports"  # its modes are those that its owner gave it
 

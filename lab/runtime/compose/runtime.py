@@ -10,9 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from lab.bench import LinkControl, ProcessControl
 from lab.errors import MissingPart, StartError
+from lab.kit.tasks import awaiting, surely
 from lab.model import Backing, Env, Link, Member, Scalar, Service
+from lab.model.bench import LinkControl, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
@@ -33,7 +34,6 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Tools
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink
-from lab.tasks import awaiting, surely
 
 TRIES = 3
 GRACE_S = 6.0  # a target finishes what is in flight within 5 s

@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
-from lab.bench import ProcessState
 from lab.errors import StartError
 from lab.model import Member
+from lab.model.bench import ProcessState
 from lab.runtime import processes
 from lab.runtime.base import Address
 from lab.runtime.compose.engine import GONE, Engine, EngineError

@@ -10,7 +10,7 @@ from lab.load.crew import Crew
 from lab.model import Phase, Scenario
 from lab.observe.marks import Marks
 from lab.observe.panels import Watched
-from lab.progress import Progress
+from lab.run.progress import Progress
 from lab.runtime.base import Runtime
 from lab.runtime.supervisor import Supervisor
 

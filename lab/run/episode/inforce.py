@@ -7,11 +7,11 @@ from types import TracebackType
 from typing import Self
 
 from lab import faults
-from lab.episode.capture import EpisodeCapture, Injection
-from lab.episode.context import RunContext
 from lab.faults.kit.undo import surely, together
 from lab.model import Fault, Phase
 from lab.observe.grafana import FAULT
+from lab.run.episode.capture import EpisodeCapture, Injection
+from lab.run.episode.context import RunContext
 from lab.runtime.base import Running
 
 

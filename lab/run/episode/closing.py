@@ -10,12 +10,12 @@ from typing import Any
 import aiohttp
 import msgspec
 
-from lab.episode.capture import EpisodeCapture
-from lab.episode.context import RunContext
-from lab.episode.edges import read_counts
 from lab.load.driver import LoadDriver
 from lab.observe import alerts
 from lab.observe.hiccups import between
+from lab.run.episode.capture import EpisodeCapture
+from lab.run.episode.context import RunContext
+from lab.run.episode.edges import read_counts
 from lab.runtime.base import Running
 
 READBACK_TIMEOUT_S = 10.0

@@ -1,10 +1,10 @@
 """What the terminal shows when nothing is running: the catalogue, one experiment, a verdict, the doctor's findings."""
 
-from lab.console.chapters import NUMBER, section, section_data
-from lab.console.checkup import findings
-from lab.console.data import catalogue_data, findings_data, run_data, spec_json
-from lab.console.experiments import catalogue, show
-from lab.console.runs import compare, outcome, summary, verdict
+from lab.cli.console.chapters import NUMBER, section, section_data
+from lab.cli.console.checkup import findings
+from lab.cli.console.data import catalogue_data, findings_data, run_data, spec_json
+from lab.cli.console.experiments import catalogue, show
+from lab.cli.console.runs import compare, outcome, summary, verdict
 
 __all__ = [
     "NUMBER",

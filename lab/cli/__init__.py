@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from lab.cli.shell import BROKEN, Commands, Number, Whole
 from lab.errors import LabError
-from lab.places import REPORTS
-from lab.shell import BROKEN, Commands, Number, Whole
-from lab.streams import say, visible
+from lab.kit.places import REPORTS
+from lab.kit.streams import say, visible
 
 # What a command needs beyond this it imports itself: `lab --help` must not wait for numpy, Arrow and the charts.
 if TYPE_CHECKING:
     from lab.record import Run, Verdict
-    from lab.run import Options
+    from lab.run.steps import Options
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "UNKNOWN": 2}
 
@@ -30,7 +30,7 @@ def _folder(context: click.Context, parameter: click.Parameter, value: Path) -> 
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        from lab.machine import package_versions
+        from lab.observe.machine import package_versions
 
         click.echo(f"lab {package_versions()['lab']}")
         context.exit()
@@ -113,8 +113,9 @@ def run(
     if not everything and not name:
         raise LabError("name an experiment, such as circuit-breaker (make list shows them), or say --all")
 
-    from lab import catalogue, console
-    from lab.run import Options, run_one
+    from lab import catalogue
+    from lab.cli import console
+    from lab.run.steps import Options, run_one
 
     options = Options(seed, trials, scale, runtime, reports, as_json, load_workers, load_master)
     if name:
@@ -125,8 +126,9 @@ def run(
 
 
 def _run_all(options: Options, as_json: bool) -> int:
-    from lab import catalogue, console
-    from lab.run import run_one
+    from lab import catalogue
+    from lab.cli import console
+    from lab.run.steps import run_one
 
     entries, mistakes = catalogue.read_all()
     results: list[tuple[str, str, str]] = [("(unreadable)", "BROKEN", mistake) for mistake in mistakes]
@@ -156,7 +158,7 @@ def _code(run: Run) -> int:
 @click.option("--master", required=True, metavar="HOST:PORT", help="The other lab's --load-master.")
 def load_worker(master: str) -> None:
     """Carry load for a lab on another machine, until Ctrl-C."""
-    from lab.carry import carry_load
+    from lab.run.load_worker import carry_load
 
     carry_load(master)
 
@@ -167,7 +169,8 @@ def load_worker(master: str) -> None:
 @as_json
 def list_(runs: bool, reports: Path, as_json: bool) -> int:
     """The catalogue: chapter, name, question, last verdict."""
-    from lab import catalogue, console
+    from lab import catalogue
+    from lab.cli import console
 
     entries, mistakes = catalogue.read_all()
     if as_json:
@@ -185,7 +188,8 @@ def list_(runs: bool, reports: Path, as_json: bool) -> int:
 @as_json
 def show(name: str, reports: Path, as_json: bool) -> None:
     """One experiment before it runs (topology, timeline, claims), or a section of the handbook (7.6.1.3)."""
-    from lab import catalogue, console
+    from lab import catalogue
+    from lab.cli import console
 
     if console.NUMBER.fullmatch(name) and as_json:
         click.echo(json.dumps(console.section_data(name, catalogue.read_all()[0], reports), indent=2))
@@ -203,8 +207,8 @@ def show(name: str, reports: Path, as_json: bool) -> None:
 @as_json
 def judge(run: str, reports: Path, as_json: bool) -> int:
     """Judge a saved RUN again (its folder, or an experiment's name for its last run)."""
-    from lab import console
-    from lab.run import rejudge
+    from lab.cli import console
+    from lab.run.steps import rejudge
 
     before = open_run(run, reports)
     done = rejudge(before)
@@ -220,7 +224,7 @@ def judge(run: str, reports: Path, as_json: bool) -> int:
 def report(run: str, reports: Path) -> None:
     """Write the report of a saved RUN again (its folder, or an experiment's name for its last run)."""
     from lab import catalogue
-    from lab.run import write_reports
+    from lab.run.steps import write_reports
 
     click.echo(catalogue.shown(write_reports(open_run(run, reports), reports)))
 
@@ -231,7 +235,7 @@ def report(run: str, reports: Path) -> None:
 @as_json
 def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
     """Set the claims of two or more saved RUNS side by side."""
-    from lab import console
+    from lab.cli import console
 
     if len(runs) < 2:
         raise LabError(f"compare takes two runs or more; name another beside {runs[0]} (make list RUNS=1 shows them)")
@@ -279,7 +283,7 @@ def sabotage(
 @as_json
 def doctor(as_json: bool) -> int:
     """What is installed, what is missing, and how to get it."""
-    from lab import console
+    from lab.cli import console
     from lab.doctor import examine
 
     findings = examine()
@@ -297,7 +301,7 @@ def heal(reports: Path, as_json: bool) -> None:
     """Remove whatever crashed runs left: processes, containers, faults, scratch data, reports that have no record."""
     import asyncio
 
-    from lab.ground import heal_everything
+    from lab.run.healing import heal_everything
 
     done = asyncio.run(heal_everything(reports))
     if as_json:
@@ -309,7 +313,7 @@ def heal(reports: Path, as_json: bool) -> None:
 @main.command(short_help="Fetch the servers in .lab anew.")
 def renew() -> None:
     """Fetch the servers in .lab anew; one that cannot be had stays as it was. The doctor tells how old they are."""
-    from lab.places import HOME
+    from lab.kit.places import HOME
     from lab.runtime.renew import renew
     from lab.runtime.tools import Tools
 
@@ -322,7 +326,7 @@ def up() -> None:
     import asyncio
 
     from lab import containers
-    from lab.places import ROOT
+    from lab.kit.places import ROOT
 
     click.echo("\n".join(asyncio.run(containers.up(ROOT))))
 
@@ -333,7 +337,7 @@ def down() -> None:
     import asyncio
 
     from lab import containers
-    from lab.places import ROOT
+    from lab.kit.places import ROOT
 
     click.echo(asyncio.run(containers.down(ROOT)))
 
@@ -347,7 +351,7 @@ def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
     import asyncio
 
     from lab import containers
-    from lab.places import ROOT
+    from lab.kit.places import ROOT
 
     if pin and (debian or services):
         raise click.UsageError("--pin takes all images from their registries: leave out SERVICES and --debian.")
@@ -369,7 +373,7 @@ def stack(profiles: tuple[str, ...], ports: str) -> None:
     """Write .lab/stack.yml from docker-compose.yml, for a Swarm."""
     import asyncio
 
-    from lab.places import ROOT
+    from lab.kit.places import ROOT
     from lab.stack import write
 
     click.echo(asyncio.run(write(ROOT, profiles, ports == "host")))

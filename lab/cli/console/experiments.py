@@ -8,15 +8,15 @@ from pathlib import Path
 
 from rich.text import Text
 
-from lab import handbook
-from lab.catalogue import Entry
-from lab.console.data import last_verdict
-from lab.console.plan import plan
-from lab.console.shapes import NARROW, Cell, console, dim, lines, list_of, mark, put, table
+from lab.catalogue import Entry, handbook
+from lab.cli.console.data import last_verdict
+from lab.cli.console.shapes import NARROW, Cell, dim, lines, list_of, mark, put, table
 from lab.errors import RecordError
+from lab.kit.screen import console
 from lab.model import Scalar
 from lab.record import LinkSpec, Spec, read_run, runs_of
 from lab.record.words import bounds
+from lab.run.plan import plan
 
 
 def catalogue(entries: Sequence[Entry], reports: Path, runs: bool) -> None:

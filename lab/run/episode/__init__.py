@@ -1,7 +1,7 @@
 """One variant in one trial: start the stack, send the load, break things on time, collect, stop everything."""
 
-from lab.episode.capture import EpisodeCapture, episode_of, tables_of
-from lab.episode.context import RunContext
-from lab.episode.play import play
+from lab.run.episode.capture import EpisodeCapture, episode_of, tables_of
+from lab.run.episode.context import RunContext
+from lab.run.episode.play import play
 
 __all__ = ["EpisodeCapture", "RunContext", "episode_of", "play", "tables_of"]

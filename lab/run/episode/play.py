@@ -7,20 +7,20 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
-from lab.episode.capture import EpisodeCapture
-from lab.episode.clock import EpisodeClock
-from lab.episode.closing import collect, finish
-from lab.episode.context import RunContext
-from lab.episode.edges import urls
-from lab.episode.phases import pass_phases
 from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
 from lab.model import Env, Fault, Member, Scenario, Service, Variant
+from lab.model.optional import links_of, members_of
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import VARIANT
 from lab.observe.hiccups import Meter
 from lab.observe.statistics import Statistics
-from lab.optional import links_of, members_of
+from lab.run.episode.capture import EpisodeCapture
+from lab.run.episode.clock import EpisodeClock
+from lab.run.episode.closing import collect, finish
+from lab.run.episode.context import RunContext
+from lab.run.episode.edges import urls
+from lab.run.episode.phases import pass_phases
 from lab.runtime.base import Running, Stack
 
 LEAD_IN_S = 0.5  # from "go" to the first arrival: the load generator must have read it by then

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-from lab.episode.capture import Counted, EpisodeCapture
 from lab.model import Link, Phase
 from lab.observe.snapshots import ask, read
+from lab.run.episode.capture import Counted, EpisodeCapture
 from lab.runtime import backing
 from lab.runtime.base import Running
 

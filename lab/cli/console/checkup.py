@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from rich.text import Text
 
-from lab.console.shapes import Cell, console, dim, lines, list_of, put
+from lab.cli.console.shapes import Cell, dim, lines, list_of, put
+from lab.kit.screen import console
 
 if TYPE_CHECKING:
     from lab.doctor import Finding

@@ -2,47 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich import box
 from rich.cells import cell_len
-from rich.console import Console, ConsoleOptions, RenderableType
+from rich.console import Console, RenderableType
 from rich.padding import Padding
-from rich.segment import Segment
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
-
-from lab.streams import LEAST_COLUMNS, visible
 
 SHORT = 12  # columns that a mark or a number takes at most; more stands on a line of its own
 NARROW = 64  # columns; below this a row is a paragraph and not a line of a table
 STYLES = {"PASS": "bold green", "FAIL": "bold red", "UNKNOWN": "bold yellow", "BROKEN": "bold red"}
 MARKS = {"PASS": "✓", "FAIL": "✗", "UNKNOWN": "?", "BROKEN": "!"}
 Cell = Text | str
-
-
-class Screen(Console):
-    """A console that shows the control characters of a text and does not send them: they are not the lab's."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Segments of a renderable, with its texts made visible before they are broken into lines."""
-        if isinstance(renderable, str):
-            renderable = visible(renderable)
-        elif isinstance(renderable, Text) and (shown := visible(renderable.plain)) != renderable.plain:
-            renderable = Text(
-                shown, renderable.style, overflow=renderable.overflow, no_wrap=renderable.no_wrap, end=renderable.end
-            )
-        return super().render(renderable, options)
-
-
-def console(stderr: bool = False) -> Console:
-    """Standard output, or error, as it is now. Colours and links only where it is a terminal; NO_COLOR is honoured."""
-    made = Screen(stderr=stderr, highlight=False, markup=False, emoji=False)
-    if made.width < LEAST_COLUMNS:
-        made.width = 80
-    return made
 
 
 def put(to: Console, *things: RenderableType, whole_lines: bool = False) -> None:
@@ -120,15 +95,3 @@ def list_of(rows: Sequence[Sequence[Cell]], indent: int = 0) -> RenderableType:
     for row in rows:
         made.add_row(*row)
     return Padding(made, (0, 0, 0, indent))
-
-
-def lasting(seconds: float) -> str:
-    """A length of time as people say it: `45 s`, `1 min 40 s`, `2 h 5 min`."""
-    whole = round(seconds)
-    if whole < 60:
-        return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:g} s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:
-        return f"{minutes} min {rest} s" if rest else f"{minutes} min"
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes} min" if minutes else f"{hours} h"

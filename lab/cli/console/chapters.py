@@ -10,11 +10,11 @@ from typing import Any
 
 from rich.text import Text
 
-from lab import handbook
-from lab.catalogue import Entry, chapters
-from lab.console.data import catalogue_data, last_verdict
-from lab.console.shapes import Cell, console, dim, lines, list_of, mark, put, table
+from lab.catalogue import Entry, chapters, handbook
+from lab.cli.console.data import catalogue_data, last_verdict
+from lab.cli.console.shapes import Cell, dim, lines, list_of, mark, put, table
 from lab.errors import LabError
+from lab.kit.screen import console
 
 NUMBER = re.compile(r"\d+(\.\d+)*")
 

@@ -10,9 +10,9 @@ import tomllib
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from lab.kit.places import ROOT
 from lab.record import Machine
 
-ROOT = Path(__file__).parent.parent
 # Those whose behaviour stands in the numbers or in the charts; the lock file has all.
 PACKAGES = (
     "aiohttp", "altair", "gevent", "geventhttpclient", "locust", "numpy", "prometheus-client", "py-spy", "pyarrow",

@@ -7,10 +7,10 @@ import secrets
 import signal
 
 from lab.errors import Interrupted
+from lab.kit.places import STATE
 from lab.load.joining import address_of, work_for
-from lab.places import STATE
+from lab.run.signals import Signals
 from lab.runtime.supervisor import Supervisor
-from lab.signals import Signals
 
 
 def carry_load(master: str) -> None:

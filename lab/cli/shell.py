@@ -14,10 +14,10 @@ from typing import Any
 import click
 from click.core import ParameterSource
 
-from lab import streams
 from lab.errors import Interrupted, LabError
-from lab.places import HOME, ROOT
-from lab.streams import say
+from lab.kit import streams
+from lab.kit.places import HOME, ROOT
+from lab.kit.streams import say
 
 BROKEN = 3
 NOT_OURS = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS}

@@ -10,17 +10,17 @@ from itertools import pairwise
 import psutil
 
 from lab import faults
-from lab.episode.capture import EpisodeCapture
-from lab.episode.context import RunContext
-from lab.episode.edges import count, kept_down
-from lab.episode.inforce import InForce
 from lab.load.driver import LoadDriver
 from lab.model import Link, Panel, Phase, Service
 from lab.observe.grafana import PHASE
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
-from lab.progress import Progress
 from lab.record import PhaseWindow
+from lab.run.episode.capture import EpisodeCapture
+from lab.run.episode.context import RunContext
+from lab.run.episode.edges import count, kept_down
+from lab.run.episode.inforce import InForce
+from lab.run.progress import Progress
 from lab.runtime.base import Running
 
 TICK_S = 0.25  # how often the terminal is told

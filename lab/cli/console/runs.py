@@ -10,23 +10,10 @@ from itertools import groupby
 from rich.text import Text
 
 from lab.catalogue import shown
-from lab.console.data import notes_of, run_data
-from lab.console.plan import try_next
-from lab.console.shapes import (
-    MARKS,
-    SHORT,
-    STYLES,
-    Cell,
-    console,
-    dim,
-    lasting,
-    lines,
-    link,
-    list_of,
-    mark,
-    put,
-    table,
-)
+from lab.cli.console.advice import try_next
+from lab.cli.console.data import notes_of, run_data
+from lab.cli.console.shapes import MARKS, SHORT, STYLES, Cell, dim, lines, link, list_of, mark, put, table
+from lab.kit.screen import console, lasting
 from lab.record import ClaimResult, InvariantResult, Run
 from lab.record.words import bounds, lateness, nearest_bound, quantity, what_of_whom
 from lab.verdict.draws import draws

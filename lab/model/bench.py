@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
-from lab.model import Link, Member
+from lab.model.parts import Link, Member
 
 Stream = Literal["upstream", "downstream"]
 ProcessState = Literal["running", "paused", "gone"]

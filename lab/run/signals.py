@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any, Literal, Self
 
-from lab.tasks import awaited
+from lab.kit.tasks import awaited
 
 ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT)
 Stage = Literal["checking", "running", "writing"]

@@ -14,22 +14,18 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from lab import handbook
-from lab.catalogue import Entry, chapters, read_all, shown
+from lab.catalogue import Entry, chapters, handbook, read_all, shown
 from lab.catalogue.validate.reach import out_of_reach
-from lab.console.plan import plan
-from lab.console.shapes import console
-from lab.episode import EpisodeCapture, RunContext, episode_of, play, tables_of
 from lab.errors import Interrupted, LabError
-from lab.ground import Choice, choose, heal_everything, open_marks, open_prometheus, open_runtime
-from lab.limits import complaint, raise_open_files
+from lab.kit.limits import complaint, raise_open_files
+from lab.kit.places import ROOT, RULES, SCENARIOS, STATE
+from lab.kit.screen import console
+from lab.kit.streams import say, visible
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
-from lab.machine import git_state, machine, package_versions
 from lab.model import Variant
+from lab.observe.machine import git_state, machine, package_versions
 from lab.observe.prometheus import Watch
-from lab.places import ROOT, RULES, SCENARIOS, STATE
-from lab.progress import Progress
 from lab.record import (
     RECORD_VERSION,
     TABLES,
@@ -43,11 +39,16 @@ from lab.record import (
     write_table,
 )
 from lab.record.unfinished import Unfinished
+from lab.run.choice import Choice, choose
+from lab.run.episode import EpisodeCapture, RunContext, episode_of, play, tables_of
+from lab.run.healing import heal_everything
+from lab.run.opening import open_marks, open_prometheus, open_runtime
+from lab.run.plan import plan
+from lab.run.progress import Progress
+from lab.run.signals import Signals
 from lab.runtime import backing
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
-from lab.signals import Signals
-from lab.streams import say, visible
 from lab.verdict import judge
 
 if TYPE_CHECKING:

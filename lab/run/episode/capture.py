@@ -10,7 +10,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from lab import faults
-from lab.episode.clock import EpisodeClock
 from lab.load.driver import Result
 from lab.model import Fault, Link, Scalar, Variant
 from lab.observe.canary import Canary
@@ -18,6 +17,7 @@ from lab.observe.hiccups import Meter
 from lab.observe.snapshots import Answers
 from lab.observe.statistics import Statistics
 from lab.record import ClockFacts, Episode, FiredAlert, PhaseWindow, Receipt
+from lab.run.episode.clock import EpisodeClock
 
 Rows = list[dict[str, Any]]
 

@@ -1,0 +1,1 @@
+"""How an experiment is run: the runtime is chosen, each episode played, the record judged and reported."""

@@ -1,0 +1,115 @@
+"""Which runtime an experiment runs in, why, and what of its scenario that runtime cannot have."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from lab import faults
+from lab.errors import LabError, MissingPart
+from lab.faults.at import At
+from lab.kit.places import HOME, ROOT
+from lab.model import Backing, Fault, Scenario
+from lab.model.optional import optional, without
+from lab.runtime.compose import names
+from lab.runtime.compose.endpoint import endpoint
+from lab.runtime.compose.engine import Engine
+from lab.runtime.compose.found import HELP, Found, NoEngine, find
+from lab.runtime.compose.swarm import node
+from lab.runtime.local import parts_of
+from lab.runtime.tools import Tools
+
+RuntimeName = Literal["local", "compose", "swarm"]
+STARTS_AGAIN = ("kill", "restart")  # faults
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A runtime, why it is this one, and the scenario less the variants whose own servers it cannot have.
+
+    `left_out` has a note for each such server. `found` is what containers stand on, None where there will be none.
+    """
+
+    name: RuntimeName
+    why: str
+    scenario: Scenario
+    left_out: Sequence[str] = ()
+    found: Found | None = None
+
+    @property
+    def text(self) -> str:
+        """As the plan says it."""
+        where = {"local": "as local processes", "compose": "in containers", "swarm": "in a Swarm"}[self.name]
+        return f"services run {where} ({self.why})"
+
+
+async def choose(asked: str | None, scenario: Scenario) -> Choice:
+    """The runtime asked for, else containers where this machine has all they need, else local processes.
+
+    Raises LabError, with the line to type, where what was asked for cannot be had, and MissingPart where local
+    processes lack a server.
+    """
+    why = f"{'LAB_RUNTIME' if os.environ.get('LAB_RUNTIME') == asked else '--runtime'} asks for it"
+    if asked == "compose":
+        return await _in_containers(scenario, why)
+    if asked == "swarm":
+        return await _in_swarm(scenario, why)
+    if asked is None:
+        try:
+            return await _in_containers(scenario, "a Docker engine answers and the images are there")
+        except NoEngine as nothing:
+            why = str(nothing).partition(": ")[0]
+    return _as_processes(scenario, why)
+
+
+async def _in_containers(scenario: Scenario, why: str) -> Choice:
+    spared = optional(scenario)
+    engine = Engine(endpoint())
+    if not engine.where.is_here:
+        Tools(HOME).need("prometheus")
+        why += f"; on the engine at {engine.where.url}, whose ports are reached at {engine.where.host}"
+    try:
+        needed = [member for member in scenario.members if member not in spared]
+        found = await find(ROOT, needed, spared, engine, beside=["profiler"] if scenario.profile else [])
+    finally:
+        await engine.close()
+    missing = [server for server in spared if names.service_of(server) not in found.images]
+    notes = [_left_out(server, f"there is no image for it: {HELP}.") for server in missing]
+    return Choice("compose", why, without(scenario, missing) if missing else scenario, notes, found)
+
+
+async def _in_swarm(scenario: Scenario, why: str) -> Choice:
+    for fault in (fault for phase in scenario.phases for fault in phase.faults):
+        actual: Fault = fault.candidates[0] if isinstance(fault, At) else fault
+        if faults.spec(actual).kind in STARTS_AGAIN:
+            raise LabError(
+                f"{fault.text}: in place of a task that ended a Swarm puts another, with another address and without "
+                "its data; use RUNTIME=compose or RUNTIME=local"
+            )
+    engine = Engine(endpoint())
+    try:
+        await node(engine)
+    finally:
+        await engine.close()
+    return replace(await _in_containers(scenario, why), name="swarm")
+
+
+def _as_processes(scenario: Scenario, why: str) -> Choice:
+    tools = Tools(HOME)
+    spared = optional(scenario)
+    tools.need("prometheus", *parts_of(member for member in scenario.members if member not in spared))
+    tools.fault_proxy()
+    missing, notes = [], []
+    for server in spared:
+        try:
+            tools.need(*parts_of([server]))
+        except MissingPart as error:
+            missing.append(server)
+            notes.append(_left_out(server, str(error)))
+    return Choice("local", why, without(scenario, missing) if missing else scenario, notes)
+
+
+def _left_out(server: Backing, why: str) -> str:
+    return f"Left out: every variant that needs {server.name}. {why}"
