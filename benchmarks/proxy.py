@@ -4,8 +4,9 @@
 and upstream share this machine's cores, so CPU seconds per 1,000 requests stand beside each rate. There are yardsticks:
 `no proxy` is the same client straight to the upstream, the limit of the machine; `haproxy`, where it is installed, a
 relay in C with a thread per core and no faults. `others_cores` is how many cores were busy with anything else
-meanwhile: where that is not near 0, the figures say little. A first run of each target, while the machine gets up to
-speed, is not counted. It exits with 1 if a target is missed.
+meanwhile: where that is not near 0, the figures say little. All of it is in a network namespace of its own where the
+system has such a thing, since a container engine has the kernel follow every connection of the machine's loopback. A
+first run of each target, while the machine gets up to speed, is not counted. It exits with 1 if a target is missed.
 """
 
 import argparse
@@ -26,6 +27,7 @@ from pathlib import Path
 from statistics import median
 
 from benchmarks.accounting import cpu_s, firewall_follows_loopback, machine_cpu_s, own_cpu_s, resident_kb
+from benchmarks.namespace import own_network
 
 ROOT = Path(__file__).resolve().parents[1]
 BUILTIN, TOXIPROXY, HAPROXY, DIRECT = "builtin", "toxiproxy", "haproxy", "no proxy"
@@ -112,6 +114,8 @@ class Bench:
 def main(argv: list[str]) -> int:
     """Run every measurement and print its table; returns the exit code."""
     options = arguments(argv)
+    if not own_network():
+        print("No network namespace could be made here: what goes on in the machine's network goes on beside this.")
     if firewall_follows_loopback():
         print("The firewall here follows the loopback's connections, as with rules that Docker leaves: each packet")
         print("costs more, behind either proxy, and the ratios of rates come nearer to 1.")

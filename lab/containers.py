@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.runtime.compose import cli, digests, dotenv, found, shared, sources
+from lab.kit.streams import say
+from lab.runtime.compose import building, cli, digests, dotenv, found, shared, sources
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
+from lab.runtime.programs import ask
 
 DEBIAN = "docker-compose.yml:docker-compose.debian.yml"
 PINNED = f"docker-compose.yml:{digests.FILE}"
+CHECK_S = 20.0
+MAKE = ("docker/debian/make.sh",)  # what docker-compose.debian.yml builds from
 TITLES = {"grafana": "Grafana", "reports": "Reports", "prometheus": "Prometheus", "toxiproxy": "Toxiproxy"}
 
 
@@ -53,13 +56,14 @@ async def down(root: Path) -> str:
     )
 
 
-def images(root: Path, debian: bool, services: Sequence[str]) -> None:
+async def images(root: Path, debian: bool, services: Sequence[str]) -> None:
     """Pull and build the images of services, all where none is named; with `debian` all are built, from its packages.
 
     Those that are pulled are those of docker-compose.digests.yml, where it is there. .env then says which files every
-    later command uses. Raises LabError where a step fails.
+    later command uses. Raises LabError where something that it takes is missing, before anything is made, or where a
+    step fails, with its last lines.
     """
-    _made(root, DEBIAN if debian else PINNED if (root / digests.FILE).exists() else None, debian, services)
+    await _made(root, DEBIAN if debian else PINNED if (root / digests.FILE).exists() else None, debian, services)
 
 
 async def pin(root: Path) -> str:
@@ -67,7 +71,7 @@ async def pin(root: Path) -> str:
 
     Gives a sentence. Raises LabError where a step fails, or the engine knows no digest of an image.
     """
-    _made(root, None, False, [])
+    await _made(root, None, False, [])
     engine = Engine(endpoint())
     try:
         said = await digests.write(root, await cli.config(root), engine)
@@ -77,21 +81,19 @@ async def pin(root: Path) -> str:
     return said
 
 
-def _made(root: Path, files: str | None, debian: bool, services: Sequence[str]) -> None:
+async def _made(root: Path, files: str | None, debian: bool, services: Sequence[str]) -> None:
+    await found.look(root)
+    if debian:
+        checked = ask([*MAKE, "--check"], CHECK_S, cwd=root)
+        if checked.returncode:
+            raise LabError(checked.stderr.strip())
     dotenv.ensure(root)
     chosen = {"COMPOSE_FILE": files, "CA_BUNDLE": os.environ.get("CA_BUNDLE") or None}
     dotenv.write(root, {**chosen, sources.VARIABLE: sources.mark(root)})
     os.environ.pop("COMPOSE_FILE", None)
-    build = [*cli.argv("--profile", "*", "build"), *services]
-    steps = [["docker/debian/build.sh", *services]] if debian else [_pull(services), build]
-    for step in steps:
-        try:
-            done = subprocess.run(step, cwd=root, env=cli.environment(root), check=False)
-        except FileNotFoundError as error:
-            raise LabError(f"{step[0]} cannot be run: {error.strerror}") from error
-        if done.returncode:
-            raise LabError(f"`{' '.join(step)}` failed (exit code {done.returncode}); its last words are above")
-
-
-def _pull(services: Sequence[str]) -> list[str]:
-    return [*cli.argv("--profile", "*", "pull", "--ignore-buildable"), *services]
+    if debian:
+        await building.run(root, MAKE, os.environ, "making what the images start from, once", say)
+    else:
+        pull = [*cli.argv("--profile", "*", "pull", "--ignore-buildable"), *services]
+        await building.run(root, pull, cli.environment(root), "pulling images", say)
+    await building.build(root, services, say)

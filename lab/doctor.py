@@ -23,10 +23,12 @@ from lab.observe import which_grafana
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import TAG, Place
 from lab.observe.marks import in_time
-from lab.runtime import debian, renew
+from lab.run.choice import why_not
+from lab.runtime import backing, debian, renew
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, lacking
+from lab.runtime.compose.shared import NEEDED, READY
 from lab.runtime.parts import PARTS, Part
 from lab.runtime.tools import Program, Tools, version_of
 
@@ -78,6 +80,7 @@ def examine(tools: Tools | None = None) -> list[Finding]:
         _docker,
         _compose,
         _images,
+        _runs,
         _grafana,
         _chromium,
         lambda: _program("Go", "go", "building Toxiproxy, newer NATS", "https://go.dev/dl/", ("version",)),
@@ -199,15 +202,33 @@ def _compose() -> Finding:
 def _images() -> Finding:
     name, purpose = "images", "the compose runtime: one for all targets, one for each server"
     try:
-        missing, count = asyncio.run(_lacking_images())
+        lacks, count = asyncio.run(_lacking_images())
     except LabError as error:
         return Finding(name, False, f"not known: {error}", purpose, HELP)
+    missing = sorted(set(lacks.values()))
     if not missing:
         return Finding(name, True, f"all {count}", purpose)
     return Finding(name, False, f"{len(missing)} of {count} are missing: {', '.join(missing)}", purpose, HELP)
 
 
-async def _lacking_images() -> tuple[list[str], int]:
+def _runs() -> Finding:
+    """What a run would do that names no runtime. No remedy is needed: local processes do for every experiment."""
+    name, purpose = "runs", "where the services of an experiment run when no RUNTIME is given"
+    if asked := os.environ.get("LAB_RUNTIME"):
+        return Finding(name, True, f"LAB_RUNTIME asks for {asked}", purpose)
+    try:
+        lacks, _ = asyncio.run(_lacking_images())
+    except LabError as error:
+        return Finding(name, True, f"as local processes ({why_not(error)})", purpose)
+    lacks = {service: image for service, image in lacks.items() if service not in READY or service in NEEDED}
+    some = sorted(service for service in lacks if service in (*backing.kinds(), "profiler"))
+    if of_all := sorted({image for service, image in lacks.items() if service not in some}):
+        return Finding(name, True, f"as local processes (images are missing: {', '.join(of_all)})", purpose)
+    rest = f", but as local processes where an experiment needs {', '.join(some)}: no image" if some else ""
+    return Finding(name, True, f"in containers{rest}", purpose)
+
+
+async def _lacking_images() -> tuple[dict[str, str], int]:
     engine = Engine(endpoint())
     try:
         return await lacking(ROOT, engine)

@@ -11,6 +11,7 @@ import yaml
 
 from lab.errors import LabError
 from lab.runtime.compose import cli
+from lab.runtime.compose.stackfile import on_volumes
 from lab.runtime.compose.swarmfile import binds, network_name, swarm_service
 
 FILE = Path(".lab") / "stack.yml"
@@ -55,7 +56,7 @@ def stack_text(base: Mapping[str, Any], profiles: Collection[str], ports: bool, 
     if alone := [name for name, each in chosen.items() if each.get("pid")]:
         raise LabError(f"{', '.join(alone)} is in another's process namespace, which a Swarm cannot do: leave it out")
     services = {
-        name: swarm_service(each, [f"node.hostname == {node}"] if binds(each) else [], ports=ports, again=True)
+        name: swarm_service(on_volumes(each), _place(each, node), ports=ports, again=True)
         for name, each in chosen.items()
     }
     published = [port["published"] for each in services.values() for port in each.get("ports", [])]
@@ -67,12 +68,19 @@ def stack_text(base: Mapping[str, Any], profiles: Collection[str], ports: bool, 
     )
     mounts = [mount for each in services.values() for mount in each["volumes"]]
     used = {mount.get("source") for mount in mounts if mount["type"] == "volume"}
+    secret = {word["source"] for each in services.values() for word in each.get("secrets") or []}
     content = {
         "services": services,
         "networks": {"lab": {"name": network_name(base, "stack"), "driver": "overlay", "attachable": True}},
         "volumes": {name: {"name": each["name"]} for name, each in (base.get("volumes") or {}).items() if name in used},
+        **({"secrets": {name: {"file": base["secrets"][name]["file"]} for name in sorted(secret)}} if secret else {}),
     }
     return head + "\n" + yaml.safe_dump(content, sort_keys=False, width=120)
+
+
+def _place(found: Mapping[str, Any], node: str) -> list[str]:
+    """Which nodes a service may run on."""
+    return [f"node.hostname == {node}"] if binds(found) else []
 
 
 def _ranges(ports: Collection[int]) -> str:

@@ -15,6 +15,7 @@ import os
 import shutil
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +31,7 @@ SCRATCH = ROOT / ".lab" / "bootstrap"
 STAMP = ".lock-sha256"
 WHEELS = Path("/usr/share/python-wheels")  # where Debian keeps them
 OLDEST = (3, 11)
+EVERY_S = 5.0
 
 
 class SetupError(Exception):
@@ -109,13 +111,13 @@ def install(lock: Path) -> None:
             remove_venv()
             _run([uv, "venv", "-q", "--python", sys.executable, str(VENV)], "uv could not make .venv")
         _run(
-            [uv, "pip", "install", "-q", "--python", str(python()), "--require-hashes", "-r", str(lock)],
+            [uv, "pip", "install", "--python", str(python()), "--require-hashes", "-r", str(lock)],
             f"uv could not install {lock.name}",
         )
         return
     pip = make_venv()
     _run(
-        [*pip, "install", "-q", "--no-input", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)],
+        [*pip, "install", "--no-input", "--disable-pip-version-check", "--require-hashes", "-r", str(lock)],
         f"pip could not install {lock.name}; is the network there?",
     )
 
@@ -167,10 +169,28 @@ def pip_wheel() -> Path:
 
 
 def _run(command: list[str], failure: str, cwd: Path | None = None) -> None:
-    done = subprocess.run(command, cwd=cwd, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode != 0:
-        tail = "\n".join(done.stdout.strip().splitlines()[-15:])
+    """Run it to its end, with a word every few seconds of how far it is; raises SetupError with its last lines."""
+    began, said = time.monotonic(), []
+    with subprocess.Popen(
+        command, cwd=cwd, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+    ) as process:
+        reader = threading.Thread(target=said.extend, args=(process.stdout,), daemon=True)
+        reader.start()
+        while reader.is_alive():
+            reader.join(EVERY_S)
+            if reader.is_alive():
+                print(_so_far(time.monotonic() - began, said), file=sys.stderr, flush=True)
+    if process.returncode != 0:
+        tail = "\n".join([line.rstrip() for line in said if line.strip()][-15:])
         raise SetupError(f"{failure}\n{tail}")
+
+
+def _so_far(seconds: float, said: list[str]) -> str:
+    """A line: for how long, how many packages, and what is being done."""
+    packages = sum(line.startswith("Collecting ") for line in said)
+    count = f"{packages} packages, " if packages else ""
+    last = next((line.strip() for line in reversed(said) if line.strip()), "no word yet")
+    return f"  {seconds:.0f} s: {count}{last[:70]}"
 
 
 if __name__ == "__main__":

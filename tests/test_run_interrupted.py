@@ -7,9 +7,11 @@ import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from report.fabricate import Recipe, fabricate
 
 from lab import catalogue
 from lab.errors import Interrupted
@@ -107,3 +109,15 @@ def test_a_run_that_keeps_nothing_leaves_no_folder(monkeypatch: pytest.MonkeyPat
     with pytest.raises(Interrupted):
         run.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, tmp_path, quiet=True))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_verdict_is_told_before_the_report_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Judging takes a fifth of a second, drawing several: who waits for the verdict waited for the charts."""
+    made = fabricate(tmp_path / "reports" / "circuit-breaker", Recipe(per_s=20))
+    told: list[str] = []
+    monkeypatch.setattr(run, "write_reports", lambda *_: told.append(capsys.readouterr().err))
+    work: Any = SimpleNamespace(folder=made.path, passes=[], options=SimpleNamespace(reports=tmp_path / "reports"))
+    run._finish(work, 0.0)
+    assert told == ["lab: PASS; the report is being drawn\n"]

@@ -358,7 +358,7 @@ def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
     if pin:
         click.echo(asyncio.run(containers.pin(ROOT)))
     else:
-        containers.images(ROOT, debian, services)
+        asyncio.run(containers.images(ROOT, debian, services))
 
 
 @main.command(short_help="Write the file that docker stack deploy takes.")

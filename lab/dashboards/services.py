@@ -128,7 +128,8 @@ def proxies(shape: Shape) -> Sequence[Graph]:
         )
         for word, text in (
             ("received", "What the proxy read. Upstream is towards the callee. Toxiproxy, which containers use, counts "
-             "a connection's bytes when the connection ends; the proxy of local runs counts them at once."),
+             "a connection's bytes when the connection ends, so that a kept connection shows 0 until then: look at "
+             "'Calls between services' meanwhile. The proxy of local runs counts at once."),
             ("sent", "What it passed on: where it reads and does not pass on, a toxic holds it back."),
         )
     ]  # fmt: skip

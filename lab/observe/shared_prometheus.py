@@ -18,8 +18,17 @@ import aiohttp
 from lab.observe.panels import AnyPanel, Collected, Server, answers, newest, over_time
 from lab.observe.prometheus import LATE_S, NOTICE_S, SCRAPE_EVERY_S, Watch
 from lab.runtime.base import Address
+from lab.runtime.compose.shared import scraped_by
 
 LOOK_EVERY_S = 0.1
+TOXIPROXY = "toxiproxy:8474"  # in the containers' network
+
+
+def _put(file: Path, groups: Sequence[Mapping[str, object]]) -> None:
+    draft = file.with_suffix(".new")
+    draft.write_text(json.dumps(groups))
+    draft.chmod(0o644)  # Prometheus is another user there
+    draft.replace(file)  # a reader sees the old file or the new one
 
 
 class SharedPrometheus:
@@ -30,11 +39,15 @@ class SharedPrometheus:
         self.address = address
         self._watch = watch
         self._place = place
-        self._file = targets / f"{watch.labels['run']}.json"
+        self._file, self._proxies = scraped_by(targets, watch.labels["run"])
         self._now: tuple[int, str] | None = None
         self._asked_epoch_s: float | None = None
         self._session = aiohttp.ClientSession()
         self._write_targets()
+        if watch.proxy:
+            self._proxies.parent.mkdir(exist_ok=True)
+            self._proxies.parent.chmod(0o755)
+            _put(self._proxies, [{"targets": [TOXIPROXY], "labels": {"run": watch.labels["run"]}}])
 
     async def set_targets(
         self, trial: int, variant: str, urls: Mapping[str, str], proxy_url: str | None = None
@@ -74,6 +87,7 @@ class SharedPrometheus:
     async def stop(self) -> None:
         """Have it forget this run's targets; what it has seen of them it keeps."""
         self._file.unlink(missing_ok=True)
+        self._proxies.unlink(missing_ok=True)
         await self._session.close()
 
     def _lateness(self, t0_epoch_s: float) -> list[str]:
@@ -102,10 +116,7 @@ class SharedPrometheus:
             for trial, variant in soon
             for service in self._watch.services
         ]  # fmt: skip
-        draft = self._file.with_suffix(".new")
-        draft.write_text(json.dumps(groups))
-        draft.chmod(0o644)  # Prometheus is another user there
-        draft.replace(self._file)  # a reader sees the old file or the new one
+        _put(self._file, groups)
 
     def _labels(self) -> dict[str, str]:
         assert self._now is not None, "set_targets comes first"

@@ -54,11 +54,34 @@ def split(address: str) -> tuple[str, int]:
     return host, number
 
 
+@dataclass(frozen=True)
+class Found:
+    """What a look-up of an address gave: its place, or an error that is raised where the place is wanted."""
+
+    address: str
+    at: Address | None
+    error: str = ""
+
+    @property
+    def place(self) -> Address:
+        """Raises AddressError."""
+        if self.at is None:
+            raise AddressError(self.error)
+        return self.at
+
+
+async def look(address: str) -> Found:
+    """Look an address up; never raises. Within RESOLVE_S, which no change of another proxy waits for."""
+    try:
+        return Found(address, await resolve(address))
+    except AddressError as error:
+        return Found(address, None, str(error))
+
+
 async def resolve(address: str) -> Address:
     """Where this address is, IPv4 before IPv6; the host of an address without one is empty.
 
-    Raises AddressError, also where the name is unknown, or no resolver answers within RESOLVE_S: changes of proxies
-    wait for each other, and would wait as long.
+    Raises AddressError, also where the name is unknown, or no resolver answers within RESOLVE_S.
     """
     host, port = split(address)
     if not host:
@@ -100,13 +123,18 @@ async def _looked_up(host: str, port: int) -> Sequence[Info]:
 
 
 async def listen(address: str) -> tuple[socket.socket, str]:
+    """As `bind`, after a look-up."""
+    return bind(await look(address))
+
+
+def bind(found: Found) -> tuple[socket.socket, str]:
     """A listening socket and the address it really has; without a host it takes IPv4 and IPv6 alike.
 
     So it does with either family's unspecified address, as Go's net.Listen("tcp", ...): `0.0.0.0:0` is `[::]:port`.
     Raises AddressError: `listen tcp 127.0.0.1:80: bind: address already in use`.
     """
     try:
-        place = await resolve(address)
+        place = found.place
     except AddressError as error:
         raise AddressError(f"listen tcp: {error}") from None
     both = place.host in ("", "::", "0.0.0.0") and socket.has_dualstack_ipv6()

@@ -11,6 +11,7 @@ from lab import faults
 from lab.errors import LabError, MissingPart
 from lab.faults.at import At
 from lab.kit.places import HOME, ROOT
+from lab.kit.streams import say
 from lab.model import Backing, Fault, Scenario
 from lab.model.optional import optional, without
 from lab.runtime.compose import names
@@ -48,8 +49,9 @@ class Choice:
 async def choose(asked: str | None, scenario: Scenario) -> Choice:
     """The runtime asked for, else containers where this machine has all they need, else local processes.
 
-    Raises LabError, with the line to type, where what was asked for cannot be had, and MissingPart where local
-    processes lack a server.
+    Whatever makes an engine unusable that was not asked for is no error, but the reason for local processes. Raises
+    LabError, with the line to type, where what was asked for cannot be had, and MissingPart where local processes lack
+    a server.
     """
     why = f"{'LAB_RUNTIME' if os.environ.get('LAB_RUNTIME') == asked else '--runtime'} asks for it"
     if asked == "compose":
@@ -59,9 +61,15 @@ async def choose(asked: str | None, scenario: Scenario) -> Choice:
     if asked is None:
         try:
             return await _in_containers(scenario, "a Docker engine answers and the images are there")
-        except NoEngine as nothing:
-            why = str(nothing).partition(": ")[0]
+        except LabError as unusable:
+            why = why_not(unusable)
     return _as_processes(scenario, why)
+
+
+def why_not(unusable: LabError) -> str:
+    """Why an engine that no one asked for is not used, without its remedy."""
+    said = str(unusable).splitlines()[0]
+    return said.partition(": ")[0] if isinstance(unusable, NoEngine) else said
 
 
 async def _in_containers(scenario: Scenario, why: str) -> Choice:
@@ -72,7 +80,8 @@ async def _in_containers(scenario: Scenario, why: str) -> Choice:
         why += f"; on the engine at {engine.where.url}, whose ports are reached at {engine.where.host}"
     try:
         needed = [member for member in scenario.members if member not in spared]
-        found = await find(ROOT, needed, spared, engine, beside=["profiler"] if scenario.profile else [])
+        beside = ["profiler"] if scenario.profile else []
+        found = await find(ROOT, needed, spared, engine, beside, tell=say)
     finally:
         await engine.close()
     missing = [server for server in spared if names.service_of(server) not in found.images]

@@ -260,6 +260,8 @@ def _finish(work: Work, began: float) -> Run:
     record = with_judgement(run.record, judge(run))
     record = replace(record, overhead_s=round(time.monotonic() - began - phases_s, 2))  # the report says this
     write_record(work.folder, record)
+    if record.judgement:
+        say(f"{record.judgement.verdict}; the report is being drawn")  # which takes longer than all else here
     write_reports(replace(run, record=record), work.options.reports)
     record = replace(record, overhead_s=round(time.monotonic() - began - phases_s, 2))  # and this is with the report
     write_record(work.folder, record)

@@ -73,6 +73,7 @@ async def test_postgres_has_the_same_roles(inside: Path) -> None:
     (inside / "init").mkdir()
     give(inside / "init")
     entry = inside / "docker-entrypoint.sh"
+    script = script.replace("listen_addresses = '*'", "unix_socket_directories = ''")  # its user here has none for it
     entry.write_text(script.replace("/docker-entrypoint-initdb.d", str(inside / "init")))
     entry.chmod(0o755)
     place = {"/docker-entrypoint-initdb.d": str(inside / "init"), "PGDATA": str(inside / "data")}
@@ -90,6 +91,46 @@ async def test_postgres_has_the_same_roles(inside: Path) -> None:
         await statistics.close()
         with pytest.raises(asyncpg.InvalidAuthorizationSpecificationError):
             await asyncpg.connect(made.url(address, LOGIN).replace("lab:", "postgres:"))
+
+
+# What the official entrypoint does, by its steps in docs/images.md, in our words: the image's default for the socket's
+# folder is in its configuration, and the command's own options win over that.
+OFFICIAL = """#!/bin/bash
+set -e
+[ "$1" = postgres ] && shift
+if [ ! -s "$PGDATA/PG_VERSION" ]; then
+    [ -n "$POSTGRES_PASSWORD" ]
+    initdb -D "$PGDATA" -U postgres --pwfile=<(echo "$POSTGRES_PASSWORD") >/dev/null
+    echo "unix_socket_directories = '$SOCKETS'" >>"$PGDATA/postgresql.conf"
+    echo "host all all all $(postgres -C password_encryption "$@")" >>"$PGDATA/pg_hba.conf"
+    pg_ctl -D "$PGDATA" -o "$(printf '%q ' "$@" -c listen_addresses='' -p 5432)" -w start
+    ls "$SOCKETS/.s.PGSQL.5432"
+    pg_ctl -D "$PGDATA" -m fast -w stop
+    for file in INITDB/*.sql; do sed G "$file" | postgres --single -j -D "$PGDATA" postgres >/dev/null; done
+fi
+exec postgres "$@"
+"""
+
+
+async def test_postgres_starts_by_the_steps_of_its_official_entrypoint(inside: Path) -> None:
+    """With an empty `unix_socket_directories` its temporary server had no socket, and so no server ever came up."""
+    for name in ("init", "sockets"):
+        (inside / name).mkdir()
+        give(inside / name)
+    entry = inside / "docker-entrypoint.sh"
+    entry.write_text(OFFICIAL.replace("INITDB", str(inside / "init")))
+    entry.chmod(0o755)
+    place = {
+        "/docker-entrypoint-initdb.d": str(inside / "init"),
+        "PGDATA": str(inside / "data"),
+        "SOCKETS": str(inside / "sockets"),
+    }
+    async with contained("postgres", inside, place) as address:
+        made = backing.kind_of("postgres")
+        connection = await asyncpg.connect(made.url(address, LOGIN))
+        assert await connection.fetchval("SELECT current_schema()") == "lab"
+        assert (inside / "sockets" / f".s.PGSQL.{address.port}").is_socket()
+        await connection.close()
 
 
 async def test_redis_has_the_same_user(inside: Path) -> None:

@@ -8,9 +8,11 @@ import threading
 from typing import Any
 
 import pytest
+from proxy_inside import inside
 
 from lab.proxy import addresses
 from lab.proxy.addresses import AddressError, listen, resolve
+from lab.proxy.bodies import ProxyInput
 
 
 @pytest.fixture
@@ -48,3 +50,28 @@ async def test_the_wait_has_a_bound(mute: threading.Event, monkeypatch: pytest.M
     with pytest.raises(AddressError, match=r"^listen tcp: lookup mute\.test: i/o timeout$"):
         await listen("mute.test:5")
     mute.set()
+
+
+async def test_no_change_of_another_proxy_waits_for_a_resolver(mute: threading.Event) -> None:
+    """One name that no resolver answered held up every change of every proxy for 5 s."""
+    async with inside() as ours, asyncio.timeout(30):
+        proxies = ours.proxies
+        other = await proxies.create(ProxyInput("other", "127.0.0.1:0", "127.0.0.1:1", enabled=True))
+        slow = ProxyInput("slow", "mute.test:0", "127.0.0.1:1", enabled=True)
+        changes = [
+            proxies.create(slow),
+            proxies.populate([slow]),
+            proxies.update("other", "mute.test:0", "127.0.0.1:1", enabled=True),
+        ]
+        hanging = [asyncio.create_task(change) for change in changes]
+        await asyncio.sleep(0)
+        assert (await proxies.update("other", other.listen, "127.0.0.1:2", enabled=True)).upstream == "127.0.0.1:2"
+        await proxies.create(ProxyInput("third", "127.0.0.1:0", "127.0.0.1:1", enabled=False))
+        await proxies.reset()
+        await proxies.delete("third")
+        assert not any(task.done() for task in hanging)
+        mute.set()
+        created, populated, updated = await asyncio.gather(*hanging, return_exceptions=True)
+        assert str(created) == "listen tcp: lookup mute.test: no such host"
+        assert populated == ([], str(created))
+        assert str(updated) == "lookup mute.test: no such host"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import hmac
+import os
 import re
 from pathlib import Path
 
@@ -61,3 +62,26 @@ def test_by_hand_they_are_in_a_file_of_ours(tmp_path: Path, monkeypatch: pytest.
     assert (tmp_path / ".env").stat().st_mode & 0o777 == 0o600
     dotenv.ensure(tmp_path)
     assert dotenv.read(tmp_path) == written
+
+
+def test_grafanas_password_is_read_in_its_container_and_by_no_other_user_here(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another user in a container reads the file; other users of this machine do not get to its folder."""
+    for name in (*dotenv.PASSWORDS, dotenv.VOLUME):
+        monkeypatch.delenv(name, raising=False)
+    before = os.umask(0o077)
+    try:
+        dotenv.ensure(tmp_path)
+    finally:
+        os.umask(before)
+    first, secret = dotenv.read(tmp_path), tmp_path / dotenv.SECRET
+    assert secret.read_text() == first[dotenv.PASSWORD]
+    assert (secret.stat().st_mode & 0o777, secret.parent.stat().st_mode & 0o777) == (0o444, 0o700)
+    dotenv.write(tmp_path, {dotenv.PASSWORD: "mine"})
+    dotenv.ensure(tmp_path)
+    assert secret.read_text() == "mine"
+    assert dotenv.read(tmp_path)[dotenv.VOLUME] == first[dotenv.VOLUME], "its owner knows the volume"
+    (tmp_path / ".env").unlink()
+    dotenv.ensure(tmp_path)
+    assert dotenv.read(tmp_path)[dotenv.VOLUME] != first[dotenv.VOLUME], "a new password has a new volume"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from lab.model import Backing, Service
-from lab.runtime.compose.stackfile import Placed, stack_file
+from lab.runtime.compose.stackfile import KEPT, Placed, stack_file
 
 EXCHANGE = {
     "build": {"context": "targets"},
@@ -54,3 +54,14 @@ def test_a_server_keeps_what_its_image_reads() -> None:
     service = made(place)
     assert service["environment"] == {"ANY": "kept", **told}
     assert service["command"] == ["redis-server", "--save", ""]
+
+
+def test_what_a_service_keeps_by_hand_in_memory_is_on_a_volume_in_a_run() -> None:
+    """A kill must not take it along; all else that is in memory stays there."""
+    found = {**REDIS, "labels": {KEPT: "/data"}, "tmpfs": ["/tmp:size=16m", "/data:uid=999,gid=999,mode=755"]}
+    base = {**BASE, "services": {"redis": found}}
+    place = Placed("redis", "h", "i", 6379, ("127.0.0.1", 1))
+    (service,) = stack_file(base, "p", {Backing("redis"): place}, {"chaos-lab.run": "r"})["services"].values()
+    assert service["volumes"] == [{"type": "volume", "target": "/data"}]
+    assert service["tmpfs"] == ["/tmp:size=16m"]
+    assert service["labels"] == {KEPT: "/data", "chaos-lab.run": "r"}

@@ -131,3 +131,26 @@ def test_docker_takes_the_file(tmp_path: Path) -> None:
     file.write_text(stack_text(BASE, ["rates"], True, "here"))
     done = subprocess.run(["docker", "stack", "config", "--compose-file", str(file)], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_a_secret_of_a_file_is_one_of_the_swarm() -> None:
+    """Only what a chosen service is given; by hand kept in memory is on a volume here, for a task is started again."""
+    grafana = {
+        "image": "grafana:12",
+        "labels": {"chaos-lab.kept": "/data"},
+        "ports": [{"host_ip": "127.0.0.1", "target": 8080}],
+        "profiles": ["grafana"],
+        "secrets": [{"source": "word", "target": "/run/secrets/word"}],
+        "tmpfs": ["/data:uid=999"],
+    }
+    base = {
+        **BASE,
+        "services": {**BASE["services"], "grafana": grafana},
+        "secrets": {**BASE["secrets"], "word": {"name": "chaos-lab_word", "file": "/here/word"}},
+    }
+    assert "secrets" not in yaml.safe_load(stack_text(base, [], False, "here"))
+    found = yaml.safe_load(stack_text(base, ["grafana"], True, "here"))
+    assert found["secrets"] == {"word": {"file": "/here/word"}}
+    assert found["services"]["grafana"]["secrets"] == grafana["secrets"]
+    assert found["services"]["grafana"]["volumes"] == [{"type": "volume", "target": "/data"}]
+    assert "ports" not in found["services"]["grafana"], "a free one of 127.0.0.1 is what a Swarm has not"

@@ -19,7 +19,7 @@ from lab.runtime.unprivileged import as_nobody
 
 DATABASE, OWNER = "postgres", "postgres"
 # Durable as in production (fsync stays on, as it is by default), small, and quick to stop.
-DEFAULTS: Mapping[str, Scalar] = {"max_connections": 200, "shared_buffers": "64MB", "unix_socket_directories": ""}
+DEFAULTS: Mapping[str, Scalar] = {"max_connections": 200, "shared_buffers": "64MB"}
 # Loaded where it is installed, so that the server's own count of each statement can be had: lab.runtime.statistics.
 COUNTED: Mapping[str, Scalar] = {"shared_preload_libraries": "pg_stat_statements"}
 LIBRARIES = ("lib", "lib/postgresql", "lib/pgsql", "lib64/pgsql")  # of Debian, Homebrew and Alpine, and Red Hat
@@ -52,7 +52,9 @@ async def prepare(ground: Ground) -> Command:
     program = ground.programs["postgres"]
     settings = {**(COUNTED if _can_count(program.path) else {}), **ground.settings}
     # Its shared memory is in files of its own folder, not in /dev/shm: what a kill leaves goes with the folder.
+    # A socket of Unix it has none, whose path may be too long here.
     place: Env = {
+        "unix_socket_directories": "",
         "listen_addresses": ground.address.host,
         "port": ground.address.port,
         "dynamic_shared_memory_type": "mmap",
@@ -64,7 +66,11 @@ async def prepare(ground: Ground) -> Command:
 
 
 def recipe(settings: Env) -> Recipe:
-    """The same words; the image makes the cluster, and docker-compose.yml the same roles."""
+    """The same words; the image makes the cluster, and docker-compose.yml the same roles.
+
+    The official entrypoint starts a server that has nothing but its socket, and makes the roles over that: see
+    docs/images.md.
+    """
     return Recipe(["postgres", *_words({**COUNTED, **settings}, {"listen_addresses": "*", "port": 5432})])
 
 

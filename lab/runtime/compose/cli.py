@@ -19,6 +19,15 @@ from lab.runtime.leash import kill_group
 OLDEST = (2, 20)
 PATIENCE_S = 60.0
 INSTALL = "https://docs.docker.com/compose/install/"
+# How `docker` without the plugin says so: of the command, until version 27 and since, or of the first flag after it.
+NO_COMPOSE = (
+    "'compose' is not a docker command",
+    "unknown command: docker compose",
+    "unknown shorthand flag",
+    "unknown flag: --short",
+    "unknown flag: --profile",
+    "unknown flag: --project-name",
+)
 
 
 class ComposeError(LabError):
@@ -48,7 +57,10 @@ async def run(root: Path, *words: str, within_s: float = PATIENCE_S, env: Mappin
 
     Raises ComposeError with its last words.
     """
-    dotenv.ensure(root)
+    try:
+        dotenv.ensure(root)
+    except OSError as error:
+        raise ComposeError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
     process, out = None, None
     try:
         process = await asyncio.create_subprocess_exec(
@@ -90,7 +102,7 @@ def last_words(words: Sequence[str], said: str) -> str:
     """Its complaint in a sentence."""
     lines = [line.strip() for line in said.splitlines() if line.strip()]
     complaint = lines[-1] if lines else "it said nothing"
-    if "'compose' is not a docker command" in said or "unknown shorthand flag" in said:
+    if any(words in said for words in NO_COMPOSE):
         return f"there is no `docker compose`: {INSTALL}"
     return f"`docker compose {_verb(words)}` failed: {complaint}"
 

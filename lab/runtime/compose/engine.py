@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import time
 from collections.abc import AsyncGenerator, Mapping
@@ -38,10 +39,20 @@ class Engine:
 
     async def answers(self) -> bool:
         """Whether an engine is there, within a second."""
-        with suppress(EngineError):
+        return not await self.complaint()
+
+    async def complaint(self) -> str:
+        """Why no engine can be used there, and the remedy after a colon; empty where one answers within a second."""
+        try:
             await self.call("GET", "/_ping", within_s=PING_S)
-            return True
-        return False
+        except EngineError as error:
+            if getattr(error.__cause__, "errno", None) in (errno.EACCES, errno.EPERM):
+                return (
+                    f"this user may not use the Docker engine at {self.where.url}: join its group "
+                    "(`sudo usermod -aG docker $USER`) and log in again"
+                )
+            return f"no Docker engine answers at {self.where.url}: start Docker"
+        return ""
 
     async def version(self) -> str:
         """Its own version."""
@@ -135,6 +146,17 @@ class Engine:
                 while True:
                     head = await response.content.readexactly(FRAME_BYTES)
                     yield await response.content.readexactly(int.from_bytes(head[4:], "big"))
+
+    async def last_words(self, container: str, lines: int = 20) -> str:
+        """The end of what a container wrote to both its outputs."""
+        parameters = {"stdout": "true", "stderr": "true", "tail": str(lines)}
+        said = b""
+        async with self._request("GET", f"/containers/{container}/logs", CALL_S, parameters) as response:
+            await self._checked(response, "GET", f"/containers/{container}/logs")
+            with suppress(EOFError):
+                while head := await response.content.readexactly(FRAME_BYTES):
+                    said += await response.content.readexactly(int.from_bytes(head[4:], "big"))
+        return said.decode(errors="replace").strip()
 
     async def close(self) -> None:
         """Close its connections."""

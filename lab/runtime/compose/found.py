@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
 from lab.model import Member, Service
-from lab.runtime.compose import cli, dotenv, names, sources
+from lab.runtime.compose import building, cli, dotenv, names, sources
 from lab.runtime.compose.digests import pinned
-from lab.runtime.compose.endpoint import Endpoint
+from lab.runtime.compose.endpoint import Endpoint, endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.shared import READY, needed
 
@@ -35,18 +35,23 @@ class Found:
 
 
 async def find(
-    root: Path, members: Iterable[Member], spared: Iterable[Member], engine: Engine, beside: Iterable[str] = ()
+    root: Path,
+    members: Iterable[Member],
+    spared: Iterable[Member],
+    engine: Engine,
+    beside: Iterable[str] = (),
+    tell: Callable[[str], None] = lambda sentence: None,
 ) -> Found:
     """Look whether the engine answers, and whether it has all that these members need. Raises NoEngine.
 
     Those that can be `spared` are found where they are there, and no more; `beside` are services that no member is one
     of. Where targets changed since an image of them was built, it is built again, so that nobody measures yesterday's
-    code.
+    code; `tell` takes a sentence every few seconds of that.
     """
-    if not await engine.answers():
-        raise NoEngine(f"no Docker engine answers at {engine.where.url}: start Docker, or run without (RUNTIME=local)")
+    if complaint := await engine.complaint():
+        raise NoEngine(f"{complaint}, or run without (RUNTIME=local)")
     members, spared = list(members), list(spared)
-    version, compose, base = await asyncio.gather(engine.version(), cli.version(root), cli.config(root))
+    version, compose, base = await _each(engine.version(), cli.version(root), cli.config(root))
     wanted = _services(base, [*needed(engine.where), *beside, *map(names.service_of, members)])
     services = [*wanted, *(name for name in map(names.service_of, spared) if name in base["services"])]
     if not engine.where.is_here:
@@ -55,7 +60,7 @@ async def find(
     known = {name: await engine.image(image) for name, image in images.items()}
     ours = [names.service_of(member) for member in members if isinstance(member, Service)]
     if any(known[name] is None for name in ours) and await engine.has_images(names.LABEL_SOURCES):
-        await build(root, ours[0])
+        await build(root, ours[0], tell=tell)
         known |= {name: await engine.image(images[name]) for name in ours}
     if missing := sorted({images[name] for name in wanted if known[name] is None}):
         raise NoEngine(f"{_count(missing)} missing ({', '.join(missing)}): {HELP}")
@@ -64,26 +69,53 @@ async def find(
     return Found(root, base, there, _versions(version, compose, told))
 
 
-async def build(root: Path, *services: str) -> None:
-    """Build images; .env then names that of targets, for whoever uses Compose by hand."""
-    await cli.run(root, "--profile", "*", "build", "--quiet", *services, within_s=BUILD_S)
+async def look(root: Path) -> None:
+    """See that there are an engine and a Compose that will do. Raises LabError."""
+    engine = Engine(endpoint())
+    try:
+        if complaint := await engine.complaint():
+            raise NoEngine(complaint)
+        await cli.version(root)
+    finally:
+        await engine.close()
+
+
+async def build(root: Path, *services: str, tell: Callable[[str], None]) -> None:
+    """Build images; .env then names that of targets, for whoever uses Compose by hand. Raises ComposeError."""
+    try:
+        async with asyncio.timeout(BUILD_S):
+            await building.build(root, services, tell)
+    except TimeoutError as error:
+        raise cli.ComposeError(f"building images took longer than {BUILD_S:g} s; see {building.LOG}") from error
     dotenv.write(root, {sources.VARIABLE: sources.mark(root)})
 
 
-async def lacking(root: Path, engine: Engine) -> tuple[list[str], int]:
-    """Images of docker-compose.yml that are not here, and how many it names; Grafana's only where `lab up` starts it.
+async def lacking(root: Path, engine: Engine) -> tuple[dict[str, str], int]:
+    """Services of docker-compose.yml whose image is not here, with its name, and how many images the file names.
 
-    That of targets is here in whatever state of their code it was built: a run builds it again. Raises LabError where
-    there is no engine or no Compose.
+    Grafana's counts only where `lab up` starts it. That of targets is here in whatever state of their code it was
+    built: a run builds it again. Raises LabError where there is no engine or no Compose.
     """
-    if not await engine.answers():
-        raise NoEngine("no Docker engine answers")
+    if complaint := await engine.complaint():
+        raise NoEngine(complaint)
+    await cli.version(root)
     services = (await cli.config(root))["services"]
-    named = {each["image"] for name, each in services.items() if name not in READY or not each.get("profiles")}
-    missing = [image for image in named if await engine.image(image) is None]
+    named = {
+        name: str(each["image"]) for name, each in services.items() if name not in READY or not each.get("profiles")
+    }
+    gone = {image for image in set(named.values()) if await engine.image(image) is None}
     if await engine.has_images(names.LABEL_SOURCES):
-        missing = [image for image in missing if not image.endswith(f":{sources.mark(root)}")]
-    return sorted(missing), len(named)
+        gone = {image for image in gone if not image.endswith(f":{sources.mark(root)}")}
+    return {name: image for name, image in named.items() if image in gone}, len(set(named.values()))
+
+
+async def _each(*looks: Awaitable[Any]) -> list[Any]:
+    """All at once; where several fail, the first of them has its say, whichever failed first."""
+    found = await asyncio.gather(*looks, return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException):
+            raise each
+    return found
 
 
 def _services(base: Mapping[str, Any], wanted: Iterable[str]) -> list[str]:

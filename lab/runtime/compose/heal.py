@@ -97,11 +97,10 @@ async def unlink(toxiproxy: Mapping[str, Any], host: str, dead: Collection[str])
 def _forget(prometheus: Mapping[str, Any], runs: Iterable[str]) -> list[str]:
     """Have Prometheus look for the containers of these runs no more."""
     folders = [Path(m["Source"]) for m in prometheus["Mounts"] if m["Destination"] == shared.TARGETS]
-    files = [folder / f"{run}.json" for folder in folders for run in runs]
-    there = [file for file in files if file.exists()]
+    there = [file for folder in folders for run in runs for file in shared.scraped_by(folder, run) if file.exists()]
     for file in there:
         file.unlink(missing_ok=True)
-    return [f"run {file.stem}: is scraped no more" for file in there]
+    return [f"run {run}: is scraped no more" for run in dict.fromkeys(file.stem for file in there)]
 
 
 def _run(container: Mapping[str, Any]) -> str:

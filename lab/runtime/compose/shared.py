@@ -26,6 +26,7 @@ from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.mounts import open_sources
 from lab.runtime.compose.taken import taken_ports
 from lab.runtime.ready import http_ok
+from lab.runtime.together import all_at_once
 from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, keep_apart
 
 NEEDED = ("toxiproxy", "prometheus")
@@ -41,6 +42,7 @@ PATIENCE_S = 60.0
 ALONE_S = 2 * PATIENCE_S  # one `docker compose up` before ours
 CLOSING_S = 12.0
 LOOK_EVERY_S = 0.05
+LOOK_AGAIN_S = 0.5  # at a container's state
 NEAR_S = 0.3
 
 
@@ -84,7 +86,7 @@ async def ensure(
                 raise StartError(problem)
             options = ("--detach", "--no-build", "--pull", pull, "--no-recreate", "--no-deps")
             await cli.run(root, "up", *options, *missing, env={"PUBLISH_AT": host})
-    await asyncio.gather(*(_answer(address(base, name, host), name) for name in services))
+    await all_at_once([_answer(engine, base, name) for name in services])
     there = await _up(engine, base)
     near = await _near(there["toxiproxy"]) if is_here else ""
     place = Shared(
@@ -103,6 +105,11 @@ def _watched(prometheus: Mapping[str, Any]) -> Path:
     if not folder.is_dir():
         raise StartError(f"Prometheus is up for a lab in a folder that is gone ({folder}): `make down` first")
     return folder
+
+
+def scraped_by(targets: Path, run: str) -> tuple[Path, Path]:
+    """The files in that folder that name a run's services and say that it has proxies in Toxiproxy."""
+    return targets / f"{run}.json", targets / "proxies" / f"{run}.json"
 
 
 def link_ports(base: Mapping[str, Any]) -> list[int]:
@@ -195,19 +202,34 @@ async def _near(toxiproxy: Mapping[str, Any]) -> str | None:
     return None
 
 
-async def _answer(at: Address, name: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
+async def _answer(engine: Engine, base: Mapping[str, Any], name: str) -> None:
+    """Wait until a service answers. Raises StartError, at once where its container has exited."""
+    at, deadline, look_again = address(base, name, engine.where.host), time.monotonic() + PATIENCE_S, 0.0
     while True:
         with suppress(OSError, EOFError, TimeoutError):
             async with asyncio.timeout(1.0):
                 if await http_ok(at, READY[name][1]):
                     return
+        if time.monotonic() >= look_again:
+            await _see_running(engine, base, name)
+            look_again = time.monotonic() + LOOK_AGAIN_S
         if time.monotonic() > deadline:
             raise StartError(
                 f"{name} did not answer at {at} within {PATIENCE_S:g} s: `docker compose logs {name}`; "
                 f"where the engine is on another machine, {ADDRESS} must name an address of it (`make down` first)"
             )
         await asyncio.sleep(LOOK_EVERY_S)
+
+
+async def _see_running(engine: Engine, base: Mapping[str, Any], name: str) -> None:
+    """Raises StartError with the last log lines of a service's container that has exited."""
+    for each in await engine.containers(f"com.docker.compose.project={base['name']}"):
+        if each["Labels"]["com.docker.compose.service"] == name and each["State"] in ("exited", "dead"):
+            words = await engine.last_words(each["Id"])
+            raise StartError(
+                f"{name} exited ({each['Status']}); `make up` starts it again; the last log lines of its container "
+                f"{each['Names'][0].lstrip('/')}:\n{words}"
+            )
 
 
 def _published(base: Mapping[str, Any], service: str) -> list[tuple[int, int]]:

@@ -15,6 +15,7 @@ from lab.model import Member
 # What only the file for people needs: a run's images are there, its order of starting is the lab's, and a health
 # check would start a process in each container every few seconds of a measurement.
 LEFT_OUT = ("build", "depends_on", "develop", "healthcheck", "ports", "profiles")
+KEPT = "chaos-lab.kept"  # a label of docker-compose.yml: folders that are in memory by hand, and on volumes in a run
 
 
 @dataclass(frozen=True)
@@ -45,8 +46,16 @@ def stack_file(
     return {"name": project, "services": services, "networks": networks}
 
 
+def on_volumes(found: Mapping[str, Any]) -> dict[str, Any]:
+    """A service with a volume for each folder that it keeps, which outlives its process and goes with its container."""
+    folders = str((found.get("labels") or {}).get(KEPT, "")).split()
+    in_memory = [each for each in found.get("tmpfs") or [] if each.partition(":")[0] not in folders]
+    volumes = [*(found.get("volumes") or []), *({"type": "volume", "target": folder} for folder in folders)]
+    return {**found, "volumes": volumes, **({"tmpfs": in_memory} if folders else {})}
+
+
 def _service(found: Mapping[str, Any], place: Placed, labels: Mapping[str, str]) -> dict[str, Any]:
-    kept = {name: value for name, value in found.items() if name not in LEFT_OUT}
+    kept = {name: value for name, value in on_volumes(found).items() if name not in LEFT_OUT}
     port = {"target": place.inside_port, "host_ip": place.published[0], "published": str(place.published[1])}
     told = {name: _literal(value) for name, value in place.env.items()}
     return {
@@ -57,7 +66,6 @@ def _service(found: Mapping[str, Any], place: Placed, labels: Mapping[str, str])
         "healthcheck": {"disable": True},
         "labels": {**(found.get("labels") or {}), **labels},
         "ports": [port],
-        "volumes": [*(found.get("volumes") or [])],
         **({"command": [_literal(word) for word in place.command]} if place.command is not None else {}),
     }
 

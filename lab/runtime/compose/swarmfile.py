@@ -38,6 +38,7 @@ def swarm_service(
     published = [
         {"mode": "host", "target": int(each["target"]), "published": int(each["published"])}
         for each in found.get("ports") or []
+        if each.get("published")  # else a free one of 127.0.0.1, by hand
     ]
     return {
         **kept,
