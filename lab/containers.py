@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.kit.streams import say
 from lab.runtime.compose import building, cli, digests, dotenv, found, shared, sources
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
@@ -56,22 +55,25 @@ async def down(root: Path) -> str:
     )
 
 
-async def images(root: Path, debian: bool, services: Sequence[str]) -> None:
+Tell = Callable[[str], None]  # takes a sentence every few seconds
+
+
+async def images(root: Path, debian: bool, services: Sequence[str], tell: Tell) -> None:
     """Pull and build the images of services, all where none is named; with `debian` all are built, from its packages.
 
     Those that are pulled are those of docker-compose.digests.yml, where it is there. .env then says which files every
     later command uses. Raises LabError where something that it takes is missing, before anything is made, or where a
     step fails, with its last lines.
     """
-    await _made(root, DEBIAN if debian else PINNED if (root / digests.FILE).exists() else None, debian, services)
+    await _made(root, DEBIAN if debian else PINNED if (root / digests.FILE).exists() else None, debian, services, tell)
 
 
-async def pin(root: Path) -> str:
+async def pin(root: Path, tell: Tell) -> str:
     """Pull all images by their tags and write down their digests, by which they are pulled from then on.
 
     Gives a sentence. Raises LabError where a step fails, or the engine knows no digest of an image.
     """
-    await _made(root, None, False, [])
+    await _made(root, None, False, [], tell)
     engine = Engine(endpoint())
     try:
         said = await digests.write(root, await cli.config(root), engine)
@@ -81,7 +83,7 @@ async def pin(root: Path) -> str:
     return said
 
 
-async def _made(root: Path, files: str | None, debian: bool, services: Sequence[str]) -> None:
+async def _made(root: Path, files: str | None, debian: bool, services: Sequence[str], tell: Tell) -> None:
     await found.look(root)
     if debian:
         checked = ask([*MAKE, "--check"], CHECK_S, cwd=root)
@@ -92,8 +94,8 @@ async def _made(root: Path, files: str | None, debian: bool, services: Sequence[
     dotenv.write(root, {**chosen, sources.VARIABLE: sources.mark(root)})
     os.environ.pop("COMPOSE_FILE", None)
     if debian:
-        await building.run(root, MAKE, os.environ, "making what the images start from, once", say)
+        await building.run(root, MAKE, os.environ, "making what the images start from, once", tell)
     else:
         pull = [*cli.argv("--profile", "*", "pull", "--ignore-buildable"), *services]
-        await building.run(root, pull, cli.environment(root), "pulling images", say)
-    await building.build(root, services, say)
+        await building.run(root, pull, cli.environment(root), "pulling images", tell)
+    await building.build(root, services, tell)

@@ -23,11 +23,10 @@ from lab.observe import which_grafana
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import TAG, Place
 from lab.observe.marks import in_time
-from lab.run.choice import why_not
 from lab.runtime import backing, debian, renew
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
-from lab.runtime.compose.found import HELP, lacking
+from lab.runtime.compose.found import HELP, lacking, why_not
 from lab.runtime.compose.shared import NEEDED, READY
 from lab.runtime.parts import PARTS, Part
 from lab.runtime.tools import Program, Tools, version_of

@@ -356,9 +356,9 @@ def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
     if pin and (debian or services):
         raise click.UsageError("--pin takes all images from their registries: leave out SERVICES and --debian.")
     if pin:
-        click.echo(asyncio.run(containers.pin(ROOT)))
+        click.echo(asyncio.run(containers.pin(ROOT, say)))
     else:
-        asyncio.run(containers.images(ROOT, debian, services))
+        asyncio.run(containers.images(ROOT, debian, services, say))
 
 
 @main.command(short_help="Write the file that docker stack deploy takes.")

@@ -17,7 +17,7 @@ from lab.model.optional import optional, without
 from lab.runtime.compose import names
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
-from lab.runtime.compose.found import HELP, Found, NoEngine, find
+from lab.runtime.compose.found import HELP, Found, find, why_not
 from lab.runtime.compose.swarm import node
 from lab.runtime.local import parts_of
 from lab.runtime.tools import Tools
@@ -64,12 +64,6 @@ async def choose(asked: str | None, scenario: Scenario) -> Choice:
         except LabError as unusable:
             why = why_not(unusable)
     return _as_processes(scenario, why)
-
-
-def why_not(unusable: LabError) -> str:
-    """Why an engine that no one asked for is not used, without its remedy."""
-    said = str(unusable).splitlines()[0]
-    return said.partition(": ")[0] if isinstance(unusable, NoEngine) else said
 
 
 async def _in_containers(scenario: Scenario, why: str) -> Choice:

@@ -123,7 +123,7 @@ def test_all_that_is_missing_is_said_first(bare: Path, monkeypatch: pytest.Monke
         docker(bare, monkeypatch, answering("exit 1"))
         monkeypatch.setenv("PATH", f"{bare / 'bin'}")
         with pytest.raises(LabError) as caught:
-            asyncio.run(containers.images(bare, True, []))
+            asyncio.run(containers.images(bare, True, [], print))
     assert str(caught.value) == (
         "make images-debian needs mmdebstrap (`apt-get install mmdebstrap`); "
         "go (https://go.dev/dl/, or `apt-get install golang-go`)"
@@ -137,10 +137,10 @@ def test_without_compose_nothing_is_begun(bare: Path, monkeypatch: pytest.Monkey
     with engine(bare, monkeypatch):
         docker(bare, monkeypatch, "echo 'docker: unknown command: docker compose' >&2; exit 1")
         with pytest.raises(LabError, match="there is no `docker compose`"):
-            asyncio.run(containers.images(bare, debian, []))
+            asyncio.run(containers.images(bare, debian, [], print))
     monkeypatch.setenv("DOCKER_HOST", f"unix://{bare}/none.sock")
     with pytest.raises(LabError, match="no Docker engine answers"):
-        asyncio.run(containers.images(bare, debian, []))
+        asyncio.run(containers.images(bare, debian, [], print))
     assert not (bare / building.LOG).exists()
 
 

@@ -90,13 +90,15 @@ def test_pulled_by_tag_once_and_by_digest_from_then_on(tmp_path: Path, monkeypat
     monkeypatch.setattr(containers, "MAKE", ["true"])
     (tmp_path / "targets").mkdir()
     (tmp_path / digests.FILE).write_text("services: {of: {an: earlier pin}}")
-    assert asyncio.run(containers.pin(tmp_path)).startswith("wrote docker-compose.digests.yml: 9 images by digest")
+    assert asyncio.run(containers.pin(tmp_path, print)).startswith(
+        "wrote docker-compose.digests.yml: 9 images by digest"
+    )
     assert len(steps) == 2
     assert all("COMPOSE_FILE" not in env for env in steps), "by tag: not by the digests of an earlier time"
     assert yaml.safe_load((tmp_path / digests.FILE).read_text())["services"]["redis"]["image"].endswith(ONE)
     assert "COMPOSE_FILE=docker-compose.yml:docker-compose.digests.yml" in (tmp_path / ".env").read_text()
     steps.clear()
-    asyncio.run(containers.images(tmp_path, False, []))
+    asyncio.run(containers.images(tmp_path, False, [], print))
     assert all("COMPOSE_FILE=docker-compose.yml:docker-compose.digests.yml" in env for env in steps)
-    asyncio.run(containers.images(tmp_path, True, []))
+    asyncio.run(containers.images(tmp_path, True, [], print))
     assert "COMPOSE_FILE=docker-compose.yml:docker-compose.debian.yml" in (tmp_path / ".env").read_text()

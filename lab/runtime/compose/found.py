@@ -24,6 +24,12 @@ class NoEngine(LabError):
     """There is no way to run containers here; says what is missing and the line to type."""
 
 
+def why_not(unusable: LabError) -> str:
+    """Why an engine that no one asked for is not used, without its remedy."""
+    said = str(unusable).splitlines()[0]
+    return said.partition(": ")[0] if isinstance(unusable, NoEngine) else said
+
+
 @dataclass(frozen=True)
 class Found:
     """All that a run in containers stands on. `images` gives each service's image by its id."""
