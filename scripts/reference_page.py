@@ -12,16 +12,16 @@ import inspect
 import re
 import sys
 from collections.abc import Iterator
-from dataclasses import MISSING, fields
+from dataclasses import MISSING
 from pathlib import Path
-from typing import Any, get_type_hints
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
 
 from lab import faults  # noqa: E402 - the project runs from its own folder and need not be installed
 from lab.model.typed import meant  # noqa: E402
-from targets.kit.settings import Settings, wanted  # noqa: E402
+from targets.kit.settings import Settings, variables, wanted  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference.md"
 ROUTE = re.compile(r'web\.(get|post|put|patch|delete)\(\s*"([^"]+)"')
@@ -66,22 +66,21 @@ def routes_of(target: str) -> list[str]:
 def target_part(target: str) -> str:
     """A target's summary, routes and own settings, as Markdown."""
     module = importlib.import_module(f"targets.{target}")
-    common = {field.name for field in fields(Settings)}
+    common = {name for name, _, _ in variables(Settings)}
     lines = [f"### {target}", "", "```", inspect.cleandoc(module.__doc__ or ""), "```", ""]
     lines += ["Routes: " + ", ".join(f"`{route}`" for route in routes_of(target)) + ".", ""]
     return "\n".join([*lines, *_settings(settings_of(target), common)])
 
 
 def _settings(kind: type[Settings], without: set[str]) -> Iterator[str]:
-    hints = get_type_hints(kind, include_extras=True)
-    rows = [field for field in fields(kind) if field.name not in without]
+    rows = [row for row in variables(kind) if row[0] not in without]
     if not rows:
         yield "No settings of its own."
         return
     yield from ("| Setting | Takes | Default |", "|---|---|---|")
-    for field in rows:
-        default = "must be given" if field.default is MISSING else f"`{_text(field.default)}`"
-        yield f"| `{field.name.upper()}` | {wanted(hints[field.name]).replace('|', ' or ')} | {default} |"
+    for name, hint, default in rows:
+        told = "must be given" if default is MISSING else f"`{_text(default)}`"
+        yield f"| `{name}` | {wanted(hint).replace('|', ' or ')} | {told} |"
 
 
 def _text(value: object) -> str:

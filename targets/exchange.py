@@ -14,8 +14,6 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Annotated, Literal
@@ -25,43 +23,34 @@ from msgspec import Meta, Struct
 
 from targets.kit import (
     Answer,
-    Count,
     NoAnswer,
     Peer,
     Problem,
-    Ratio,
     Seconds,
     Service,
+    Settings,
     Url,
     answer,
     read_json,
     serve,
 )
+from targets.kit.breaking import BreakerSettings, Guard, guard_of
+from targets.kit.idempotency import HEADER
 from targets.kit.retrying import RetrySettings, retry_of
-from targets.patterns.breaker import Breaker, Call, Policy, Refused
+from targets.patterns.breaker import Refused
 from targets.patterns.retry import Retry
 
 Outcome = Literal["charged", "not-charged", "unknown"]
 
 
 @dataclass(frozen=True, kw_only=True)
-class ExchangeSettings(RetrySettings):
-    """What the exchange can be told; BREAKER_* are the numbers of the breaker's policy, RETRY_* those of retries."""
+class ExchangeSettings(Settings):
+    """What the exchange can be told."""
 
     payments_url: Url
     payments_timeout_s: Seconds = 2.0
-    breaker: bool = False
-    breaker_open_s: Seconds = 5.0
-    breaker_window: Count = 20
-    breaker_window_s: Seconds = 10.0
-    breaker_failure_ratio: Ratio = 0.5
-    breaker_min_calls: Count = 10
-    breaker_probes: Count = 1
-
-    def __post_init__(self) -> None:
-        if self.breaker_min_calls > self.breaker_window:
-            asked = f"BREAKER_MIN_CALLS={self.breaker_min_calls} cannot be with BREAKER_WINDOW={self.breaker_window}"
-            raise ValueError(f"{asked}: give fewer calls or a larger window")
+    breaker: BreakerSettings = field(default_factory=BreakerSettings)
+    retry: RetrySettings = field(default_factory=RetrySettings)
 
 
 class NewTrade(Struct, frozen=True, forbid_unknown_fields=True):
@@ -88,14 +77,14 @@ class Deal:
     id: str
     asked: NewTrade
     charge: dict[str, object] | None = None
-    doubts: int = 0
+    indeterminate_attempts: int = 0
 
     @property
     def outcome(self) -> Outcome:
         """Whether money has moved, as far as the exchange can know."""
         if self.charge is not None:
             return "charged"
-        return "unknown" if self.doubts else "not-charged"
+        return "unknown" if self.indeterminate_attempts else "not-charged"
 
     def view(self) -> dict[str, object]:
         """As clients see it."""
@@ -108,7 +97,7 @@ class Exchange:
     """Answers the routes. `guard` is the breaker's, or lets everything pass; each attempt goes through it."""
 
     payments: Peer
-    guard: Callable[[], AbstractContextManager[Call | None]]
+    guard: Guard
     retry: Retry
     deals: dict[str, Deal] = field(default_factory=dict)
 
@@ -122,7 +111,7 @@ class Exchange:
         replay = deal.charge is not None
         if not replay:
             try:
-                await self.retry.call(partial(self.charge, deal), worth_another)
+                await self.retry.call(partial(self.charge, deal), is_retryable)
             except (Refused, NoAnswer, Failed) as error:
                 raise problem_with(deal, error) from error
         location = {"Location": f"/trades/{trade_id}"}
@@ -143,11 +132,11 @@ class Exchange:
         """One attempt at the charge, under the trade's id as key. Raises Refused, NoAnswer or Failed."""
         body = {"amount_cents": deal.asked.amount_cents, "buyer": deal.asked.buyer, "seller": deal.asked.seller}
         with self.guard():
-            deal.doubts += 1
+            deal.indeterminate_attempts += 1
             try:
-                got = await self.payments.post("/charges", body, {"Idempotency-Key": deal.id})
+                got = await self.payments.post("/charges", body, {HEADER: deal.id})
             except NoAnswer as none:
-                deal.doubts -= none.never_sent
+                deal.indeterminate_attempts -= none.never_sent
                 raise
             if got.status >= 500:  # only this is a sign of ill health: a 4xx is a quarrel about one request
                 raise Failed(got)
@@ -156,7 +145,7 @@ class Exchange:
         deal.charge = got.read(dict[str, object])
 
 
-def worth_another(error: Exception) -> bool:
+def is_retryable(error: Exception) -> bool:
     """Whether to try again: every charge has its key, so it does no harm; after a 4xx it would be no use either."""
     return isinstance(error, NoAnswer) or (isinstance(error, Failed) and error.status >= 500)
 
@@ -167,11 +156,9 @@ def problem_with(deal: Deal, error: Refused | NoAnswer | Failed) -> Problem:
     match error:
         case Refused():
             wait = {"Retry-After": str(max(1, math.ceil(error.retry_after_s)))}
-            return Problem(503, "payments-spared", f"Payments is not called now: {error}.", wait, trade)
-        case NoAnswer(failure="timeout"):
-            return Problem(504, "payments-silent", f"{error}.", more=trade)
+            return Problem(503, "circuit-open", f"Payments is not called now: {error}.", wait, trade)
         case NoAnswer():
-            return Problem(502, "payments-out-of-reach", f"{error}.", more={**trade, "failure": error.failure})
+            return error.problem(more=trade)
         case Failed():
             return Problem(502, "payments-failed", str(error), more={**trade, "payments_status": error.status})
 
@@ -179,8 +166,8 @@ def problem_with(deal: Deal, error: Refused | NoAnswer | Failed) -> Problem:
 def build(settings: ExchangeSettings, service: Service) -> web.Application:
     """The application."""
     payments = service.peer("payments", settings.payments_url, settings.payments_timeout_s)
-    guard = guard_of(settings, service) if settings.breaker else nullcontext
-    exchange = Exchange(payments, guard, retry_of(settings, service.metrics, "payments"))
+    guard = guard_of(settings.breaker, service.metrics, "payments", settings.payments_timeout_s)
+    exchange = Exchange(payments, guard, retry_of(settings.retry, service.metrics, "payments"))
     service.answers("POST /trades", 201, 409, 502, 503, 504)
     service.answers("GET /trades/{id}", 200, 404)
     app = web.Application()
@@ -192,20 +179,6 @@ def build(settings: ExchangeSettings, service: Service) -> web.Application:
         ]
     )
     return app
-
-
-def guard_of(settings: ExchangeSettings, service: Service) -> Callable[[], AbstractContextManager[Call | None]]:
-    """A breaker's `call`, as the settings ask for."""
-    policy = Policy(
-        open_s=settings.breaker_open_s,
-        window=settings.breaker_window,
-        window_s=settings.breaker_window_s,
-        failure_ratio=settings.breaker_failure_ratio,
-        min_calls=settings.breaker_min_calls,
-        probes=settings.breaker_probes,
-        probe_s=2 * settings.payments_timeout_s,  # by then its own timeout has surely ended it
-    )
-    return Breaker(policy, listeners=[service.metrics.breaker("payments")]).call
 
 
 if __name__ == "__main__":

@@ -25,10 +25,9 @@ from aiohttp import web
 from msgspec import Meta, Struct, json
 from prometheus_client import Counter, Gauge
 
+from targets.contracts.events import STREAM, SUBJECTS, Event
 from targets.kit import NatsUrl, Problem, Seconds, Service, Settings, answer, read_json, serve
 from targets.kit.broker import Broker, JetStream, make_stream, on_broker
-
-STREAM, SUBJECTS = "TRADES", "trades.*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,16 +45,6 @@ class NewEvent(Struct, frozen=True, forbid_unknown_fields=True):
     id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
     pair: Annotated[str, Meta(pattern=r"^[A-Z]{6}$")] = "EURUSD"
     amount_cents: Annotated[int, Meta(ge=1, le=10**12)] = 1_000
-
-
-class Event(Struct, frozen=True):
-    """What is published: `seq` counts the events of its subject, `at` is the time (epoch seconds)."""
-
-    id: str
-    subject: str
-    seq: int
-    at: float
-    amount_cents: int
 
 
 @dataclass

@@ -6,7 +6,7 @@ Ledger: writes each booking into the books once, one after another, and into the
 
 POST /entries        with Idempotency-Key: 201 and the entry; 503 at once where QUEUE bookings wait already, and for
                      every STUMBLE_EVERY-th, which a retry would have saved;
-                     502 where the standby did not write it, which may be asked again under the same key
+                     502 or 504 where the standby did not say that it wrote it; ask again under the same key
 GET /entries/keys    the key of every entry, once for each entry: `{"effects": [...]}`, for checkers
 
 A booking takes WORK_MS of waiting, as for a disc, and with a standby the time until that has it too. So the capacity is
@@ -38,11 +38,11 @@ from targets.kit import (
     Settings,
     Url,
     answer,
+    effects,
     read_json,
     serve,
 )
-
-LONGEST_KEY = 255
+from targets.kit.idempotency import HEADER, key_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,10 +81,7 @@ class Ledger:
 
     async def post_entry(self, request: web.Request) -> web.Response:
         """Wait for the turn, and book."""
-        key = request.headers.get("Idempotency-Key", "")
-        if not 0 < len(key) <= LONGEST_KEY:
-            raise Problem(400, "idempotency-key-missing", f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters.")
-        asked = await read_json(request, NewEntry)
+        key, asked = key_of(request), await read_json(request, NewEntry)
         self.asked += 1
         if self.settings.stumble_every and self.asked % self.settings.stumble_every == 0:
             self.stumbled.inc()
@@ -114,15 +111,11 @@ class Ledger:
 
     async def _write_there(self, standby: Peer, key: str, asked: NewEntry) -> None:
         try:
-            got = await standby.post("/entries", {"amount_cents": asked.amount_cents}, {"Idempotency-Key": key})
+            got = await standby.post("/entries", {"amount_cents": asked.amount_cents}, {HEADER: key})
         except NoAnswer as none:
-            raise Problem(502, "standby-silent", f"{none}; ask again with the same key.") from none
+            raise none.problem("ask again with the same key") from none
         if got.status != 201:
             raise Problem(502, "standby-failed", f"The standby answered {got.status}; ask again with the same key.")
-
-    async def get_keys(self, request: web.Request) -> web.Response:
-        """The key of every entry; one that was booked twice stands there twice."""
-        return answer({"effects": self.entries})
 
     def _hold(self, more: int) -> None:
         self.held += more
@@ -144,9 +137,9 @@ def build(settings: LedgerSettings, service: Service) -> web.Application:
         Counter("ledger_stumbled", "Bookings refused for a moment's failure.", registry=registry),
         Gauge("ledger_waiting", "Bookings in the queue and at work.", registry=registry),
     )
-    service.answers("POST /entries", 201, 502, 503)
+    service.answers("POST /entries", 201, 502, 503, 504)
     app = web.Application()
-    app.add_routes([web.post("/entries", ledger.post_entry), web.get("/entries/keys", ledger.get_keys)])
+    app.add_routes([web.post("/entries", ledger.post_entry), web.get("/entries/keys", effects(lambda: ledger.entries))])
     return app
 
 

@@ -22,7 +22,20 @@ from typing import Annotated, Literal
 from aiohttp import web
 from msgspec import Meta, Struct
 
-from targets.kit import Count, NoAnswer, Peer, Problem, Seconds, Service, Settings, Url, answer, read_json, serve
+from targets.kit import (
+    Count,
+    NoAnswer,
+    Peer,
+    Problem,
+    Seconds,
+    Service,
+    Settings,
+    Url,
+    answer,
+    effects,
+    read_json,
+    serve,
+)
 from targets.kit.blocking import BlockingPeer
 
 
@@ -63,17 +76,13 @@ class Logins:
         try:
             got = await self.directory.post("/checks", {"name": asked.name, "password": asked.password})
         except NoAnswer as none:
-            raise Problem(504 if none.failure == "timeout" else 502, "directory-silent", f"{none}") from none
+            raise none.problem() from none
         if got.status != 200:
             raise Problem(502, "directory-failed", f"The directory answered {got.status}.")
         if not got.read(Checked).right:
             raise Problem(403, "wrong-password", f"This is not {asked.name}'s password.")
         self.sessions.append(asked.id)
         return answer({"id": asked.id, "name": asked.name}, 201)
-
-    async def get_keys(self, request: web.Request) -> web.Response:
-        """The id of every session; one that was opened twice stands there twice."""
-        return answer({"effects": self.sessions})
 
     async def get_sessions(self, request: web.Request) -> web.Response:
         """How many there are."""
@@ -90,7 +99,7 @@ def build(settings: LoginsSettings, service: Service) -> web.Application:
     app.add_routes(
         [
             web.post("/logins", logins.post_login),
-            web.get("/logins/keys", logins.get_keys),
+            web.get("/logins/keys", effects(lambda: logins.sessions)),
             web.get("/sessions", logins.get_sessions),
         ]
     )

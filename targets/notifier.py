@@ -34,8 +34,8 @@ from nats.aio.msg import Msg
 from nats.js.api import AckPolicy, ConsumerConfig
 from prometheus_client import Counter, Gauge
 
-from targets.feed import STREAM, SUBJECTS, Event
-from targets.kit import Count, Millis, NatsUrl, Seconds, Service, Settings, answer, serve
+from targets.contracts.events import STREAM, SUBJECTS, Event
+from targets.kit import Count, Millis, NatsUrl, Seconds, Service, Settings, answer, effects, serve
 from targets.kit.barriers import Barrier
 from targets.kit.broker import Broker, make_stream, on_broker
 from targets.kit.journal import Journal
@@ -109,9 +109,9 @@ class Notifier:
         """Every delivery."""
         return answer({"received": self.journal.entries})
 
-    async def get_keys(self, request: web.Request) -> web.Response:
-        """Every notification; an event of which somebody was told twice stands there twice."""
-        return answer({"effects": [entry.id for entry in self.journal.entries if entry.notified]})
+    def notifications(self) -> list[str]:
+        """The id of each event that was notified, once for each time."""
+        return [entry.id for entry in self.journal.entries if entry.notified]
 
 
 async def subscribe(settings: NotifierSettings, broker: Broker) -> Next:
@@ -176,7 +176,12 @@ def build(settings: NotifierSettings, service: Service) -> web.Application:
 
     app = web.Application()
     app.cleanup_ctx.append(on_broker(service, broker, settings.nats_url, work))
-    app.add_routes([web.get("/received", notifier.get_received), web.get("/notifications/keys", notifier.get_keys)])
+    app.add_routes(
+        [
+            web.get("/received", notifier.get_received),
+            web.get("/notifications/keys", effects(notifier.notifications)),
+        ]
+    )
     return app
 
 

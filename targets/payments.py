@@ -5,7 +5,7 @@ Payments: charges money once for each idempotency key, however often and however
                                     ^^^^^^^^ here; charges are kept in memory, and booked by the ledger if there is one
 
 POST /charges             with Idempotency-Key: 201 and the charge; asked again, the same answer, marked as a replay;
-                          502 where the ledger did not book it, which may be asked again under the same key
+                          502 or 504 where the ledger did not say that it booked it; ask again under the same key
 GET /charges, ?key=KEY    what has been charged, counted in the ledger itself, for people and checkers
 GET /charges/keys         the key of every charge, once for each charge: `{"effects": [...]}`, for checkers
 """
@@ -21,22 +21,36 @@ from aiohttp import web
 from msgspec import Meta, Struct
 from prometheus_client import Counter
 
-from targets.kit import Millis, NoAnswer, Peer, Problem, Seconds, Service, Url, answer, read_json, serve
+from targets.kit import (
+    Millis,
+    NoAnswer,
+    Peer,
+    Problem,
+    Seconds,
+    Service,
+    Settings,
+    Url,
+    answer,
+    effects,
+    read_json,
+    serve,
+)
+from targets.kit.idempotency import HEADER, Once, key_of
 from targets.kit.retrying import RetrySettings, retry_of
 from targets.patterns.retry import Retry
 
 Cents = Annotated[int, Meta(ge=1, le=10**12)]
 Party = Annotated[str, Meta(min_length=1, max_length=64)]
-LONGEST_KEY = 255
 
 
 @dataclass(frozen=True, kw_only=True)
-class PaymentsSettings(RetrySettings):
+class PaymentsSettings(Settings):
     """What payments can be told; without LEDGER_URL it books by itself."""
 
     ledger_url: Url = ""
     ledger_timeout_s: Seconds = 0.5
     work_ms: Millis = 2.0  # how long a charge takes; the loop stays free meanwhile
+    retry: RetrySettings = field(default_factory=RetrySettings)  # of bookings
 
 
 class NewCharge(Struct, frozen=True, forbid_unknown_fields=True):
@@ -82,7 +96,7 @@ class NotBooked(Exception):
         self.status = status
 
 
-def worth_another(error: Exception) -> bool:
+def is_retryable(error: Exception) -> bool:
     """Whether to ask the ledger again: it books a key once, so that this does no harm."""
     return isinstance(error, NoAnswer) or (isinstance(error, NotBooked) and error.status >= 500)
 
@@ -96,46 +110,36 @@ class Books:
 
     async def book(self, key: str, asked: NewCharge) -> None:
         """Have it booked. Raises NoAnswer or NotBooked, of the last attempt."""
-        await self.retry.call(partial(self._attempt, key, asked), worth_another)
+        await self.retry.call(partial(self._attempt, key, asked), is_retryable)
 
     async def _attempt(self, key: str, asked: NewCharge) -> None:
-        got = await self.ledger.post("/entries", {"amount_cents": asked.amount_cents}, {"Idempotency-Key": key})
+        got = await self.ledger.post("/entries", {"amount_cents": asked.amount_cents}, {HEADER: key})
         if got.status != 201:
             raise NotBooked(got.status)
 
 
 @dataclass(frozen=True)
 class Payments:
-    """Answers the routes; `asked` holds what was first asked under each key, and the work on it."""
+    """Answers the routes."""
 
     settings: PaymentsSettings
     charges: Counter
     duplicates: Counter
     books: Books | None = None
     ledger: Ledger = field(default_factory=Ledger)
-    asked: dict[str, tuple[NewCharge, asyncio.Task[Charge]]] = field(default_factory=dict)
+    once: Once[NewCharge, Charge] = field(default_factory=Once)
 
     async def post_charge(self, request: web.Request) -> web.Response:
-        """Charge once; whoever comes with the same key, even meanwhile, gets the first one's answer."""
-        key = request.headers.get("Idempotency-Key", "")
-        if not 0 < len(key) <= LONGEST_KEY:
-            detail = f"Send an Idempotency-Key of 1 to {LONGEST_KEY} characters, the same with every retry."
-            raise Problem(400, "idempotency-key-missing", detail)
-        wanted = await read_json(request, NewCharge)
-        replay = key in self.asked
-        if not replay:
-            work = asyncio.create_task(self.work(key, wanted))
-            work.add_done_callback(_heard)
-            self.asked[key] = wanted, work
-        first, work = self.asked[key]
-        if first != wanted:
-            raise Problem(422, "idempotency-key-reused", "This key was first used with another body; take a new one.")
+        """Charge once; a request that repeats the key, even meanwhile, gets the first one's answer."""
+        key, wanted = key_of(request), await read_json(request, NewCharge)
+        try:
+            charge, replay = await self.once.result(key, wanted, partial(self.work, key, wanted))
+        except NoAnswer as none:
+            raise none.problem("ask again with the same key") from none
+        except NotBooked as error:
+            raise Problem(502, "charge-not-booked", f"{error}; ask again with the same key.") from error
         if replay:
             self.duplicates.inc()
-        try:
-            charge = await asyncio.shield(work)  # one caller's end is not the end of the work: others may wait for it
-        except (NoAnswer, NotBooked) as error:
-            raise Problem(502, "charge-not-booked", f"{error}; ask again with the same key.") from error
         location = {"Location": f"/charges?key={key}"}
         return answer(charge, 201, {**location, "Idempotent-Replay": "true"} if replay else location)
 
@@ -144,11 +148,7 @@ class Payments:
         if self.settings.work_ms:
             await asyncio.sleep(self.settings.work_ms / 1000)
         if self.books is not None:
-            try:
-                await self.books.book(key, wanted)
-            except BaseException:
-                del self.asked[key]  # the next one with this key begins anew
-                raise
+            await self.books.book(key, wanted)
         self.charges.inc()
         return self.ledger.add(key, wanted)
 
@@ -161,16 +161,6 @@ class Payments:
         total_cents = sum(charge.amount_cents for charge in found)
         return answer({"count": len(found), "total_cents": total_cents, "charges": found})
 
-    async def get_keys(self, request: web.Request) -> web.Response:
-        """The key of every charge; one that was charged twice stands there twice."""
-        return answer({"effects": self.ledger.keys})
-
-
-def _heard(work: asyncio.Task[Charge]) -> None:
-    """Take note of an error that nobody waited for: whoever asked may be gone."""
-    if not work.cancelled():
-        work.exception()
-
 
 def build(settings: PaymentsSettings, service: Service) -> web.Application:
     """The application."""
@@ -178,20 +168,20 @@ def build(settings: PaymentsSettings, service: Service) -> web.Application:
     books = None
     if settings.ledger_url:
         peer = service.peer("ledger", settings.ledger_url, settings.ledger_timeout_s)
-        books = Books(peer, retry_of(settings, service.metrics, "ledger"))
+        books = Books(peer, retry_of(settings.retry, service.metrics, "ledger"))
     payments = Payments(
         settings,
         Counter("payments_charges", "Charges made.", registry=registry),
         Counter("payments_duplicate_charges", "Charges asked for again and not made again.", registry=registry),
         books,
     )
-    service.answers("POST /charges", 201, 502)
+    service.answers("POST /charges", 201, 502, 504)
     app = web.Application()
     app.add_routes(
         [
             web.post("/charges", payments.post_charge),
             web.get("/charges", payments.get_charges),
-            web.get("/charges/keys", payments.get_keys),
+            web.get("/charges/keys", effects(lambda: payments.ledger.keys)),
         ]
     )
     return app

@@ -1,6 +1,7 @@
 """What every target shares, and all that a target's file needs to import."""
 
 from targets.kit.bodies import answer, read_json
+from targets.kit.effects import effects
 from targets.kit.peers import Answer, NoAnswer, Peer
 from targets.kit.problems import Problem
 from targets.kit.serve import serve
@@ -40,6 +41,7 @@ __all__ = [
     "SettingsError",
     "Url",
     "answer",
+    "effects",
     "read_json",
     "running",
     "serve",

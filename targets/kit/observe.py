@@ -16,7 +16,7 @@ from targets.kit.metrics import Metrics
 from targets.kit.problems import Problem, from_http_exception
 
 
-class Flights:
+class InFlight:
     """How many requests are being worked on, and a way to wait until none is."""
 
     def __init__(self) -> None:
@@ -61,7 +61,7 @@ def expect(app: web.Application, metrics: Metrics, answers: Mapping[str, Sequenc
         raise ValueError(f"answers are given for routes that there are not: {', '.join(said)}")
 
 
-def observer(log: Log, metrics: Metrics, flights: Flights) -> Middleware:
+def observer(log: Log, metrics: Metrics, in_flight: InFlight) -> Middleware:
     """The outermost middleware of a target."""
 
     @web.middleware
@@ -77,14 +77,14 @@ def observer(log: Log, metrics: Metrics, flights: Flights) -> Middleware:
         active = metrics.server_active.labels(method, route)
         status = ""  # stays empty only where the handler is cancelled
         began, began_s = time.time(), time.perf_counter()
-        flights.begin()
+        in_flight.begin()
         active.inc()
         try:
             response = await answered(request, handler, log)
             status = str(response.status)
             return response
         finally:
-            flights.end()
+            in_flight.end()
             active.dec()
             took_s = time.perf_counter() - began_s
             metrics.server_duration.observe(took_s, method, route, status)

@@ -27,6 +27,7 @@ from aiohttp import (
 from targets.kit import tracing
 from targets.kit.logs import Log
 from targets.kit.metrics import Metrics
+from targets.kit.problems import Problem
 
 T = TypeVar("T")
 Failure = Literal["timeout", "refused", "unreachable", "reset", "garbled"]
@@ -50,6 +51,13 @@ class NoAnswer(Exception):
     def never_sent(self) -> bool:
         """Whether the request surely never reached the peer."""
         return self.failure in ("refused", "unreachable")
+
+    def problem(self, advice: str = "", more: Mapping[str, object] | None = None) -> Problem:
+        """What a target answers that needed this call: 504 `<peer>-timeout`, or 502 `<peer>-unreachable`."""
+        detail = f"{self}; {advice}." if advice else f"{self}."
+        if self.failure == "timeout":
+            return Problem(504, f"{self.peer}-timeout", detail, more=more)
+        return Problem(502, f"{self.peer}-unreachable", detail, more={**(more or {}), "failure": self.failure})
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ class Problem(Exception):
     """
     Raised by a handler, answered as problem+json.
 
-    `kind` is a word for programs ("payments-silent"), `detail` a sentence for people, `more` the problem's own members.
+    `kind` is a word for programs ("circuit-open"), `detail` a sentence for people, `more` the problem's own members.
     """
 
     def __init__(

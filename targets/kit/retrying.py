@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from targets.kit.metrics import Metrics
-from targets.kit.settings import Between, Settings
+from targets.kit.settings import Between
 from targets.patterns.retry import Backoff, Budget, Retry
 
 CAP_S = 2.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class RetrySettings(Settings):
+class RetrySettings:
     """RETRIES after the first attempt, RETRY_BACKOFF_S (0: at once), RETRY_BUDGET as a share of requests (0: none)."""
 
     retries: Annotated[int, Between(0, 10)] = 0

@@ -16,7 +16,7 @@ from targets.kit.barriers import Barriers
 from targets.kit.health import Readiness
 from targets.kit.logs import Log
 from targets.kit.metrics import Metrics, new_metrics, watch_loop
-from targets.kit.observe import Flights, expect, observer
+from targets.kit.observe import InFlight, expect, observer
 from targets.kit.peers import ANSWERS, Peer, open_session, outcomes
 from targets.kit.settings import Settings
 
@@ -33,7 +33,7 @@ class Service:
     session: ClientSession
     metrics: Metrics = field(default_factory=new_metrics)
     readiness: Readiness = field(default_factory=Readiness)
-    flights: Flights = field(default_factory=Flights)
+    in_flight: InFlight = field(default_factory=InFlight)
     barriers: Barriers = field(default_factory=Barriers)
     statuses: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
@@ -87,7 +87,7 @@ async def running(settings: S, build: Build[S], log: Log | None = None) -> Async
         service = Service(settings.service_name, own_log, session)
         service.readiness.hold("starting")
         app = build(settings, service)
-        app.middlewares.insert(0, observer(own_log, service.metrics, service.flights))
+        app.middlewares.insert(0, observer(own_log, service.metrics, service.in_flight))
         app.middlewares.insert(0, pages.refuse)  # before anything is counted
         expect(app, service.metrics, service.statuses)  # before the kit adds routes of its own
         watched = service.readiness, service.metrics.exposition
@@ -119,9 +119,9 @@ async def drain(service: Service, grace_s: float) -> None:
     """Wait until no request is being worked on, for `grace_s` at most; says in the log how many were given up."""
     try:
         async with asyncio.timeout(grace_s):
-            await service.flights.none()
+            await service.in_flight.none()
     except TimeoutError:
-        service.log.warning("requests given up", requests=service.flights.count, grace_s=grace_s)
+        service.log.warning("requests given up", requests=service.in_flight.count, grace_s=grace_s)
 
 
 def _close_when(draining: asyncio.Event) -> Callable[[web.Request, web.StreamResponse], Awaitable[None]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import difflib
 import math
 import re
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, fields
-from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from collections.abc import Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
+from typing import Annotated, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 from urllib.parse import urlsplit
 
 
@@ -45,7 +45,8 @@ class Settings:
     The settings that every target has; a target's own inherit from it.
 
     A field `open_s` is read from the variable OPEN_S. Its type says what is right: int, float, bool (on or off), str or
-    Literal, or one of the Annotated types above. A field without a default must be given.
+    Literal, or one of the Annotated types above. A field without a default must be given. A field whose type is itself
+    a dataclass is a group, such as a pattern's: its fields are variables of their own, by their own names.
     """
 
     service_name: str
@@ -60,6 +61,7 @@ class Settings:
 
 
 S = TypeVar("S", bound=Settings)
+T = TypeVar("T")
 
 
 class SettingsError(Exception):
@@ -72,11 +74,37 @@ class SettingsError(Exception):
 
 def read(kind: type[S], env: Mapping[str, str]) -> S:
     """Settings of `kind` from `env`. Raises SettingsError with all that is wrong, names that look mistyped included."""
+    problems: list[str] = []
+    values = _values(kind, env, problems)
+    problems += mistyped(kind, env)
+    if not problems:
+        try:
+            return _made(kind, values)
+        except ValueError as wrong:  # numbers that do not fit together, found by the __post_init__ of target or group
+            problems.append(str(wrong))
+    raise SettingsError(problems)
+
+
+def variables(kind: type) -> Iterator[tuple[str, Any, Any]]:
+    """The name, type and default (MISSING without one) of each variable that settings of `kind` are read from."""
+    hints = get_type_hints(kind, include_extras=True)
+    for field in fields(kind):
+        hint = hints[field.name]
+        if is_dataclass(hint):
+            yield from variables(cast(type, hint))
+        else:
+            yield field.name.upper(), hint, field.default
+
+
+def _values(kind: type, env: Mapping[str, str], problems: list[str]) -> dict[str, Any]:
+    """What is given, by field, a group's in a dictionary of its own; what is wrong goes to `problems`."""
     hints = get_type_hints(kind, include_extras=True)
     values: dict[str, Any] = {}
-    problems: list[str] = []
     for field in fields(kind):
         name, hint = field.name.upper(), hints[field.name]
+        if is_dataclass(hint):
+            values[field.name] = _values(cast(type, hint), env, problems)
+            continue
         text = env.get(name)
         if text is None:
             if field.default is MISSING:
@@ -86,13 +114,13 @@ def read(kind: type[S], env: Mapping[str, str]) -> S:
             values[field.name] = parse(hint, text)
         except ValueError:
             problems.append(f"{name}={without_login(text)!r} cannot be: give {wanted(hint)}{_or_default(field)}")
-    problems += mistyped(kind, env)
-    if not problems:
-        try:
-            return kind(**values)
-        except ValueError as wrong:  # numbers that do not fit together, found by the target's own __post_init__
-            problems.append(str(wrong))
-    raise SettingsError(problems)
+    return values
+
+
+def _made(kind: type[T], values: Mapping[str, Any]) -> T:
+    """Raises ValueError where values do not fit together."""
+    hints = get_type_hints(kind)
+    return kind(**{name: _made(hints[name], one) if isinstance(one, dict) else one for name, one in values.items()})
 
 
 def parse(hint: Any, text: str) -> object:
@@ -131,8 +159,8 @@ def mistyped(kind: type[Settings], env: Mapping[str, str]) -> list[str]:
 
     Worth refusing to start: a mistyped switch makes an experiment compare a variant with itself.
     """
-    everyone = {field.name.upper() for field in fields(Settings)}
-    names = {field.name.upper() for field in fields(kind)}
+    everyone = {name for name, _, _ in variables(Settings)}
+    names = {name for name, _, _ in variables(kind)}
     own = sorted(names - everyone)
     near = {variable: difflib.get_close_matches(variable.upper(), own, n=1, cutoff=0.85) for variable in env}
     return [

@@ -17,12 +17,11 @@ from msgspec import Struct
 from msgspec.json import decode
 
 from targets.kit import NoAnswer, Peer
-from targets.raft.forward import BACKOFF
-from targets.raft.outcomes import Doubtful, Refused
-from targets.raft.server import problem_of
+from targets.raft.client import BACKOFF, problem_of
+from targets.raft.outcomes import Indeterminate, Refused
 
 
-class Held(Struct, frozen=True):
+class KeyValue(Struct, frozen=True):
     """A key's value; an empty one is left out."""
 
     value: str = ""
@@ -31,7 +30,7 @@ class Held(Struct, frozen=True):
 class Range(Struct, frozen=True):
     """The answer to a range of one key."""
 
-    kvs: list[Held] = []
+    kvs: list[KeyValue] = []
 
 
 class Part(Struct, frozen=True):
@@ -78,7 +77,7 @@ class Etcd:
 
     async def _ask(self, path: str, content: object) -> bytes:
         """The body of the first answer of 200."""
-        doubtful, trying, waits = False, False, 0
+        indeterminate, trying, waits = False, False, 0
         try:
             async with asyncio.timeout(self.all_s):
                 while True:
@@ -87,16 +86,18 @@ class Etcd:
                         said = await self.members[at].post(path, content)
                         if said.status == 200:
                             return said.body
-                        doubtful = True  # "request timed out" and "leader changed" among them: it may have happened
+                        indeterminate = (
+                            True  # "request timed out" and "leader changed" among them: it may have happened
+                        )
                     except NoAnswer as none:
-                        doubtful |= not none.never_sent
+                        indeterminate |= not none.never_sent
                     trying = False
                     if self._at == at:
                         self._at = (at + 1) % len(self.members)
                     waits += 1
                     await asyncio.sleep(BACKOFF.wait_s(waits, random.uniform))
         except TimeoutError:
-            raise problem_of(Doubtful() if doubtful or trying else Refused(None)) from None
+            raise problem_of(Indeterminate() if indeterminate or trying else Refused(None)) from None
 
 
 def transaction(key: str, value: str, mark: str, *conditions: object) -> dict[str, object]:

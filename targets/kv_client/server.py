@@ -7,13 +7,13 @@ from typing import Protocol
 
 from aiohttp import web
 
+from targets.contracts.registers import NewValue, Swap
 from targets.kit import Service, answer, read_json
 from targets.kv_client.etcd import Etcd
 from targets.kv_client.settings import KvClientSettings
-from targets.raft.forward import Forwarder
+from targets.raft.client import Forwarder, problem_of
 from targets.raft.messages import Cas, Done, Put
 from targets.raft.outcomes import Found
-from targets.raft.server import NewValue, Swap, problem_of
 
 
 class Cluster(Protocol):

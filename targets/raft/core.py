@@ -24,7 +24,7 @@ from targets.raft.messages import (
     RequestVote,
     RequestVoteReply,
 )
-from targets.raft.outcomes import Answer, Doubtful, Found, Ready, Refused, Save, Stored, Timing
+from targets.raft.outcomes import Answer, Found, Indeterminate, Ready, Refused, Save, Stored, Timing
 
 
 class Role(Enum):
@@ -96,7 +96,7 @@ class Raft:
         return self.election_due_s if self.leading is None else self.leading.heartbeat_due_s
 
     def propose(self, token: int, command: Command) -> None:
-        """Replicate a command. The answer is its Result, Refused or Doubtful."""
+        """Replicate a command. The answer is its Result, Refused or Indeterminate."""
         if self.leading is None:
             self._answers.append(Answer(token, Refused(self.leader_id)))
         else:
@@ -168,7 +168,7 @@ class Raft:
         if self.leading is not None:
             self.leader_id = None
             self._answers += [Answer(read.token, Refused(None)) for read in self.leading.reads]
-            self._answers += [Answer(token, Doubtful()) for token in self.leading.proposals.values()]
+            self._answers += [Answer(token, Indeterminate()) for token in self.leading.proposals.values()]
             self.reset_election_timer()
         self.role, self.leading = Role.FOLLOWER, None
 

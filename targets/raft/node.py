@@ -13,7 +13,7 @@ from targets.kit.logs import Log
 from targets.raft import messages
 from targets.raft.core import Raft, Role
 from targets.raft.messages import AppendEntries, Command, Reply, Request, RequestVote, Result
-from targets.raft.outcomes import Answer, Doubtful, Found, Refused, Save, Timing
+from targets.raft.outcomes import Answer, Found, Indeterminate, Refused, Save, Timing
 from targets.raft.storage import MemoryStorage, Storage
 from targets.raft.turns import Turns
 
@@ -22,7 +22,7 @@ PATHS: Mapping[type[Request], str] = {
     AppendEntries: "/raft/append-entries",
     messages.InstallSnapshot: "/raft/install-snapshot",
 }
-Outcome = Result | Found | Refused | Doubtful
+Outcome = Result | Found | Refused | Indeterminate
 
 
 class Node:

@@ -61,7 +61,7 @@ class Refused:
 
 
 @dataclass(frozen=True)
-class Doubtful:
+class Indeterminate:
     """This server stopped leading while it replicated the command: it may or may not be committed by another."""
 
 
@@ -70,7 +70,7 @@ class Answer:
     """How a command or read ended; `token` is what the driver gave it in with."""
 
     token: int
-    outcome: Result | Found | Refused | Doubtful
+    outcome: Result | Found | Refused | Indeterminate
 
 
 @dataclass(frozen=True)

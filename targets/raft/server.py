@@ -14,31 +14,18 @@ from random import Random
 
 import msgspec
 from aiohttp import web
-from msgspec import Struct
 from prometheus_client import Gauge
 
+from targets.contracts.registers import NewValue, Swap
 from targets.kit import Problem, Service, answer, read_json
 from targets.raft import messages
+from targets.raft.client import Forwarder, answer_ask, problem_of
 from targets.raft.core import Role
-from targets.raft.forward import Forwarder, answer_ask
-from targets.raft.messages import Cas, Done, Entry, Expired, Noop, Put
-from targets.raft.node import PATHS, Node, Outcome
-from targets.raft.outcomes import Doubtful, Found, Refused
+from targets.raft.messages import Cas, Done, Entry, Noop, Put
+from targets.raft.node import PATHS, Node
+from targets.raft.outcomes import Found
 from targets.raft.settings import RaftSettings
 from targets.raft.storage import CorruptData, MemoryStorage, Storage
-
-
-class NewValue(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a PUT."""
-
-    value: str
-
-
-class Swap(Struct, frozen=True, forbid_unknown_fields=True):
-    """The body of a compare-and-set; `expect` null: the key is absent."""
-
-    expect: str | None
-    value: str
 
 
 @dataclass(frozen=True)
@@ -153,20 +140,6 @@ def session_of(request: web.Request) -> tuple[int, int, int] | None:
         detail = "Send both Session, as POST /sessions gave it, and Sequence, a whole number, one more for each write."
         raise Problem(400, "session-malformed", detail) from None
     return session, sequence, sequence
-
-
-def problem_of(outcome: Outcome) -> Problem:
-    """The answer where there is no result: 503 says that nothing was done, 504 that nobody knows, 410 in between."""
-    match outcome:
-        case Refused():
-            return Problem(503, "no-leader", "No leader was found, and nothing was done.", {"Retry-After": "1"})
-        case Expired():
-            return Problem(
-                410, "session-expired", "The session is not known any more; nothing was done by this request."
-            )
-        case Doubtful():
-            return Problem(504, "outcome-unknown", "The leader fell silent: this may or may not happen, even later.")
-    raise TypeError(outcome)
 
 
 def peer_routes(node: Node) -> list[web.RouteDef]:

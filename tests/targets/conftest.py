@@ -12,6 +12,7 @@ from target_bench import Lines, Start
 from targets import exchange, payments
 from targets.kit import Running, running
 from targets.kit.service import Build, S
+from targets.kit.settings import read
 
 MALFORMED = {"400", "404", "405", "413", "415", "422"}
 
@@ -56,12 +57,18 @@ def expects_its_series(target: Running) -> None:
     assert not surprises, f"{target.service.name}: say so with service.answers(...), or service.peer(..., answers)"
 
 
+def as_env(**said: object) -> dict[str, str]:
+    """Settings as variables of an environment."""
+    return {name.upper(): str(value) for name, value in said.items()}
+
+
 @pytest.fixture
 def start_payments(start: Start) -> Start:
     """Starts payments with these settings."""
 
     async def start_payments(**said: object) -> Running:
-        return await start(payments.PaymentsSettings(service_name="payments", **said), payments.build)  # type: ignore[arg-type]
+        settings = read(payments.PaymentsSettings, as_env(service_name="payments", **said))
+        return await start(settings, payments.build)
 
     return start_payments
 
@@ -71,7 +78,7 @@ def start_exchange(start: Start) -> Start:
     """Starts exchange in front of the payments at this URL, with these settings."""
 
     async def start_exchange(payments_url: str, **said: object) -> Running:
-        settings = exchange.ExchangeSettings(service_name="exchange", payments_url=payments_url, **said)  # type: ignore[arg-type]
+        settings = read(exchange.ExchangeSettings, as_env(service_name="exchange", payments_url=payments_url, **said))
         return await start(settings, exchange.build)
 
     return start_exchange

@@ -174,10 +174,10 @@ async def test_an_unknown_trade_is_not_found(http: ClientSession, start_exchange
 @pytest.mark.parametrize(
     ("behaves", "status", "kind", "error_type"),
     [
-        (silence, 504, "payments-silent", "timeout"),
-        (reset, 502, "payments-out-of-reach", "reset"),
-        (nonsense, 502, "payments-out-of-reach", "garbled"),
-        (half, 502, "payments-out-of-reach", "reset"),
+        (silence, 504, "payments-timeout", "timeout"),
+        (reset, 502, "payments-unreachable", "reset"),
+        (nonsense, 502, "payments-unreachable", "garbled"),
+        (half, 502, "payments-unreachable", "reset"),
     ],
 )
 async def test_no_answer_leaves_the_outcome_unknown(
@@ -228,7 +228,7 @@ async def test_the_breaker_spares_payments(http: ClientSession, start_exchange: 
             assert (await trade(http, exchange))[0] == 504
         assert series(exchange, "breaker_state", peer="payments") == 2
         status, problem, headers = await trade(http, exchange)
-    assert (status, problem["type"]) == (503, "tag:chaos-lab,2026:payments-spared")
+    assert (status, problem["type"]) == (503, "tag:chaos-lab,2026:circuit-open")
     assert problem["outcome"] == "not-charged"
     assert 50 <= int(headers["Retry-After"]) <= 60
     assert attempts(exchange) == 3

@@ -106,16 +106,16 @@ async def test_an_entry_is_in_both_books(http: ClientSession, start: Start) -> N
 
 
 async def test_without_the_standby_nothing_is_booked(http: ClientSession, start: Start) -> None:
-    """A standby that is gone, late or full is a 502 and no entry; the next booking gets its turn all the same."""
+    """A standby that is gone, late or full is an error and no entry; the next booking gets its turn all the same."""
     late = await started(start, work_ms=300, queue=1)
-    for url, why in (
-        ("http://127.0.0.1:1", "standby-silent"),
-        (late.url, "standby-silent"),
-        (late.url, "standby-failed"),
+    for url, answered, why in (
+        ("http://127.0.0.1:1", 502, "standby-unreachable"),
+        (late.url, 504, "standby-timeout"),
+        (late.url, 502, "standby-failed"),
     ):
         target = await started(start, work_ms=1, standby_url=url, standby_timeout_s=0.1)
         for key in ("t-1", "t-2")[: 1 if url == late.url else 2]:
             status, problem = await book(http, target.url, key)
-            assert (status, problem["type"]) == (502, f"tag:chaos-lab,2026:{why}")
+            assert (status, problem["type"]) == (answered, f"tag:chaos-lab,2026:{why}")
         assert await entries(http, target.url) == []
         assert series(target, "ledger_waiting") == 0

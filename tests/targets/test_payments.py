@@ -184,5 +184,5 @@ async def test_whoever_waits_for_a_charge_shares_its_failure(
     silent = await start(ledger.LedgerSettings(service_name="ledger", work_ms=60_000, shutdown_grace_s=0), ledger.build)
     payments = await start_payments(ledger_url=silent.url, ledger_timeout_s=0.2, retries=1)
     answers = await asyncio.gather(*(charge(http, payments.url, "t-1") for _ in range(5)))
-    assert {status for status, _, _ in answers} == {502}
+    assert {(status, body["type"]) for status, body, _ in answers} == {(504, "tag:chaos-lab,2026:ledger-timeout")}
     assert attempts_at_the_ledger(payments) == 2

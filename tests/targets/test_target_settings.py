@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import pytest
@@ -29,6 +29,26 @@ class Sample(Settings):
     mode: Literal["fast", "slow"] = "fast"
     label: str = "none"
     retries: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pool:
+    """What several targets may have."""
+
+    pool: Count = 4
+    pool_wait_s: Seconds = 1.0
+
+    def __post_init__(self) -> None:
+        if self.pool == 13:
+            raise ValueError("POOL=13 cannot be")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pooled(Settings):
+    """Has a group, and a setting of its own."""
+
+    speed: Ratio = 1.0
+    shared: Pool = field(default_factory=Pool)
 
 
 GIVEN = {"SERVICE_NAME": "sample", "UPSTREAM_URL": "http://127.0.0.1:1/"}
@@ -100,6 +120,21 @@ def test_all_problems_are_named_at_once() -> None:
     ]
 
 
+def test_a_group_is_read_by_its_own_names() -> None:
+    """Its variables are as any others: typed, checked, told when mistyped, and they may not fit together."""
+    env = {"SERVICE_NAME": "p"}
+    assert read(Pooled, env) == Pooled(service_name="p")
+    assert read(Pooled, env | {"POOL": "7", "SPEED": "0.5"}).shared == Pool(pool=7)
+    for wrong, line in (
+        ({"POOL": "0"}, "POOL='0' cannot be: give a whole number from 1 to 1,000,000, or leave it out for 4"),
+        ({"POOL_WAITS": "2"}, "POOL_WAITS is set but no setting is called that: is POOL_WAIT_S meant?"),
+        ({"POOL": "13"}, "POOL=13 cannot be"),
+    ):
+        with pytest.raises(SettingsError) as told:
+            read(Pooled, env | wrong)
+        assert told.value.problems == [line]
+
+
 def test_other_programs_variables_are_left_alone() -> None:
     """What a shell, a container or another service sets is no typing error of ours."""
     others = ("HOME", "HOSTNAME", "PATH", "PORTS", "LOGLEVEL", "PYTHONPATH", "UPSTREAM_PORT", "LABELS_FILE", "WAIT")
@@ -111,7 +146,7 @@ def test_numbers_must_fit_together() -> None:
     env = {"SERVICE_NAME": "exchange", "PAYMENTS_URL": "http://127.0.0.1:1", "BREAKER_MIN_CALLS": "30"}
     with pytest.raises(SettingsError, match="BREAKER_MIN_CALLS=30 cannot be with BREAKER_WINDOW=20"):
         read(ExchangeSettings, env)
-    assert read(ExchangeSettings, env | {"BREAKER_WINDOW": "30"}).breaker_window == 30
+    assert read(ExchangeSettings, env | {"BREAKER_WINDOW": "30"}).breaker.breaker_window == 30
 
 
 def test_a_login_is_not_shown() -> None:

@@ -21,7 +21,7 @@ from targets.raft.messages import (
     RequestVote,
     RequestVoteReply,
 )
-from targets.raft.outcomes import Doubtful, Refused, Stored, Timing
+from targets.raft.outcomes import Indeterminate, Refused, Stored, Timing
 
 TIMING = Timing(0.05, 0.3, 0.6, 1_000, 256)
 
@@ -148,7 +148,7 @@ def test_commands_of_a_deposed_leader_are_doubtful() -> None:
     raft.receive(append(9, (0, 0)))
     raft.propose(3, Register("y"))
     outcomes = {answer.token: answer.outcome for answer in raft.take().answers}
-    assert outcomes == {1: Doubtful(), 2: Refused(None), 3: Refused("b")}
+    assert outcomes == {1: Indeterminate(), 2: Refused(None), 3: Refused("b")}
 
 
 def test_check_quorum() -> None:

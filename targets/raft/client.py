@@ -12,12 +12,12 @@ from dataclasses import dataclass, field
 import msgspec
 from msgspec import Struct
 
-from targets.kit import Answer, NoAnswer, Peer
+from targets.kit import Answer, NoAnswer, Peer, Problem
 from targets.patterns.retry import Backoff
 from targets.patterns.single_flight import SingleFlight
 from targets.raft.messages import Cas, Command, Done, Expired, Put, Register, Result
 from targets.raft.node import Node
-from targets.raft.outcomes import Doubtful, Found, Refused
+from targets.raft.outcomes import Found, Indeterminate, Refused
 
 # Before each retry that has no leader to go to. With full jitter: the callers of a leader that died have all failed at
 # the same moment. At first 0.03 s on average, since an election lasts some hundred ms; later 0.24 s on average, so that
@@ -33,27 +33,27 @@ class Read(Struct, frozen=True, tag="read"):
     stale: bool = False
 
 
-class Held(Struct, frozen=True, tag="found"):
+class ReadReply(Struct, frozen=True, tag="found"):
     """A read's answer, as it travels."""
 
     index: int
     value: str | None
 
 
-class Sent(Struct, frozen=True, tag="refused"):
+class NotLeader(Struct, frozen=True, tag="refused"):
     """A server that does not lead; `leader_id` may."""
 
     leader_id: str | None
 
 
-class Unsure(Struct, frozen=True, tag="doubtful"):
+class LostLeadership(Struct, frozen=True, tag="doubtful"):
     """A server that stopped leading meanwhile."""
 
 
 Ask = Command | Read
-Outcome = Result | Found | Refused | Doubtful
+Outcome = Result | Found | Refused | Indeterminate
 _decode_ask = msgspec.msgpack.Decoder(Ask).decode
-_decode_told = msgspec.msgpack.Decoder(Result | Held | Sent | Unsure).decode
+_decode_told = msgspec.msgpack.Decoder(Result | ReadReply | NotLeader | LostLeadership).decode
 encode = msgspec.msgpack.encode
 
 
@@ -62,11 +62,11 @@ async def answer_ask(node: Node, body: bytes) -> bytes:
     outcome = await ask_node(node, _decode_ask(body))
     match outcome:
         case Found():
-            return encode(Held(outcome.index, outcome.value))
+            return encode(ReadReply(outcome.index, outcome.value))
         case Refused():
-            return encode(Sent(outcome.leader_id))
-        case Doubtful():
-            return encode(Unsure())
+            return encode(NotLeader(outcome.leader_id))
+        case Indeterminate():
+            return encode(LostLeadership())
     return encode(outcome)
 
 
@@ -80,16 +80,30 @@ async def ask_node(node: Node, ask: Ask) -> Outcome:
 def told(answer: Answer) -> Outcome:
     """What a member answered."""
     if answer.status != 200:
-        return Doubtful()
-    said: Result | Held | Sent | Unsure = _decode_told(answer.body)
+        return Indeterminate()
+    said: Result | ReadReply | NotLeader | LostLeadership = _decode_told(answer.body)
     match said:
-        case Held():
+        case ReadReply():
             return Found(said.index, said.value)
-        case Sent():
+        case NotLeader():
             return Refused(said.leader_id)
-        case Unsure():
-            return Doubtful()
+        case LostLeadership():
+            return Indeterminate()
     return said
+
+
+def problem_of(outcome: Outcome) -> Problem:
+    """The answer where there is no result: 503 says that nothing was done, 504 that nobody knows, 410 in between."""
+    match outcome:
+        case Refused():
+            return Problem(503, "no-leader", "No leader was found, and nothing was done.", {"Retry-After": "1"})
+        case Expired():
+            return Problem(
+                410, "session-expired", "The session is not known any more; nothing was done by this request."
+            )
+        case Indeterminate():
+            return Problem(504, "outcome-unknown", "The leader fell silent: this may or may not happen, even later.")
+    raise TypeError(outcome)
 
 
 @dataclass
@@ -149,8 +163,8 @@ class Forwarder:
         """
         Write once, under this process's session: `make` gets session, sequence and settled.
 
-        Doubtful where the write may or may not happen, even later; Refused where it surely did not. That takes `all_s`
-        at most, the opening of a session included.
+        Indeterminate where the write may or may not happen, even later; Refused where it surely did not. That takes
+        `all_s` at most, the opening of a session included.
         """
         until_s = asyncio.get_running_loop().time() + self.all_s
         for _ in range(2):  # a session that the cluster has forgotten is opened anew
@@ -197,7 +211,7 @@ class Forwarder:
         return await self._ask(ask, asyncio.get_running_loop().time() + self.all_s)
 
     async def _ask(self, ask: Ask, until_s: float) -> Outcome:
-        doubtful, trying, tries, waits = False, False, 0, 0
+        indeterminate, trying, tries, waits = False, False, 0, 0
         try:
             async with asyncio.timeout_at(until_s):
                 while True:
@@ -207,16 +221,18 @@ class Forwarder:
                     if isinstance(outcome, Done | Found):
                         return outcome
                     if isinstance(outcome, Expired):
-                        return Doubtful() if doubtful else outcome
-                    doubtful |= isinstance(outcome, Doubtful)
+                        return Indeterminate() if indeterminate else outcome
+                    indeterminate |= isinstance(outcome, Indeterminate)
                     self._hint = outcome.leader_id if isinstance(outcome, Refused) else None
-                    if not self.retry and (doubtful or self._hint is None or tries > _REDIRECTS):
+                    if not self.retry and (indeterminate or self._hint is None or tries > _REDIRECTS):
                         return outcome
                     if self._hint is None:
                         waits += 1
                         await asyncio.sleep(BACKOFF.wait_s(waits, self._uniform))
         except TimeoutError:
-            return Doubtful() if doubtful or trying else Refused(None)  # an attempt cut short may have been received
+            return (
+                Indeterminate() if indeterminate or trying else Refused(None)
+            )  # an attempt cut short may have been received
 
     async def _try(self, ask: Ask) -> Outcome:
         """One attempt at the likeliest leader; a stale read needs none."""
@@ -228,11 +244,11 @@ class Forwarder:
                 async with asyncio.timeout(self.try_s):
                     return await ask_node(self.node, ask)
             except TimeoutError:
-                return Doubtful()
+                return Indeterminate()
         try:
             return told(await self.peers[name or next(self._turns)].attempt("POST", "/raft/ask", encode(ask), _TYPE))
         except NoAnswer as none:
-            return Refused(None) if none.never_sent else Doubtful()
+            return Refused(None) if none.never_sent else Indeterminate()
 
 
 _TYPE = {"Content-Type": "application/msgpack"}

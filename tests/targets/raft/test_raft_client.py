@@ -11,9 +11,9 @@ from typing import Any
 from virtual_time import in_virtual_time
 
 from targets.kit import Answer, NoAnswer
-from targets.raft.forward import BACKOFF, Forwarder, Sent, _decode_ask, encode
+from targets.raft.client import BACKOFF, Forwarder, NotLeader, _decode_ask, encode
 from targets.raft.messages import Done, Expired, Put, Register
-from targets.raft.outcomes import Doubtful, Refused
+from targets.raft.outcomes import Indeterminate, Refused
 
 ALL_S = 5.0
 Say = Callable[[object], object]  # what a member answers to a command; an exception is raised, None: never
@@ -62,7 +62,7 @@ def test_writes_without_a_session_end_each_at_its_own_limit() -> None:
     """While no leader opens a session, writes wait side by side: each is refused after `all_s`, none behind another."""
 
     async def work() -> list[tuple[float, object]]:
-        forwarder = client(Member(lambda command: Sent(None)))
+        forwarder = client(Member(lambda command: NotLeader(None)))
         ended = await asyncio.gather(*(write_at(forwarder, 0.5 * n) for n in range(4)))
         await forwarder.close()
         return ended
@@ -96,14 +96,14 @@ def test_the_opening_counts_towards_the_limit_of_the_write() -> None:
     async def work() -> tuple[float, object]:
         return await write_at(client(Member(say, takes_s=3.0)), 0.0)
 
-    assert in_virtual_time(work()) == (ALL_S, Doubtful())
+    assert in_virtual_time(work()) == (ALL_S, Indeterminate())
 
 
 def test_a_failed_opening_is_not_retried_without_retries() -> None:
     """Without retries a write fails with the opening that it waited for."""
 
     async def work() -> tuple[float, object]:
-        return await write_at(client(Member(lambda command: Sent(None), takes_s=0.1), retry=False), 0.0)
+        return await write_at(client(Member(lambda command: NotLeader(None), takes_s=0.1), retry=False), 0.0)
 
     assert in_virtual_time(work()) == (0.1, Refused(None))
 
