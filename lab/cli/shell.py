@@ -26,7 +26,9 @@ INTERRUPTED = 130  # what a shell gives a command that Ctrl-C ended
 
 
 def _own_name() -> str:
-    """What to type before a command: the environment's own Python unless it is active, or the name of a script."""
+    """What to type before a command: what was typed, where that was `bin/lab` or another script; else our Python."""
+    if typed := os.environ.get("LAB_COMMAND"):
+        return typed
     if Path(sys.argv[0]).name != "__main__.py":
         return Path(sys.argv[0]).name
     own = Path(sys.prefix)

@@ -17,7 +17,7 @@ MEANING = {
     "PASS": "The pattern off hurt, the pattern on helped, by the numbers asked for.",
     "FAIL": "The experiment was sound, and a claim or an invariant did not hold.",
     "UNKNOWN": "Nothing is proved either way: the experiment itself did not come off as asked.",
-    "NOT JUDGED": "This run was recorded and never judged; `lab judge` does that.",
+    "NOT JUDGED": "This run was recorded and never judged; `bin/lab judge` does that.",
 }
 
 
