@@ -137,7 +137,7 @@ async def test_the_engines_questions_are_not_measured(http: ClientSession, start
     target = await start(Settings(service_name="steps", barriers=True), steps)
     await get(http, target, "/barriers")
     engine = await armed(http, target)
-    assert target.service.flights.count == 0
+    assert target.service.in_flight.count == 0
     target.service.barriers.point("between-steps").release()
     await engine
     assert series(target, "http_server_request_duration_seconds_count") == 0
