@@ -94,6 +94,7 @@ def _claim(claim: Claim) -> ClaimSpec:
         of=claim.of,
         control=claim.control,
         every_trial=claim.every_trial,
+        price=claim.price,
     )
 
 

@@ -26,7 +26,8 @@ class Claim(Typed):
     """A metric of one variant in one phase, held against a bound.
 
     With `of`, the value is divided by the same metric of that other variant first. A `control` claim says that
-    the system *hurts* without the pattern: where it does not, the experiment proved nothing (UNKNOWN).
+    the system *hurts* without the pattern: where it does not, the experiment proved nothing (UNKNOWN). A `price` claim
+    says what the pattern costs: its bound is the most that it may be, or the least that there surely is.
 
     Over several trials the median is held against the bound, with its interval. With `every_trial` each trial must
     hold it; claims of none (`at_most=0`) and of all (`success_ratio` at least 1) are always so.
@@ -41,6 +42,7 @@ class Claim(Typed):
     of: str | None = None
     control: bool = False
     every_trial: bool = False
+    price: bool = False
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ class ClaimSpec:
     of: str | None = None
     control: bool = False
     every_trial: bool = False
+    price: bool = False  # it says what the pattern costs
 
     @property
     def holds_always(self) -> bool:

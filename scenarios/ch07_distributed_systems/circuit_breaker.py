@@ -67,6 +67,7 @@ scenario = Scenario(
             "recovery",
             metrics.requests_lost(NEW_TRADE),
             at_most=220,
+            price=True,
         ),
         Claim("health costs nothing", "on", "baseline", metrics.success_ratio(), at_least=0.999),
         # No trade can succeed while payments is silent; what needs no payments has to.

@@ -69,10 +69,20 @@ scenario = Scenario(
         Claim("no anomaly happens in serializable MariaDB", STRONG_TOO, "script", happened, at_most=0),
         # Some 15 deposits and 15 pairs of leaves meet (see the weak levels), and one of each two has to come again.
         Claim(
-            "the price: transactions are rolled back (PostgreSQL)", STRONG, "load", ROLLED_BACK["postgres"], at_least=5
+            "the price: transactions are rolled back (PostgreSQL)",
+            STRONG,
+            "load",
+            ROLLED_BACK["postgres"],
+            at_least=5,
+            price=True,
         ),
         Claim(
-            "the price: transactions are rolled back (MariaDB)", STRONG_TOO, "load", ROLLED_BACK["mariadb"], at_least=5
+            "the price: transactions are rolled back (MariaDB)",
+            STRONG_TOO,
+            "load",
+            ROLLED_BACK["mariadb"],
+            at_least=5,
+            price=True,
         ),
         *(claim for variant in ROWS for claim in work(variant)),
     ],

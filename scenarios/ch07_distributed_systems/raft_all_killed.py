@@ -77,6 +77,7 @@ scenario = Scenario(
             metrics.p50_ms("write", of="ok"),
             at_most=1.5,
             of="memory",
+            price=True,
         ),
     ],
     panels=[Panels.leads, Panels.term, Panels.committed, Panels.waiting],

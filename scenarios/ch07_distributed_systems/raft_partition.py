@@ -80,6 +80,7 @@ scenario = Scenario(
             "baseline",
             metrics.p50_ms("read", of="ok"),
             at_least=20,
+            price=True,
         ),
     ],
     panels=[Panels.leads, Panels.term, Panels.applied, Panels.waiting],

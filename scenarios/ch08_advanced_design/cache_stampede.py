@@ -54,6 +54,7 @@ scenario = Scenario(
             metrics.p99_ms(READ, of="ok"),
             at_least=50,
             at_most=150,
+            price=True,
         ),
         # A renewal comes 0.1 s x ln(200/s x 0.1 s) = 0.3 s before the expiry, so every 1.7 s. One query is the least;
         # the second process sends one too if its dice fall while the first fetches, in 46 % of cases: 1.46 / 1.7 s =

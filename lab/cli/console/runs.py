@@ -66,7 +66,8 @@ def _time(run: Run) -> str:
 def _claim_row(result: ClaimResult) -> tuple[Cell, ...]:
     claim = result.claim
     what = f", {what_of_whom(claim.metric)}" if claim.metric.unit == "ms" else ""
-    where = f"{claim.variant}, {claim.phase}{what}{' (control: must hurt)' if claim.control else ''}"
+    kind = " (control: must hurt)" if claim.control else " (price)" if claim.price else ""
+    where = f"{claim.variant}, {claim.phase}{what}{kind}"
     why = dim(result.why) if result.verdict == "UNKNOWN" else None
     late = lateness(result.late, claim)
     told = lines(claim.text, dim(where), _interval(result), why)

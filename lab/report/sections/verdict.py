@@ -5,14 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from lab.record import Condition, MetricSpec
+from lab.record import ClaimSpec, Condition, MetricSpec
 from lab.record.words import what_of_whom
 from lab.report.numbers import clock, duration, link_text, metric_value
 from lab.report.view import View
+from lab.verdict.trials import Typical, typical
 
 TITLE = "Verdict"
 
-MAX_CONTRASTS = 4
+MOST_GAINS = 4  # of what got worse nothing is left out
 MEANING = {
     "PASS": "The pattern off hurt, the pattern on helped, by the numbers asked for.",
     "FAIL": "The experiment was sound, and a claim or an invariant did not hold.",
@@ -23,7 +24,7 @@ MEANING = {
 
 @dataclass(frozen=True)
 class Contrast:
-    """A claim's metric in the control and in the claim's variant."""
+    """A claim's metric in the control and in the claim's variant, the medians of all trials."""
 
     text: str
     metric: str
@@ -44,7 +45,8 @@ class Data:
     met: Sequence[Condition]
     facts: Sequence[tuple[str, str]]
     warnings: Sequence[str]
-    contrasts: Sequence[Contrast]
+    gained: Sequence[Contrast]
+    paid: Sequence[Contrast]
 
 
 def build(view: View) -> Data:
@@ -60,6 +62,7 @@ def build(view: View) -> Data:
         ("Seed", str(record.seed)),
         ("Trials", str(record.trials) if record.trials == 1 else f"{record.trials}; charts draw trial {view.trial}"),
     ]
+    contrasts = list(_contrasts(view))
     return Data(
         verdict=verdict,
         meaning=MEANING[verdict],
@@ -68,26 +71,34 @@ def build(view: View) -> Data:
         met=[c for c in conditions if c.met],
         facts=facts,
         warnings=_warnings(view),
-        contrasts=list(_contrasts(view))[:MAX_CONTRASTS],
+        gained=[contrast for contrast, costs in contrasts if not costs][:MOST_GAINS],
+        paid=[contrast for contrast, costs in contrasts if costs],
     )
 
 
-def _contrasts(view: View) -> Iterator[Contrast]:
-    """Claims on another variant than the control, where both were measured; shown as the numbers of one trial."""
+def _contrasts(view: View) -> Iterator[tuple[Contrast, bool]]:
+    """Claims on another variant than the control, where both were measured, and whether they say what it costs."""
     control = view.spec.control
     for claim in view.spec.claims:
         if claim.variant == control or claim.control:
             continue
-        before, after = (view.measure(claim.metric, variant, claim.phase) for variant in (control, claim.variant))
-        if before.value is None or after.value is None or before.value == after.value:
+        before, after = (_typical(view, claim, variant) for variant in (control, claim.variant))
+        if before is None or after is None or before.value == after.value:
             continue
+        # Such as time to recover: a control that never rejected has nothing to let back in.
         worse = after.value > before.value if claim.at_most is not None else after.value < before.value
-        if worse:  # such as time to recover: a control that never refused has nothing to let back in
-            continue
-        texts = [("≥ " if m.censored else "") + metric_value(m.value or 0.0, claim.metric) for m in (before, after)]
+        texts = [("≥ " if one.censored else "") + metric_value(one.value, claim.metric) for one in (before, after)]
         words = _words(claim.metric)
         where = words if words == claim.phase else f"{words} in {claim.phase}"
-        yield Contrast(claim.text, where, control, texts[0], claim.variant, texts[1])
+        yield Contrast(claim.text, where, control, texts[0], claim.variant, texts[1]), worse or claim.price
+
+
+def _typical(view: View, claim: ClaimSpec, variant: str) -> Typical | None:
+    """The median of the trials in which it could be measured."""
+    trials = sorted({episode.trial for episode in view.record.episodes if episode.variant == variant})
+    taken = [view.measure(claim.metric, variant, claim.phase, trial) for trial in trials]
+    known = [one for one in taken if one.value is not None]
+    return typical(known) if known else None
 
 
 def _words(metric: MetricSpec) -> str:
