@@ -87,7 +87,7 @@ def test_a_price_is_paid_even_where_it_is_less_than_the_controls(view_of: ViewOf
 
 def test_contrasts_are_of_all_trials(view_of: ViewOf) -> None:
     """As the claims are: the medians, whichever trial the charts draw."""
-    view = view_of("trials")
+    view = view_of("quick trials")
     shown = {c.text: c.value for c in [*verdict.build(view).gained, *verdict.build(view).paid]}
     assert view.judgement is not None
     judged = {r.claim.text: r for r in view.judgement.claims if not r.claim.control and r.claim.of is None}
