@@ -43,8 +43,8 @@ scenario = Scenario(
         # the client's 5 s. One in a hundred may meet a busy machine.
         Claim("without retries only the gap is lost", "random", "killed", success, at_least=0.7),
         Claim("retries lose next to nothing", "retry", "killed", success, at_least=0.99),
-        # The 24 that come in a gap of 0.8 s wait for what is left of it, and up to 0.48 s more for their next attempt: 8
-        # of a hundred, so that the p99 is most of the gap. The shortest timeout, 0.6 s, makes it 0.5 s.
+        # The 24 that come in a gap of 0.8 s wait for what is left of it, and up to 0.48 s more for their next attempt:
+        # 8 of a hundred, so that the p99 is most of the gap. The shortest timeout, 0.6 s, makes it 0.5 s.
         Claim(
             "the price: callers wait for the election",
             "retry",
