@@ -24,6 +24,7 @@ from lab.model import (
     Variant,
 )
 from lab.model.optional import links_of, members_of, optional, without
+from lab.run.episode import plan_of
 
 SHOP, FIRST, SECOND, CACHE = Service("exchange"), Backing("postgres"), Backing("mariadb"), Backing("redis")
 P90 = Metric("p90_ms", "ms")
@@ -127,3 +128,19 @@ def test_what_comes_with_the_load_is_left_out_likewise() -> None:
     left = without(whole, [SECOND])
     assert left.every_invariant == without(SCENARIO, [SECOND]).invariants
     assert dict(left.settings) == {SHOP: {"A": 1}}
+
+
+def test_the_plan_of_an_episode_has_all_that_a_variant_needs() -> None:
+    """Its members and links, what each is told (by the engine, the scenario, the variant), phases as long as asked."""
+    held = faults.kill(SHOP, at="between-work-and-ack")
+    phases = [Phase("calm", 2), Phase("fault", 4, [held])]
+    settings = {SHOP: {"A": 1, "B": 1}, FIRST: {"max_connections": 9}}
+    scenario = replace(SCENARIO, settings=settings, phases=phases)
+    scenario = replace(scenario, variants=[replace(scenario.variants[1], env={SHOP: {"B": 2}})])
+    plan = plan_of(scenario, scenario.variants[0], scale=0.5)
+    assert (plan.members, plan.links) == ([FIRST, SECOND, CACHE, SHOP], list(scenario.links))
+    assert plan.env[SHOP] == {"ALLOW_PTRACE": 1, "BARRIERS": 1, "A": 1, "B": 2}
+    assert plan.env[FIRST] == {"max_connections": 9}
+    assert plan.ends == [("calm", 1.0), ("fault", 3.0)]
+    assert (plan.lasts_s, plan.faults) == (3.0, [held])
+    assert plan_of(SCENARIO, SCENARIO.variants[2]).members == [SECOND, CACHE, SHOP]

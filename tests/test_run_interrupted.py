@@ -15,9 +15,9 @@ from report.fabricate import Recipe, fabricate
 
 from lab import catalogue
 from lab.errors import Interrupted
-from lab.run import steps as run
+from lab.run import results, steps
 from lab.run.choice import Choice
-from lab.run.steps import Options
+from lab.run.inprogress import Options
 
 
 def ask_to_stop() -> None:
@@ -48,7 +48,7 @@ class Steps:
 
     async def play(self, work: Any, setting: Any) -> None:
         """One episode."""
-        work.passes.append(object())
+        work.episodes.append(object())
         self.take("play")
         await asyncio.sleep(0)
 
@@ -70,13 +70,13 @@ def broken_off(monkeypatch: pytest.MonkeyPatch, reports: Path, at: str, times: i
         for _ in range(times):
             ask_to_stop()
 
-    steps = Steps(at, act)
-    for name, step in (("check", "check"), ("prepare", "prepare"), ("play_all", "play"), ("keep", "keep")):
-        monkeypatch.setattr(run, f"_{name}", getattr(steps, step))
-    monkeypatch.setattr(run, "_finish", steps.finish)
+    noted = Steps(at, act)
+    for name, step in (("_check", "check"), ("_prepare", "prepare"), ("_play_all", "play"), ("keep", "keep")):
+        monkeypatch.setattr(steps, name, getattr(noted, step))
+    monkeypatch.setattr(steps, "finish", noted.finish)
     with pytest.raises(Interrupted) as interrupted:
-        run.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, reports, quiet=True))
-    return interrupted.value.number, steps.taken
+        steps.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, reports, quiet=True))
+    return interrupted.value.number, noted.taken
 
 
 @pytest.mark.parametrize(
@@ -98,16 +98,16 @@ def test_ctrl_c_ends_a_run_at_any_step(
 
 def test_a_run_that_keeps_nothing_leaves_no_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """A run that ends before its first variant did leaves neither its folder nor an empty one of its experiment."""
-    steps = Steps("", ask_to_stop)
+    noted = Steps("", ask_to_stop)
 
     async def prepare(work: Any, progress: Any, stack: Any) -> None:
         ask_to_stop()
         await asyncio.sleep(1)
 
-    monkeypatch.setattr(run, "_check", steps.check)
-    monkeypatch.setattr(run, "_prepare", prepare)
+    monkeypatch.setattr(steps, "_check", noted.check)
+    monkeypatch.setattr(steps, "_prepare", prepare)
     with pytest.raises(Interrupted):
-        run.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, tmp_path, quiet=True))
+        steps.run_one(catalogue.find("circuit-breaker"), Options(1, 1, 1.0, None, tmp_path, quiet=True))
     assert list(tmp_path.iterdir()) == []
 
 
@@ -117,7 +117,7 @@ def test_the_verdict_is_told_before_the_report_is_drawn(
     """Judging takes a fifth of a second, drawing several: who waits for the verdict waited for the charts."""
     made = fabricate(tmp_path / "reports" / "circuit-breaker", Recipe(per_s=20))
     told: list[str] = []
-    monkeypatch.setattr(run, "write_reports", lambda *_: told.append(capsys.readouterr().err))
-    work: Any = SimpleNamespace(folder=made.path, passes=[], options=SimpleNamespace(reports=tmp_path / "reports"))
-    run._finish(work, 0.0)
+    monkeypatch.setattr(results, "write_page", lambda *_: told.append(capsys.readouterr().err))
+    work: Any = SimpleNamespace(folder=made.path, episodes=[], options=SimpleNamespace(reports=tmp_path / "reports"))
+    results.finish(work, 0.0)
     assert told == ["lab: PASS; the report is being drawn\n"]

@@ -17,7 +17,7 @@ from lab.kit.streams import say, visible
 # What a command needs beyond this it imports itself: `lab --help` must not wait for numpy, Arrow and the charts.
 if TYPE_CHECKING:
     from lab.record import Run, Verdict
-    from lab.run.steps import Options
+    from lab.run.inprogress import Options
 
 EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "UNKNOWN": 2}
 
@@ -115,7 +115,8 @@ def run(
 
     from lab import catalogue
     from lab.cli import console
-    from lab.run.steps import Options, run_one
+    from lab.run.inprogress import Options
+    from lab.run.steps import run_one
 
     options = Options(seed, trials, scale, runtime, reports, as_json, load_workers, load_master)
     if name:
@@ -208,13 +209,12 @@ def show(name: str, reports: Path, as_json: bool) -> None:
 def judge(run: str, reports: Path, as_json: bool) -> int:
     """Judge a saved RUN again (its folder, or an experiment's name for its last run)."""
     from lab.cli import console
-    from lab.run.steps import rejudge
+    from lab.run.results import rejudge
 
     before = open_run(run, reports)
     done = rejudge(before)
-    changed = before.record.judgement != done.record.judgement
-    note = f"the report is older than this judgement; `make report RUN={run}` writes it again"
-    console.outcome(done, as_json, *([note] if changed else []))
+    older = f"the report is older than this judgement; `make report RUN={run}` writes it again"
+    console.outcome(done, as_json, *([older] if before.record.judgement != done.record.judgement else []))
     return _code(done)
 
 
@@ -224,7 +224,7 @@ def judge(run: str, reports: Path, as_json: bool) -> int:
 def report(run: str, reports: Path) -> None:
     """Write the report of a saved RUN again (its folder, or an experiment's name for its last run)."""
     from lab import catalogue
-    from lab.run.steps import write_reports
+    from lab.run.results import write_reports
 
     click.echo(catalogue.shown(write_reports(open_run(run, reports), reports)))
 

@@ -10,7 +10,8 @@ from lab.catalogue import Entry
 from lab.kit.places import REPORTS, ROOT
 from lab.observe.machine import git_state
 from lab.record import Run, read_run, runs_of
-from lab.run.steps import Options, run_one
+from lab.run.inprogress import Options
+from lab.run.steps import run_one
 from lab.sabotage import mutants, offline, page
 from lab.sabotage.asked import decides
 from lab.sabotage.ledger import Ledger, Result

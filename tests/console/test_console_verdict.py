@@ -17,7 +17,7 @@ from lab.cli.console import shapes
 from lab.cli.console.advice import try_next
 from lab.kit.screen import lasting
 from lab.record import Condition, Interval, Run, Verdict
-from lab.run.plan import plan
+from lab.run.arithmetic import arithmetic
 
 
 def judged(run: Run, verdict: Verdict, **changes: object) -> Run:
@@ -205,11 +205,11 @@ def test_a_run_of_a_file_is_named_by_its_file(made: dict[str, Run]) -> None:
 def test_the_plan_is_the_arithmetic_of_the_run() -> None:
     """Phases, variants, trials, the sum, and what comes on top."""
     spec = find("circuit-breaker").spec(0.5)
-    assert plan(spec) == (
+    assert arithmetic(spec) == (
         "2 variants (off, on) x 25 s (baseline 3 s, blip 2 s, healed 4.5 s, fault 10 s, recovery 5.5 s) = 50 s,"
         " and about 12 s to start and stop"
     )
-    assert "fault 10 s, recovery 5.5 s) x 3 trials = 2 min 30 s, and about 36 s" in plan(spec, 3)
+    assert "fault 10 s, recovery 5.5 s) x 3 trials = 2 min 30 s, and about 36 s" in arithmetic(spec, 3)
 
 
 @pytest.mark.parametrize(

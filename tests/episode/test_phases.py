@@ -104,7 +104,7 @@ async def test_a_prometheus_that_never_answers_holds_up_no_phase(tmp_path: Path)
     panels = [Panel("state", "up", live=True)]
     context, capture, running = run(tmp_path, [Phase("fault", 0.2, [Told("a", log)])], prometheus=Mute(), panels=panels)
     async with asyncio.timeout(30):
-        await pass_phases(context, capture, running, Load())  # type: ignore[arg-type]
+        await pass_phases(context, context.phases, capture, running, Load())  # type: ignore[arg-type]
     assert log == ["a in", "a out"]
 
 
@@ -130,7 +130,7 @@ async def test_what_the_services_count_is_asked_for_while_the_fault_goes_out(tmp
     async with TestServer(app, host="127.0.0.1") as server:
         phases = [Phase("fault", 0.3, [Last("a", log)]), Phase("recovery", 0.1)]
         context, capture, running = run(tmp_path, phases, address=Address("127.0.0.1", server.port or 0))
-        await pass_phases(context, capture, running, Load())  # type: ignore[arg-type]
+        await pass_phases(context, context.phases, capture, running, Load())  # type: ignore[arg-type]
     read_counts(capture)
     edges = {(row["phase"], row["edge"]) for row in capture.snapshots}
     assert edges == {("fault", "start"), ("fault", "end"), ("recovery", "start"), ("recovery", "end")}
@@ -152,7 +152,7 @@ async def test_faults_of_a_phase_go_out_together(tmp_path: Path) -> None:
     slow, quick = Told("slow", log, until=other_is_out), First("quick", log)
     # In either order: the one that waits is put in last, and so would be taken out first.
     context, capture, running = run(tmp_path, [Phase("fault", 0.1, [quick, slow])])
-    await pass_phases(context, capture, running, Load())  # type: ignore[arg-type]
+    await pass_phases(context, context.phases, capture, running, Load())  # type: ignore[arg-type]
     assert log == ["quick in", "slow in", "quick out", "slow out"]
 
 
@@ -161,7 +161,7 @@ async def test_each_fault_has_its_four_times_in_order(tmp_path: Path) -> None:
     log: list[str] = []
     phases = [Phase("baseline", 0.05), Phase("fault", 0.1, [Told("a", log), Told("b", log)])]
     context, capture, running = run(tmp_path, phases)
-    await pass_phases(context, capture, running, Load())  # type: ignore[arg-type]
+    await pass_phases(context, context.phases, capture, running, Load())  # type: ignore[arg-type]
     assert [injection.id for injection in capture.injections] == ["fault#1", "fault#2"]
     for one in capture.injections:
         assert one.removing_s is not None
@@ -180,6 +180,6 @@ async def test_the_error_of_a_phase_takes_its_faults_out(tmp_path: Path) -> None
 
     context, capture, running = run(tmp_path, [Phase("fault", 5, [Told("a", log), Told("b", log)])])
     with pytest.raises(KeyError, match="broke"):
-        await pass_phases(context, capture, running, Broken())  # type: ignore[arg-type]
+        await pass_phases(context, context.phases, capture, running, Broken())  # type: ignore[arg-type]
     assert log[:2] == ["a in", "b in"]
     assert sorted(log[2:]) == ["a out", "b out"]

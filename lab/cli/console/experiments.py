@@ -16,7 +16,7 @@ from lab.kit.screen import console
 from lab.model import Scalar
 from lab.record import LinkSpec, Spec, read_run, runs_of
 from lab.record.words import bounds
-from lab.run.plan import plan
+from lab.run.arithmetic import arithmetic
 
 
 def catalogue(entries: Sequence[Entry], reports: Path, runs: bool) -> None:
@@ -63,7 +63,7 @@ def show(spec: Spec) -> None:
     put(to, Text("Timeline of each variant", "bold"), list_of(_timeline(spec), 2), "")
     put(to, Text("Variants", "bold"), list_of(_variants(spec), 2), "")
     put(to, table(to, ["claim", "metric", "asked"], _claims(spec), fixed=(1,)), "")
-    put(to, list_of([("takes", plan(spec)), ("run it", f"make scenario NAME={spec.name}")]))
+    put(to, list_of([("takes", arithmetic(spec)), ("run it", f"make scenario NAME={spec.name}")]))
 
 
 def _edge(spec: Spec, link: LinkSpec) -> tuple[Cell, Cell]:

@@ -2,6 +2,7 @@
 
 from lab.run.episode.capture import EpisodeCapture, episode_of, tables_of
 from lab.run.episode.context import RunContext
+from lab.run.episode.plan import EpisodePlan, plan_of
 from lab.run.episode.play import play
 
-__all__ = ["EpisodeCapture", "RunContext", "episode_of", "play", "tables_of"]
+__all__ = ["EpisodeCapture", "EpisodePlan", "RunContext", "episode_of", "plan_of", "play", "tables_of"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from itertools import pairwise
 
@@ -29,11 +29,13 @@ TICK_S = 0.25  # how often the terminal is told
 COUNTED_WITHIN_S = 0.1
 
 
-async def pass_phases(context: RunContext, capture: EpisodeCapture, running: Running, driver: LoadDriver) -> None:
+async def pass_phases(
+    context: RunContext, phases: Sequence[Phase], capture: EpisodeCapture, running: Running, driver: LoadDriver
+) -> None:
     """Let the load run and the phases pass, faults going in and out on time."""
     driver.begin(capture.clock.t0_steady_s)
     await asyncio.sleep(max(0.0, -capture.now_s()))
-    phases, start_s = context.phases, 0.0
+    start_s = 0.0
     counting = [asyncio.create_task(count(capture, running, set(), after=phases[0]))]
     try:
         async with _live_facts(context.prometheus, [p for p in context.scenario.panels if p.live]) as facts:

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
-from lab.model import Env, Fault, Member, Scenario, Service, Variant
-from lab.model.optional import links_of, members_of
 from lab.observe.canary import Canary, watch
 from lab.observe.grafana import VARIANT
 from lab.observe.hiccups import Meter
@@ -21,24 +18,26 @@ from lab.run.episode.closing import collect, finish
 from lab.run.episode.context import RunContext
 from lab.run.episode.edges import urls
 from lab.run.episode.phases import pass_phases
+from lab.run.episode.plan import EpisodePlan
 from lab.runtime.base import Running, Stack
 
 LEAD_IN_S = 0.5  # from "go" to the first arrival: the load generator must have read it by then
 
 
-async def play(context: RunContext, trial: int, variant: Variant, seed: int) -> EpisodeCapture:
+async def play(context: RunContext, plan: EpisodePlan, trial: int, seed: int) -> EpisodeCapture:
     """Run one variant from start to stop, and give what it brought home."""
+    variant = plan.variant
     capture = EpisodeCapture(trial, variant, seed)
     names = [each.name for each in context.scenario.variants]
     context.progress.variant(variant.name, names.index(variant.name) + 1, len(names))
     logs = context.folder / "logs" / capture.label
     async with AsyncExitStack() as stack:
         async with capture.timed("start"):
-            running, driver = await _start(context, capture, logs, stack)
-        phases = ", ".join(f"{phase.name} {phase.lasts_s:g} s" for phase in context.phases)
-        text, lasts_s = f"variant {variant.name}, trial {trial}: {phases}", LEAD_IN_S + context.ends[-1][1]
+            running, driver = await _start(context, plan, capture, logs, stack)
+        phases = ", ".join(f"{phase.name} {phase.lasts_s:g} s" for phase in plan.phases)
+        text, lasts_s = f"variant {variant.name}, trial {trial}: {phases}", LEAD_IN_S + plan.lasts_s
         with context.marks.region(text, VARIANT, variant.name, lasts_s=lasts_s):
-            await pass_phases(context, capture, running, driver)
+            await pass_phases(context, plan.phases, capture, running, driver)
         async with capture.timed("drain"):
             await finish(context, capture, running, driver)
         async with capture.timed("collect"):
@@ -49,37 +48,27 @@ async def play(context: RunContext, trial: int, variant: Variant, seed: int) -> 
 
 
 async def _start(
-    context: RunContext, capture: EpisodeCapture, logs: Path, stack: AsyncExitStack
+    context: RunContext, plan: EpisodePlan, capture: EpisodeCapture, logs: Path, stack: AsyncExitStack
 ) -> tuple[Running, LoadDriver]:
     """Bring up stack and load generator at the same time, point Prometheus and the canary at the stack."""
     scenario = context.scenario
     load_dir = context.supervisor.scratch / f"load-{capture.label}"
     driver = LoadDriver.launch(scenario.load, context.supervisor.spawn, load_dir, context.crew)
     stack.push_async_callback(driver.stop)
-    members, links = members_of(scenario, capture.variant), links_of(scenario, capture.variant)
-    asked = [fault for phase in scenario.phases for fault in phase.faults]
-    env = {member: _env(scenario, member, capture.variant, asked) for member in members}
-    running = await context.runtime.start(Stack(members, links, env, capture.label), logs)
+    running = await context.runtime.start(Stack(plan.members, plan.links, plan.env, capture.label), logs)
     stack.push_async_callback(running.stop)
-    await barrier.check(running, asked)
+    await barrier.check(running, plan.faults)
     if context.prometheus:
         trial, variant = capture.trial, capture.variant.name
         capture.notes += await context.prometheus.set_targets(trial, variant, urls(running), running.proxy_url)
     capture.statistics = await stack.enter_async_context(Statistics.of(running))
     salt = f"{context.run_id} {capture.label}"
     load_urls = [running.address(service).url for service in scenario.load.services]
-    await driver.prepare(Plan(load_urls, scenario.load, context.ends[-1][1], capture.seed, salt, ends=context.ends))
+    await driver.prepare(Plan(load_urls, scenario.load, plan.lasts_s, capture.seed, salt, ends=plan.ends))
     if context.prometheus:
         await context.prometheus.scraping()  # so that the panels show the first second too
     capture.meter = Meter.start(context.supervisor.spawn, load_dir)
     stack.push_async_callback(capture.meter.stop)
     capture.clock = EpisodeClock(LEAD_IN_S)
-    capture.canary = await stack.enter_async_context(Canary(watch(asked, running), capture.clock.t0_steady_s))
+    capture.canary = await stack.enter_async_context(Canary(watch(plan.faults, running), capture.clock.t0_steady_s))
     return running, driver
-
-
-def _env(scenario: Scenario, member: Member, variant: Variant, asked: Sequence[Fault]) -> Env:
-    profiled = {"ALLOW_PTRACE": 1} if isinstance(member, Service) else {}
-    waited_for = {service for fault in asked for one in fault.candidates for service in one.barriers}
-    held = {"BARRIERS": 1} if member in waited_for else {}
-    return {**profiled, **held, **scenario.settings_of(member, variant)}

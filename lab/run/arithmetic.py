@@ -8,7 +8,7 @@ from lab.record import Spec
 AROUND_S = 6  # what starting, draining, collecting and stopping one variant takes
 
 
-def plan(spec: Spec, trials: int = 1) -> str:
+def arithmetic(spec: Spec, trials: int = 1) -> str:
     """The arithmetic of a run: phases, times variants, times trials, and what comes on top."""
     phases = ", ".join(f"{phase.name} {lasting(phase.lasts_s)}" for phase in spec.phases)
     variants = ", ".join(variant.name for variant in spec.variants)

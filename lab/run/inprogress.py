@@ -1,0 +1,56 @@
+"""How an experiment is asked to run, and a run in progress."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from lab.catalogue import Entry
+from lab.record.unfinished import Unfinished
+from lab.run.choice import Choice
+from lab.run.episode import EpisodeCapture, EpisodePlan
+
+
+@dataclass(frozen=True)
+class Options:
+    """How an experiment is run. `runtime` None leaves the choice to the lab.
+
+    `quiet` sends the progress to standard error, so that standard output is data. `load_workers` processes carry the
+    load; with `load_master` (HOST:PORT) they join from other machines.
+    """
+
+    seed: int
+    trials: int
+    scale: float
+    runtime: str | None
+    reports: Path
+    quiet: bool = False
+    load_workers: int = 1
+    load_master: str = ""
+
+
+@dataclass
+class RunInProgress:
+    """A run in progress: what it has so far."""
+
+    entry: Entry
+    options: Options
+    choice: Choice
+    run_id: str
+    folder: Path
+    unfinished: Unfinished
+    started_epoch_s: float
+    plans: Sequence[EpisodePlan]
+    episodes: list[EpisodeCapture] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)  # what could not be stopped
+    versions: dict[str, str] = field(default_factory=dict)
+    proxy: str = ""
+    grafana: str = ""
+
+    @property
+    def order(self) -> list[tuple[int, EpisodePlan]]:
+        """Every variant in every trial. Odd trials begin with the control, even ones end with it (interleaving)."""
+        trials = range(1, self.options.trials + 1)
+        return [(trial, plan) for trial in trials for plan in (self.plans if trial % 2 else reversed(self.plans))]
