@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.errors import LabError
-from lab.runtime.compose import building, cli, digests, dotenv, found, shared, sources
+from lab.runtime.compose import building, cli, digests, dotenv, exposed, found, shared, sources
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.programs import ask
@@ -22,6 +22,7 @@ TITLES = {"grafana": "Grafana", "reports": "Reports", "prometheus": "Prometheus"
 async def up(root: Path) -> list[str]:
     """Start what all runs share, Grafana and the reports' server; a line for each with its address. Twice is once.
 
+    One more line warns of an engine whose ports other machines reach.
     Raises LabError where there is no engine, an image is missing, or somebody has one of the ports.
     """
     engine = Engine(endpoint())
@@ -41,6 +42,9 @@ async def up(root: Path) -> list[str]:
         ]
         assert place.targets  # Prometheus is among them
         home = place.targets.parents[2]  # of .lab/compose/targets
+        version = await engine.version()
+        if open_to := exposed.warning(version):
+            lines.append(f"This is Docker {version}; {open_to}.")
         other = [f"They were started in {home}, and show its dashboards and rules; runs of all folders share them."]
         return lines if home == root else [*lines, *other]
     finally:

@@ -24,6 +24,7 @@ from lab.observe.annotations import Grafana
 from lab.observe.grafana import TAG, Place
 from lab.observe.marks import in_time
 from lab.runtime import backing, debian, renew
+from lab.runtime.compose import exposed
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, lacking, why_not
@@ -173,19 +174,14 @@ def _profiler_remedy() -> str:
     return "in a container start it with `--cap-add SYS_PTRACE`"
 
 
-SHUT_SINCE = 28  # https://github.com/moby/moby/issues/45610 and 41872
-OPEN = "before 28 its ports on 127.0.0.1 are open to other machines of the same network: see SECURITY.md"
-
-
 def _docker() -> Finding:
     name, purpose = "Docker engine", "the compose runtime, with Grafana; the local runtime needs none"
     path = shutil.which("docker")
     if path is None:
         return Finding(name, False, "no docker on PATH", purpose, "https://docs.docker.com/engine/install/")
     said = _said(path, "version", "--format", "{{.Server.Version}}").strip()
-    if major := re.match(r"\d+", said):
-        open_to = "" if int(major[0]) >= SHUT_SINCE else f"; {OPEN}"
-        return Finding(name, True, f"{said} ({path}){open_to}", purpose)
+    if re.match(r"\d+", said):
+        return Finding(name, True, "; ".join(filter(None, [f"{said} ({path})", exposed.warning(said)])), purpose)
     return Finding(name, False, "docker is there, but no engine answers", purpose, "start Docker")
 
 

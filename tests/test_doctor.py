@@ -12,6 +12,7 @@ import fake_grafana
 
 from lab import doctor
 from lab.runtime import debian, tools
+from lab.runtime.compose import exposed
 from lab.runtime.tools import Tools
 
 
@@ -79,7 +80,7 @@ def test_docker_is_there_only_when_its_engine_answers(bare):
     program(bare / "docker", '[ "$1" = version ] && echo 27.3.1 || echo v2.29.7')
     findings = doctor.examine(Tools(bare / ".lab"))
     assert found("Docker engine", findings).found.startswith("27.3.1 (")
-    assert found("Docker engine", findings).found.endswith("); " + doctor.OPEN)
+    assert found("Docker engine", findings).found.endswith("); " + exposed.OPEN)
     assert found("Docker Compose", findings).found == "v2.29.7"
     program(bare / "docker", "echo 28.0.0")
     assert found("Docker engine", doctor.examine(Tools(bare / ".lab"))).found.endswith("docker)")
