@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from lab.cli.console.shapes import lines, put, table
 from lab.kit import streams
 from lab.kit.places import ROOT
 from lab.kit.screen import console
-from lab.kit.streams import LONGEST_LINE, brief, visible
+from lab.kit.streams import LONGEST_LINE, brief, tell, visible
 
 LAB = f"{sys.executable} -m lab"
 
@@ -112,6 +113,32 @@ def test_brief_leaves_what_a_person_would_write() -> None:
     text = "\n".join(f"{'/long' * 60}: line {number}" for number in range(50))
     assert brief(text) == text
     assert brief("x" * 5_000) == f"{'x' * 40}... (5,000 characters)"
+
+
+def prints(file: Path) -> list[str]:
+    """Calls in a module that write a text to a stream as it is."""
+    found = []
+    for node in ast.walk(ast.parse(file.read_text("utf-8"))):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "click.echo", "click.secho"):
+            words = ast.unparse(node.args[0]) if node.args else ""
+            if not words.startswith(("json.dumps(", "console.spec_json(")):  # which write such characters out
+                found.append(f"{file.relative_to(ROOT)}:{node.lineno}: {words}")
+    return found
+
+
+def test_every_text_passes_through_one_function() -> None:
+    """Sentences of an engine, a master or a sabotage went to the terminal as they came."""
+    # The function itself; and a log's, without imports.
+    own = {ROOT / "lab" / name for name in ("kit/streams.py", "runtime/child.py")}
+    assert [call for file in sorted((ROOT / "lab").rglob("*.py")) if file not in own for call in prints(file)] == []
+
+
+@pytest.mark.parametrize("aside", [False, True])
+def test_what_is_told_is_visible(capsys: pytest.CaptureFixture[str], aside: bool) -> None:
+    """On either stream; OSC 52 would have filled the clipboard."""
+    tell("a \x1b]52;c;eA==\x07\n\tb", aside=aside)
+    caught = capsys.readouterr()
+    assert (caught.err, caught.out)[:: 1 if aside else -1] == ("a \\x1b]52;c;eA==\\x07\n\tb\n", "")
 
 
 def test_what_the_console_prints_is_visible_too(capsys: pytest.CaptureFixture[str]) -> None:

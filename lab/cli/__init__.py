@@ -12,7 +12,7 @@ import click
 from lab.cli.shell import BROKEN, Commands, Number, Whole
 from lab.errors import LabError
 from lab.kit.places import REPORTS
-from lab.kit.streams import say, visible
+from lab.kit.streams import say, tell
 
 # What a command needs beyond this it imports itself: `lab --help` must not wait for numpy, Arrow and the charts.
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
     if value:
         from lab.observe.machine import package_versions
 
-        click.echo(f"lab {package_versions()['lab']}")
+        tell(f"lab {package_versions()['lab']}")
         context.exit()
 
 
@@ -226,7 +226,7 @@ def report(run: str, reports: Path) -> None:
     from lab import catalogue
     from lab.run.results import write_reports
 
-    click.echo(catalogue.shown(write_reports(open_run(run, reports), reports)))
+    tell(catalogue.shown(write_reports(open_run(run, reports), reports)))
 
 
 @main.command(short_help="Set two or more saved RUNS side by side.")
@@ -274,8 +274,8 @@ def sabotage(
     if mistakes:
         raise LabError(mistakes[0])
     entries = [catalogue.find(name) for name in names] or every
-    missed = attempt(entries, every, Wish(records, fresh, touched, mutants, within_s), click.echo)
-    click.echo(f"docs/sabotage.md is written; {len(missed)} not caught" if missed else "docs/sabotage.md is written")
+    missed = attempt(entries, every, Wish(records, fresh, touched, mutants, within_s), tell)
+    tell(f"docs/sabotage.md is written; {len(missed)} not caught" if missed else "docs/sabotage.md is written")
     return EXIT_CODES["FAIL"] if missed else 0
 
 
@@ -307,7 +307,7 @@ def heal(reports: Path, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(done))
     else:
-        click.echo(visible("\n".join(done)) if done else "Nothing to heal: no run left anything.")
+        tell("\n".join(done) if done else "Nothing to heal: no run left anything.")
 
 
 @main.command(short_help="Fetch the servers in .lab anew.")
@@ -317,7 +317,7 @@ def renew() -> None:
     from lab.runtime.renew import renew
     from lab.runtime.tools import Tools
 
-    click.echo(visible("\n".join(renew(Tools(HOME))) or "Nothing to renew: no server was fetched."))
+    tell("\n".join(renew(Tools(HOME))) or "Nothing to renew: no server was fetched.")
 
 
 @main.command(short_help="Start Toxiproxy, Prometheus and Grafana in containers.")
@@ -328,7 +328,7 @@ def up() -> None:
     from lab import containers
     from lab.kit.places import ROOT
 
-    click.echo("\n".join(asyncio.run(containers.up(ROOT))))
+    tell("\n".join(asyncio.run(containers.up(ROOT))))
 
 
 @main.command(short_help="Stop them again; their data stay.")
@@ -339,7 +339,7 @@ def down() -> None:
     from lab import containers
     from lab.kit.places import ROOT
 
-    click.echo(asyncio.run(containers.down(ROOT)))
+    tell(asyncio.run(containers.down(ROOT)))
 
 
 @main.command(short_help="Pull and build the images that containers need.")
@@ -356,7 +356,7 @@ def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
     if pin and (debian or services):
         raise click.UsageError("--pin takes all images from their registries: leave out SERVICES and --debian.")
     if pin:
-        click.echo(asyncio.run(containers.pin(ROOT, say)))
+        tell(asyncio.run(containers.pin(ROOT, say)))
     else:
         asyncio.run(containers.images(ROOT, debian, services, say))
 
@@ -376,7 +376,7 @@ def stack(profiles: tuple[str, ...], ports: str) -> None:
     from lab.kit.places import ROOT
     from lab.stack import write
 
-    click.echo(asyncio.run(write(ROOT, profiles, ports == "host")))
+    tell(asyncio.run(write(ROOT, profiles, ports == "host")))
 
 
 def open_run(text: str, reports: Path) -> Run:

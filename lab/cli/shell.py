@@ -17,7 +17,7 @@ from click.core import ParameterSource
 from lab.errors import Interrupted, LabError
 from lab.kit import streams
 from lab.kit.places import HOME, ROOT
-from lab.kit.streams import say
+from lab.kit.streams import say, tell
 
 BROKEN = 3
 NOT_OURS = {errno.EACCES, errno.EDQUOT, errno.EMFILE, errno.ENAMETOOLONG, errno.ENOSPC, errno.EPERM, errno.EROFS}
@@ -48,7 +48,7 @@ class Commands(click.Group):
             kwargs.setdefault("prog_name", _own_name())
             code = super().main(*args, **kwargs)
         except click.exceptions.NoArgsIsHelpError as error:
-            click.echo(error.format_message())
+            tell(error.format_message())
             code = 0
         except click.ClickException as error:
             say(_in_a_sentence(error))

@@ -7,6 +7,7 @@ import sys
 from lab.catalogue import read_all
 from lab.errors import ScenarioError
 from lab.kit.places import ROOT
+from lab.kit.streams import say, tell
 
 FOLDER = ROOT / "dashboards" / "json"
 
@@ -16,7 +17,7 @@ def main() -> int:
     try:
         from lab.dashboards.render import rendered
     except ModuleNotFoundError:
-        print("grafana-foundation-sdk is not installed; `make setup-dev` installs it", file=sys.stderr)
+        say("grafana-foundation-sdk is not installed; `make setup-dev` installs it")
         return 3
     entries, mistakes = read_all()
     if mistakes:
@@ -26,13 +27,13 @@ def main() -> int:
     for file in FOLDER.glob("*.json"):
         if file.name not in wanted:
             file.unlink()
-            print(f"removed {file.relative_to(ROOT)}")
+            tell(f"removed {file.relative_to(ROOT)}")
     for name, text in wanted.items():
         file = FOLDER / name
         if not file.exists() or file.read_text("utf-8") != text:
             file.write_text(text, "utf-8")
-            print(f"wrote {file.relative_to(ROOT)}")
-    print(f"{len(wanted)} dashboards in {FOLDER.relative_to(ROOT)} are current")
+            tell(f"wrote {file.relative_to(ROOT)}")
+    tell(f"{len(wanted)} dashboards in {FOLDER.relative_to(ROOT)} are current")
     return 0
 
 

@@ -31,9 +31,14 @@ def brief(text: str) -> str:
     return re.sub(rf"[^\n]{{{LONGEST_LINE},}}", lambda line: _middle_out(line[0]), text)
 
 
+def tell(text: str, *, aside: bool = False) -> None:
+    """Write to standard output, `aside` to standard error, with what a terminal would obey written out."""
+    print(visible(text), file=sys.stderr if aside else sys.stdout, flush=True)
+
+
 def say(text: str) -> None:
     """Write a message of the lab to standard error."""
-    print(f"lab: {visible(brief(text))}", file=sys.stderr, flush=True)
+    tell(f"lab: {brief(text)}", aside=True)
 
 
 def _written_out(code: int) -> str:

@@ -8,6 +8,7 @@ import signal
 
 from lab.errors import Interrupted
 from lab.kit.places import STATE
+from lab.kit.streams import tell
 from lab.load.joining import address_of, work_for
 from lab.run.signals import Signals
 from lab.runtime.supervisor import Supervisor
@@ -25,8 +26,8 @@ async def _carry(host: str, port: int) -> None:
     with Signals() as signals:
         try:
             async with Supervisor.open(STATE / name, name, left) as supervisor:
-                await work_for(host, port, supervisor.spawn, supervisor.scratch, lambda text: print(text, flush=True))
+                await work_for(host, port, supervisor.spawn, supervisor.scratch, tell)
         except asyncio.CancelledError:
             for sentence in left:
-                print(sentence, flush=True)
+                tell(sentence)
             raise Interrupted(signals.caught or signal.SIGINT, *(["interrupted"] if left else [])) from None

@@ -45,9 +45,9 @@ class Progress:
     a CI log, TERM=dumb) there is a line at each change of phase and one every five seconds. NO_COLOR is honoured.
     """
 
-    def __init__(self, title: str, console: Console | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, title: str, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
         self._state = _State(title)
-        self._console = console or Console(highlight=False)
+        self._console = console
         self._clock = clock
         self._began_s = 0.0
         self._told_s = 0.0

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import secrets
 import signal
-import sys
 import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -17,7 +16,7 @@ from lab.errors import Interrupted, LabError
 from lab.kit.limits import complaint, raise_open_files
 from lab.kit.places import RULES, STATE
 from lab.kit.screen import console
-from lab.kit.streams import say, visible
+from lab.kit.streams import say, tell
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.observe.machine import package_versions
@@ -85,7 +84,7 @@ async def _check(entry: Entry, options: Options) -> Choice:
     """Name everything that is missing, before anything starts; clean up after labs that died."""
     _crew(entry, options)
     for sentence in await heal_everything(options.reports):
-        print(visible(sentence), file=sys.stderr)
+        tell(sentence, aside=True)
     return await choose(options.runtime, entry.scenario)
 
 

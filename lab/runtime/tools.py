@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.errors import LabError, MissingPart
+from lab.kit.streams import tell
 from lab.runtime import debian
 from lab.runtime.debian import FetchError
 from lab.runtime.parts import PARTS, Part
@@ -53,15 +54,15 @@ class ProxyProgram:
     text: str
 
 
-def tell(sentence: str) -> None:
+def aside(sentence: str) -> None:
     """Progress for a person, where results are not printed."""
-    print(sentence, file=sys.stderr, flush=True)
+    tell(sentence, aside=True)
 
 
 class Tools:
     """The servers on this machine and in `home` (`.lab/`). `say` is told what is being fetched."""
 
-    def __init__(self, home: Path = Path(".lab"), say: Callable[[str], None] = tell) -> None:
+    def __init__(self, home: Path = Path(".lab"), say: Callable[[str], None] = aside) -> None:
         self.home = home.absolute()
         self.say = say
         self._found: dict[str, dict[str, Program]] = {}

@@ -22,6 +22,8 @@ USUAL = "unix:///var/run/docker.sock"
 ASK_S = 5.0
 HERE = "127.0.0.1"
 ADDRESS = "LAB_ENGINE_ADDRESS"
+# Where an engine's socket is forwarded to, in words of the shell: no other user can have made that name first.
+FORWARDED = "${XDG_RUNTIME_DIR:-$HOME/.ssh}/lab-docker.sock"
 PASSED_ON = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_CONFIG")
 
 
@@ -58,8 +60,8 @@ def endpoint() -> Endpoint:
     if urlsplit(url).scheme not in ("unix", "tcp") or os.environ.get("DOCKER_TLS_VERIFY"):
         raise LabError(
             f"the Docker engine at {url} cannot be spoken to directly; forward its socket to this machine "
-            "(`ssh -nNT -o ExitOnForwardFailure=yes -L $HOME/.ssh/lab-docker.sock:/var/run/docker.sock HOST`), "
-            "set DOCKER_HOST=unix://$HOME/.ssh/lab-docker.sock, and "
+            f'(`ssh -nNT -o ExitOnForwardFailure=yes -L "{FORWARDED}:/var/run/docker.sock" HOST`), '
+            f'set DOCKER_HOST="unix://{FORWARDED}", and '
             f"{ADDRESS} to an address of that machine which this one reaches; see docs/more-than-one-machine.md"
         )
     named = os.environ.get(ADDRESS) or (urlsplit(url).hostname if url.startswith("tcp:") else HERE)
