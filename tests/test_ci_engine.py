@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -26,12 +27,18 @@ def other() -> Iterator[subprocess.Popen[bytes]]:
 
 def down(folder: Path, said: str) -> Path:
     """`.ci/engine down` where this stands in the file with the engine's id; gives that file."""
+    return engine(folder, said, "down")
+
+
+def engine(folder: Path, said: str, word: str) -> Path:
+    """`.ci/engine` in a folder of its own."""
     (folder / ".ci").mkdir()
     shutil.copy2(ROOT / ".ci" / "engine", folder / ".ci")
     file = folder / ".lab" / "ci" / "dockerd.pid"
-    file.parent.mkdir(parents=True)
+    file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(said)
-    subprocess.run([folder / ".ci" / "engine", "down"], check=False, capture_output=True, timeout=60)
+    env = {**os.environ, "PATH": f"{folder / 'bin'}:{os.environ['PATH']}"}
+    subprocess.run([folder / ".ci" / "engine", word], check=False, capture_output=True, timeout=60, env=env)
     return file
 
 
@@ -50,3 +57,17 @@ def test_its_own_engine_is_stopped(tmp_path: Path, other: subprocess.Popen[bytes
     file = down(tmp_path, f"{other.pid} {began}\n")
     assert other.wait(30) == -15
     assert not file.exists()
+
+
+@pytest.mark.parametrize("began", ["", " 1"], ids=["of an earlier lab", "another start"])
+def test_a_stale_file_goes_when_up_begins(tmp_path: Path, other: subprocess.Popen[bytes], began: str) -> None:
+    """With the mark of its Swarm: else `down` would leave, and stop, what a person had started meanwhile."""
+    for program in ("bin/docker", ".venv/bin/python"):
+        (tmp_path / program).parent.mkdir(parents=True)
+        (tmp_path / program).write_text("#!/bin/sh\nexit 0\n")  # an engine answers, and it is somebody else's
+        (tmp_path / program).chmod(0o755)
+    (tmp_path / ".lab" / "ci").mkdir(parents=True)
+    (tmp_path / ".lab" / "ci" / "swarm").touch()
+    file = engine(tmp_path, f"{other.pid}{began}\n", "up")
+    assert other.poll() is None
+    assert list(file.parent.iterdir()) == []

@@ -17,7 +17,7 @@ import yaml
 from lab import catalogue
 from lab.model.optional import links_of
 from lab.runtime import backing
-from lab.runtime.backing import mariadb, postgres, redis
+from lab.runtime.backing import etcd, mariadb, postgres, redis
 from lab.runtime.compose.dotenv import PASSWORDS
 from lab.runtime.compose.shared import READY
 from scripts import targets_lock
@@ -90,9 +90,10 @@ def test_no_service_runs_as_root() -> None:
             assert str(service["user"]).split(":")[0] not in ("0", "root", ""), name
 
 
-def test_no_page_reads_prometheus() -> None:
-    """By default it tells pages of every site that they may read its answers."""
+def test_no_page_reads_prometheus_or_etcd() -> None:
+    """By default they tell pages of every site that they may read their answers."""
     assert "--web.cors.origin=none" in SERVICES["prometheus"]["command"]
+    assert f"--cors={etcd.DEFAULTS['cors']}" in SERVICES["etcd"]["command"]
 
 
 def test_no_page_of_a_run_has_grafanas_origin() -> None:

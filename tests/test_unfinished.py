@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from lab.record.unfinished import MARK, Unfinished, sweep
 
 LAB = """
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from lab.record.unfinished import Unfinished
 folder = Path(sys.argv[1])
@@ -22,6 +24,9 @@ unfinished = Unfinished(folder)
 print("at work", flush=True)
 sys.stdin.read()
 """
+
+
+SWEEP = "import sys, pathlib, lab.record.unfinished as it; print(it.sweep(pathlib.Path(sys.argv[1])))"
 
 
 def at_work(folder: Path) -> subprocess.Popen[str]:
@@ -70,6 +75,27 @@ def test_a_finished_run_bears_no_mark(tmp_path: Path) -> None:
     assert sweep(tmp_path) == []
     with pytest.raises(FileExistsError):
         Unfinished(folder)
+
+
+def lay_link(mark: Path) -> None:
+    """Lay a link to a file of somebody's."""
+    (mark.parents[2] / "precious").touch()
+    mark.symlink_to(mark.parents[2] / "precious")
+
+
+@pytest.mark.parametrize("lay", [lay_link, os.mkfifo], ids=["link", "pipe"])
+def test_a_mark_that_is_no_file_is_left_alone(tmp_path: Path, lay: Callable[[Path], None]) -> None:
+    """In a run from elsewhere a pipe was waited for without end, by every run that began from then on."""
+    folder = tmp_path / "circuit-breaker" / "r"
+    folder.mkdir(parents=True)
+    lay(folder / MARK)
+    code = (
+        "import sys; from pathlib import Path; from lab.record.unfinished import sweep; print(sweep(Path(sys.argv[1])))"
+    )
+    words = [sys.executable, "-c", code, str(tmp_path)]
+    done = subprocess.run(words, cwd=ROOT, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stdout == "[]\n"
+    assert folder.is_dir()
 
 
 def test_nothing_to_keep_leaves_nothing(tmp_path: Path) -> None:

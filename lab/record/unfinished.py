@@ -42,7 +42,8 @@ def sweep(reports: Path) -> list[str]:
     said = []
     for mark in sorted(reports.glob(f"*/*/{MARK}")):
         with suppress(OSError):  # another lab is quicker, or it cannot be read
-            descriptor = os.open(mark, os.O_WRONLY | os.O_CLOEXEC)
+            # in a run from elsewhere it may be a link or a pipe, which would be waited for
+            descriptor = os.open(mark, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)  # refused: its lab lives
                 if (mark.parent / "record.json").exists():

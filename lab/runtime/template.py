@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lab.errors import StartError
@@ -28,6 +28,11 @@ async def fresh_copy(ground: Ground, to: Path, installer: str, install: Callable
         if not template.exists():
             await _make(ground, template, installer, install)
     await asyncio.to_thread(copy_as_theirs, template, to)
+
+
+def fed(script: Path, command: Sequence[str | Path]) -> list[str | Path]:
+    """A command that reads a script as its standard input, which its user need not be able to open."""
+    return ["sh", "-c", 'script=$1; shift; exec "$@" <"$script"', "sh", script, *command]
 
 
 async def _make(ground: Ground, template: Path, installer: str, install: Callable[[Path], Command]) -> None:

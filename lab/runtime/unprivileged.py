@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import pwd
 import shutil
+import tempfile
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -32,10 +33,10 @@ def as_nobody() -> list[str | Path]:
 
 
 def give(path: Path) -> None:
-    """Make a file or folder theirs; nothing where we are not root."""
+    """Make a file or folder theirs, and not what a link in its place leads to; nothing where we are not root."""
     if os.geteuid() == 0:
         owner = _owner()
-        os.chown(path, owner.pw_uid, owner.pw_gid)
+        os.chown(path, owner.pw_uid, owner.pw_gid, follow_symlinks=False)
 
 
 def lead_through(folder: Path) -> None:
@@ -46,11 +47,28 @@ def lead_through(folder: Path) -> None:
 
 
 def copy_as_theirs(template: Path, folder: Path) -> None:
-    """Copy a folder and make all of the copy theirs."""
-    shutil.copytree(template, folder)
-    for inside, _, files in os.walk(folder):
-        for name in ("", *files):
-            give(Path(inside) / name)
+    """Copy a folder and make all of the copy theirs.
+
+    It becomes theirs from the bottom up, in a folder that they cannot change, and is then put in its place: root writes
+    nothing and gives nothing away where a process of theirs could have laid a link meanwhile.
+    """
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=template.parent))
+    try:
+        copy = draft / folder.name
+        shutil.copytree(template, copy, symlinks=True, copy_function=shutil.copy)
+        if os.geteuid() == 0:
+            _give_all(copy)
+        copy.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _give_all(folder: Path) -> None:
+    owner = _owner()
+    for inside, folders, files in os.walk(folder, topdown=False):
+        for name in (*files, *folders):
+            os.chown(os.path.join(inside, name), owner.pw_uid, owner.pw_gid, follow_symlinks=False)  # noqa: PTH118 - of 966
+    give(folder)
 
 
 def in_reach(path: Path) -> bool:

@@ -14,6 +14,7 @@ import aiomysql
 import asyncpg
 import psutil
 import pytest
+from aiohttp import ClientSession
 from fault_season import stack_up
 from run_ids import fresh
 
@@ -155,6 +156,20 @@ async def test_redis_and_nats_want_the_password(tmp_path: Path) -> None:
             ):
                 with pytest.raises(Exception, match="has no permissions"):
                     await client.execute_command(*command.split())
+
+
+async def test_no_page_reads_etcd(tmp_path: Path) -> None:
+    """It told pages of every site that they may read its answers, and answered to any name for its address."""
+    server = Backing("etcd")
+    async with stack_up(tmp_path, [server], []) as running, ClientSession() as http:
+        url = f"{running.address(server).url}/v3/kv/range"
+        for method in ("POST", "OPTIONS"):
+            for origin in ("https://evil.test", "null", "http://127.0.0.1:3000"):
+                async with http.request(method, url, json={"key": "a2V5"}, headers={"Origin": origin}) as answer:
+                    assert "Access-Control-Allow-Origin" not in answer.headers
+        for host, status in (("evil.test:2379", 421), ("127.0.0.1.evil.test", 421), ("localhost:2379", 200)):
+            async with http.post(url, json={"key": "a2V5"}, headers={"Host": host}) as answer:
+                assert answer.status == status, host
 
 
 async def test_no_password_is_on_a_command_line_or_in_a_log(tmp_path: Path) -> None:

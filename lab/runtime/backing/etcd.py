@@ -11,15 +11,17 @@ from lab.runtime.seat import Command
 from lab.runtime.unprivileged import as_nobody
 
 # Durable as in production: each entry is in the log on disk before it counts, as it is by default. Alone it still wants
-# an address for others, which nobody will call: a port that the system chooses.
-DEFAULTS: Env = {"logger": "zap", "listen_peer_urls": "http://127.0.0.1:0"}
+# an address for others, which nobody will call: a port that the system chooses. By default it lets pages of every site
+# read its answers; no page is of the origin that it is told here.
+DEFAULTS: Env = {"logger": "zap", "listen_peer_urls": "http://127.0.0.1:0", "cors": "http://127.0.0.1:1"}
 
 
 async def prepare(ground: Ground) -> Command:
     """Everything is on its command line; a data folder that is there already is used as it is."""
     program = ground.programs["etcd"]
     client, data = ground.address.url, str(ground.data / "data")
-    argv = [*as_nobody(), program.path, *_words(ground.settings, client, data)]
+    known = {"host_whitelist": f"{ground.address.host},localhost"}  # no name that a page has bound to this address
+    argv = [*as_nobody(), program.path, *_words({**known, **ground.settings}, client, data)]
     return Command(argv, program.env, cwd=ground.data)
 
 

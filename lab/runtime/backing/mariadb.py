@@ -13,7 +13,7 @@ from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.credentials import STATISTICS, USER, Credentials, native, write_private
 from lab.runtime.seat import Command
-from lab.runtime.template import fresh_copy
+from lab.runtime.template import fed, fresh_copy
 from lab.runtime.unprivileged import as_nobody, give
 
 DATABASE = "lab"
@@ -108,8 +108,7 @@ def _bootstrap(ground: Ground, folder: Path) -> Command:
     script = ground.shared / "mariadb-install.sql"
     write_private(script, _script(program.path, ground.credentials))
     words = [*_folders(program.path, folder), *_words(DEFAULTS), "--bootstrap", "--skip-networking"]
-    fed: list[str | Path] = ["sh", "-c", 'script=$1; shift; exec "$@" <"$script"', "sh", script]
-    return Command([*fed, *as_nobody(), program.path, *words], program.env)
+    return Command(fed(script, [*as_nobody(), program.path, *words]), program.env)
 
 
 def _script(program: Path, credentials: Credentials) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from lab.kit.files import put_in_place
 from lab.model import Env
 from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
@@ -21,8 +22,8 @@ async def prepare(ground: Ground) -> Command:
     """Everything is in its configuration file, but for the password, which is in its environment."""
     program = ground.programs["nats-server"]
     file = ground.data / "nats.conf"
-    file.write_text(_configuration(ground.settings, str(ground.address), ground.name, str(ground.data / "jetstream")))
-    give(file)
+    words = _configuration(ground.settings, str(ground.address), ground.name, str(ground.data / "jetstream"))
+    give(put_in_place(file, words))
     env = {**program.env, SERVICE_VARIABLE: ground.credentials.service}
     return Command([*as_nobody(), program.path, "-c", file], env, cwd=ground.data)
 

@@ -14,7 +14,7 @@ from lab.runtime.backing import Ground, Kind, Recipe
 from lab.runtime.base import Address
 from lab.runtime.credentials import STATISTICS, USER, Credentials, scram, write_private
 from lab.runtime.seat import Command
-from lab.runtime.template import fresh_copy
+from lab.runtime.template import fed, fresh_copy
 from lab.runtime.unprivileged import as_nobody
 
 DATABASE, OWNER = "postgres", "postgres"
@@ -37,11 +37,10 @@ HBA = f"host {DATABASE},{STATISTICS} {USER},{STATISTICS} all scram-sha-256"
 # initdb, then the roles, by the server as a program that reads statements and serves nobody. Without fsync: only copies
 # of the cluster are ever served.
 MAKE = f"""
-initdb=$1 postgres=$2 cluster=$3 hba=$4 script=$5
-shift 5
-"$@" "$initdb" -D "$cluster" -U {OWNER} -A reject -E UTF8 --no-locale --no-sync
+initdb=$1 postgres=$2 cluster=$3 hba=$4
+"$initdb" -D "$cluster" -U {OWNER} -A reject -E UTF8 --no-locale --no-sync </dev/null
 echo "$hba" >"$cluster/pg_hba.conf"
-exec "$@" "$postgres" --single -F -j -c exit_on_error=on -D "$cluster" {DATABASE} <"$script"
+exec "$postgres" --single -F -j -c exit_on_error=on -D "$cluster" {DATABASE}
 """
 
 
@@ -108,8 +107,8 @@ def _make(ground: Ground, folder: Path) -> Command:
     """Make a cluster with its roles."""
     script, programs = ground.shared / "postgres-roles.sql", ground.programs
     write_private(script, roles(ground.credentials))
-    words: list[str | Path] = [programs["initdb"].path, programs["postgres"].path, folder, HBA, script]
-    return Command(["sh", "-ec", MAKE, "sh", *words, *as_nobody()], programs["initdb"].env)
+    words: list[str | Path] = [programs["initdb"].path, programs["postgres"].path, folder, HBA]
+    return Command(fed(script, [*as_nobody(), "sh", "-ec", MAKE, "sh", *words]), programs["initdb"].env)
 
 
 def _can_count(postgres: Path) -> bool:
