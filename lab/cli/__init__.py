@@ -23,8 +23,8 @@ EXIT_CODES: dict[Verdict, int] = {"PASS": 0, "FAIL": 1, "UNKNOWN": 2}
 
 
 def _folder(context: click.Context, parameter: click.Parameter, value: Path) -> Path:
-    if value.exists() and not value.is_dir():
-        raise click.BadParameter(f"{value} is a file; name a folder.", context, parameter)
+    if not (there := next(path for path in (value, *value.absolute().parents) if path.exists())).is_dir():
+        raise click.BadParameter(f"{there} is a file; name a folder.", context, parameter)
     return value.absolute()
 
 

@@ -66,6 +66,8 @@ WRONG: list[tuple[list[str], dict[str, str], str]] = [
     (RUN, {"LAB_REPORTS": "/dev/null"}, "/dev/null is a file; name a folder (it comes from LAB_REPORTS)"),
     ([*RUN, "--reports", "/proc/nowhere"], {}, "cannot be made (No such file or directory); name another folder"),
     (["list", "--reports", "{tmp}/file"], {}, "name a folder"),
+    (["heal", "--reports", "{tmp}/file/below"], {}, "/file is a file; name a folder"),
+    (["list"], {"LAB_REPORTS": "{tmp}/file/x/y"}, "/file is a file; name a folder (it comes from LAB_REPORTS)"),
     # scenario files
     (["run", "no/such/file.py"], {}, "there is no such file; give the path"),
     (["run", "{tmp}"], {}, "is a folder; name an experiment"),
@@ -121,7 +123,11 @@ def test_one_clear_error(tmp_path: Path, arguments: list[str], env: dict[str, st
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*") if path.is_file()}
     done = lab(
         *(a.replace("{tmp}", str(tmp_path)) for a in arguments),
-        env={"LAB_REPORTS": str(tmp_path / "r"), "LAB_RUNTIME": "", **env},
+        env={
+            "LAB_REPORTS": str(tmp_path / "r"),
+            "LAB_RUNTIME": "",
+            **{name: value.replace("{tmp}", str(tmp_path)) for name, value in env.items()},
+        },
     )
     assert done.code == 3, done.out + done.err
     assert done.out == ""
