@@ -17,7 +17,7 @@ from geventhttpclient._parser import HTTPParseError
 from geventhttpclient.connectionpool import ConnectionPool
 from geventhttpclient.response import HTTPResponse
 
-from lab.load.forms import Shot
+from lab.load.forms import PreparedRequest
 
 KEEP_BYTES = 4096
 _BLOCK_BYTES = 65536
@@ -87,31 +87,31 @@ class Client:
         self._connections = Connections(host, port, most, timeout_s)
         self._timeout_s = timeout_s
 
-    def exchange(self, shot: Shot) -> Answer:
+    def exchange(self, one: PreparedRequest) -> Answer:
         """Send and wait for the whole answer, `timeout_s` at most. Never raises for what the network does."""
         until_s = perf_counter() + self._timeout_s
         try:
             sock = self._connections.get_socket()
         except OSError as error:
             return Answer("fail", None, _word_before_sending(error), None, 0)
-        parser = _Parser(shot.method)
+        parser = _Parser(one.method)
         reusable = False
         try:
-            self._converse(sock, shot, parser, until_s)
+            self._converse(sock, one, parser, until_s)
             reusable = not parser.should_close()
         except (OSError, HTTPParseError, EOFError) as error:
             return Answer("info", None, _word_after_sending(error), None, 0)
         finally:
             # Also when the greenlet is killed: a connection with half an answer in it must not serve another.
             (self._connections.return_socket if reusable else self._connections.release_socket)(sock)
-        return _judge(parser, shot.keep)
+        return _judge(parser, one.keep)
 
     @staticmethod
-    def _converse(sock: gevent.socket.socket, shot: Shot, parser: _Parser, until_s: float) -> None:
+    def _converse(sock: gevent.socket.socket, one: PreparedRequest, parser: _Parser, until_s: float) -> None:
         sock.settimeout(max(0.001, until_s - perf_counter()))
-        sent = sock.send(shot.wire)  # sendall() would first ask how large the buffer is, each time
-        if sent < len(shot.wire):
-            sock.sendall(shot.wire[sent:])
+        sent = sock.send(one.wire)  # sendall() would first ask how large the buffer is, each time
+        if sent < len(one.wire):
+            sock.sendall(one.wire[sent:])
         while True:
             data = sock.recv(_BLOCK_BYTES)
             if not data:

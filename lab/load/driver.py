@@ -1,4 +1,4 @@
-"""Runs the load of one variant: Locust in processes of its own, told by files what to do, heard through files."""
+"""Runs the load of one variant: Locust in processes of its own, controlled and observed through files."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from lab.load import forms
 from lab.load.arrivals import Arrival, schedule, stream
 from lab.load.crew import Crew, Locusts, Spawn
 from lab.load.facts import load_facts
-from lab.load.forms import Beat, Member, Parted, Row, Shot
+from lab.load.forms import Beat, Member, PreparedRequest, Row, WorkerExit
 from lab.load.making import Making, in_thread
 from lab.load.sample import Sample, Tally
 from lab.load.wire import render
@@ -222,19 +222,21 @@ class LoadDriver:
         forms.write(self._workdir / forms.SETUP, setup)  # last: it is what Locust waits for
 
     def _append(self, arrivals: Sequence[Arrival]) -> None:
-        shots = []
+        prepared = []
         for arrival in arrivals:
             request = arrival.request
             self._known.append(_Known(arrival.operation, request.key, request.value, arrival.trace_id))
             at = arrival.n % len(self._addresses)
             wire = render(arrival, "{}:{}".format(*self._addresses[at]))
             due_s = arrival.due_s if self._due_s is not None else 0.0
-            shots.append(Shot(arrival.n, due_s, arrival.operation, request.method, wire, request.keep_response, at))
+            prepared.append(
+                PreparedRequest(arrival.n, due_s, arrival.operation, request.method, wire, request.keep_response, at)
+            )
         for worker in range(self._workers):
-            own = [shot for shot in shots if forms.worker_of(shot.n, self._workers) == worker]
-            with (self._workdir / forms.shots(worker)).open("ab") as file:
+            own = [one for one in prepared if forms.worker_of(one.n, self._workers) == worker]
+            with (self._workdir / forms.prepared(worker)).open("ab") as file:
                 for begin in range(0, len(own), _CHUNK):
-                    forms.append_shots(file, own[begin : begin + _CHUNK])
+                    forms.append_requests(file, own[begin : begin + _CHUNK])
 
     async def _keep_ahead(self) -> None:
         """Keep a closed model supplied with requests: how many it takes depends on how soon it is answered."""
@@ -276,13 +278,13 @@ class LoadDriver:
         self.version, self._members = ready.locust, ready.crew
 
     def _facts(self, endings: dict[int, str]) -> LoadFacts:
-        parted = forms.LineReader(self._workdir / forms.PARTED, Parted).more()
+        exited = forms.LineReader(self._workdir / forms.PARTED, WorkerExit).more()
         return load_facts(
             None if self._due_s is None else len(self._due_s),
             self._rows,
             self._tally.newest,
             self._members,
-            {each.worker: each for each in parted},
+            {each.worker: each for each in exited},
             endings,
         )
 

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from lab.load.forms import Beat, Member, Parted, Row, worker_of
+from lab.load.forms import Beat, Member, Row, WorkerExit, worker_of
 from lab.load.sample import together
 from lab.record import LoadFacts, WorkerFacts
 
@@ -18,7 +18,7 @@ def load_facts(
     rows: Sequence[Row],
     newest: Mapping[int, Beat],
     crew: Sequence[Member] = (),
-    parted: Mapping[int, Parted] | None = None,
+    exited: Mapping[int, WorkerExit] | None = None,
     endings: Mapping[int, str] | None = None,
 ) -> LoadFacts:
     """Give the facts of a whole load and of each worker.
@@ -36,7 +36,7 @@ def load_facts(
         late_max_ms=max_ms,
         cpu_s=last.cpu_s,
         workers=[
-            _worker(member, len(crew), scheduled, rows, newest, (parted or {}).get(member.worker), endings or {})
+            _worker(member, len(crew), scheduled, rows, newest, (exited or {}).get(member.worker), endings or {})
             for member in crew
         ],
     )
@@ -48,7 +48,7 @@ def _worker(
     scheduled: int | None,
     rows: Sequence[Row],
     newest: Mapping[int, Beat],
-    parted: Parted | None,
+    exited: WorkerExit | None,
     endings: Mapping[int, str],
 ) -> WorkerFacts:
     beat = newest.get(member.worker, _NOTHING)
@@ -65,18 +65,18 @@ def _worker(
         cpu_s=beat.cpu_s,
         clock_ahead_ms=member.clock_ahead_ms,
         clock_within_ms=member.clock_within_ms,
-        clock_drift_ms=parted.drift_ms if parted else None,
-        lost=_loss(beat, parted, endings.get(member.pid, "")),
+        clock_drift_ms=exited.drift_ms if exited else None,
+        lost=_loss(beat, exited, endings.get(member.pid, "")),
     )
 
 
-def _loss(beat: Beat, parted: Parted | None, ending: str) -> str:
+def _loss(beat: Beat, exited: WorkerExit | None, ending: str) -> str:
     """How a worker ended, where it did not say that it was done or not all of what it recorded came."""
-    if parted is None or parted.recorded is None:
-        why = parted.why if parted else ""
+    if exited is None or exited.recorded is None:
+        why = exited.why if exited else ""
         return f"{why or ending or 'stopped reporting'} after {beat.at_s:.1f} s"
-    if parted.recorded != parted.arrived:
-        return f"recorded {parted.recorded:,} operations, of which {parted.arrived:,} arrived"
+    if exited.recorded != exited.arrived:
+        return f"recorded {exited.recorded:,} operations, of which {exited.arrived:,} arrived"
     return ""
 
 

@@ -1,12 +1,12 @@
 """The files through which the lab and its Locust process talk: their names, their shapes, reading and appending.
 
 setup.json        what to send to, for how long, in which model
-shots-0.msgpack   the operations as bytes, in chunks (appended to while a closed model runs); one file a worker
+prepared-0.msgpack   the operations as bytes, in chunks (appended to while a closed model runs); one file a worker
 ready.json        Locust is up and has read both, and who carries the load where that is several workers
 go.json           when the load begins
 operations.jsonl  one row an operation that ended, appended
 beats.jsonl       counts and CPU time, four a second, appended
-parted.jsonl      how each worker took leave, appended
+exited.jsonl      how each worker exited, appended
 
 Where several workers carry the load, their master reads and writes these files, and passes what stands in them on over
 Locust's own connections.
@@ -21,7 +21,7 @@ from typing import BinaryIO, Generic, TypeVar
 import msgspec
 
 SETUP, READY, GO = "setup.json", "ready.json", "go.json"
-OPERATIONS, BEATS, PARTED = "operations.jsonl", "beats.jsonl", "parted.jsonl"
+OPERATIONS, BEATS, PARTED = "operations.jsonl", "beats.jsonl", "exited.jsonl"
 FLUSH_EVERY_S = 0.25
 _LENGTH_BYTES = 4
 
@@ -37,7 +37,7 @@ class Setup(msgspec.Struct, frozen=True):
     think_s: float
 
 
-class Shot(msgspec.Struct, frozen=True, array_like=True, gc=False):
+class PreparedRequest(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One operation ready to be sent, to the address number `at`."""
 
     n: int
@@ -59,7 +59,7 @@ class Member(msgspec.Struct, frozen=True):
     clock_within_ms: float
 
 
-class Parted(msgspec.Struct, frozen=True):
+class WorkerExit(msgspec.Struct, frozen=True):
     """A worker that is done or lost. `recorded` is how many operations it says it has sent; None where it was lost.
 
     `drift_ms` is by how much its clock ran ahead of the master's from the first look to the last. `why` says what it
@@ -114,9 +114,9 @@ class Beat(msgspec.Struct, frozen=True):
 Form = TypeVar("Form")
 
 
-def shots(worker: int) -> str:
+def prepared(worker: int) -> str:
     """The file of one worker's operations."""
-    return f"shots-{worker}.msgpack"
+    return f"prepared-{worker}.msgpack"
 
 
 def worker_of(n: int, workers: int) -> int:
@@ -136,9 +136,9 @@ def read(path: Path, kind: type[Form]) -> Form:
     return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
-def append_shots(file: BinaryIO, shots: Sequence[Shot]) -> None:
-    """Add a chunk of shots and hand it to the operating system."""
-    chunk = msgspec.msgpack.encode(shots)
+def append_requests(file: BinaryIO, prepared: Sequence[PreparedRequest]) -> None:
+    """Add a chunk of prepared and hand it to the operating system."""
+    chunk = msgspec.msgpack.encode(prepared)
     file.write(len(chunk).to_bytes(_LENGTH_BYTES, "big") + chunk)
     file.flush()
 
@@ -166,16 +166,16 @@ class ChunkReader:
         return chunks
 
 
-class ShotReader:
-    """Reads shots from a file of chunks that may still grow."""
+class RequestReader:
+    """Reads prepared from a file of chunks that may still grow."""
 
     def __init__(self, path: Path) -> None:
         self._chunks = ChunkReader(path)
-        self._decoder = msgspec.msgpack.Decoder(list[Shot])
+        self._decoder = msgspec.msgpack.Decoder(list[PreparedRequest])
 
-    def more(self) -> list[Shot]:
-        """Give the shots of all chunks that are complete by now and were not given before."""
-        return [shot for chunk in self._chunks.more() for shot in self._decoder.decode(chunk)]
+    def more(self) -> list[PreparedRequest]:
+        """Give the prepared of all chunks that are complete by now and were not given before."""
+        return [one for chunk in self._chunks.more() for one in self._decoder.decode(chunk)]
 
 
 class LineReader(Generic[Form]):

@@ -1,4 +1,4 @@
-"""The master of several load workers, inside Locust's: seats them, tells them the plan, keeps what they report.
+"""The master of several load workers, inside Locust's: slots them, tells them the plan, keeps what they report.
 
 The shares are fixed before the load begins (`forms.worker_of`), so from then on nobody may join, and nobody's users are
 given to others: Locust would start the schedule of a lost worker anew elsewhere.
@@ -31,7 +31,7 @@ _LONGEST_REASON = 200  # characters
 _MISSING = "missing"  # what Locust calls a worker whose heartbeat has stopped
 
 
-class Seat:
+class WorkerSlot:
     """One worker."""
 
     def __init__(self, client: str) -> None:
@@ -54,20 +54,22 @@ class Seat:
             self.number, self.host, self.pid, self.first.wall_ahead_s * 1000, self.first.within_s * 1000
         )
 
-    def parted(self, asked_again: bool) -> forms.Parted:
-        """How it took leave."""
+    def exited(self, asked_again: bool) -> forms.WorkerExit:
+        """How it exited."""
         drift_ms = (self.last.ahead_s - self.first.ahead_s) * 1000 if asked_again else None
-        return forms.Parted(self.number, None if self.strange else self.recorded, self.arrived, drift_ms, self.strange)
+        return forms.WorkerExit(
+            self.number, None if self.strange else self.recorded, self.arrived, drift_ms, self.strange
+        )
 
 
 class Master:
-    """What Locust's master does for the lab. `seats` are workers by Locust's name for them, in order of joining."""
+    """What Locust's master does for the lab. `slots` are workers by Locust's name for them, in order of joining."""
 
     def __init__(self, directory: Path, environment: Any) -> None:
         self.directory = directory
         self.environment = environment
         self.runner = environment.runner
-        self.seats: dict[str, Seat] = {}
+        self.slots: dict[str, WorkerSlot] = {}
         self.closed = False
         self.rows = (directory / forms.OPERATIONS).open("ab", buffering=0)
         self.beats = (directory / forms.BEATS).open("ab", buffering=0)
@@ -87,142 +89,142 @@ class Master:
     def assemble(self) -> None:
         """Wait for the plan and for the workers, and give each its share; Locust may start their users then."""
         setup = forms.read(awaited(self.directory / forms.SETUP), forms.Setup)
-        while len(list(self._seated())) < self.environment.parsed_options.expect_workers:
+        while len(list(self._filled())) < self.environment.parsed_options.expect_workers:
             gevent.sleep(_POLL_S)
         self.closed = True
-        for number, seat in enumerate(self.seats.values()):
-            seat.number = number
-        feeds = [forms.ChunkReader(self.directory / forms.shots(seat.number)) for seat in self.seats.values()]
+        for number, slot in enumerate(self.slots.values()):
+            slot.number = number
+        feeds = [forms.ChunkReader(self.directory / forms.prepared(slot.number)) for slot in self.slots.values()]
         briefings = [
-            gevent.spawn(self._brief, seat, feed, setup) for seat, feed in zip(self.seats.values(), feeds, strict=True)
+            gevent.spawn(self._brief, slot, feed, setup) for slot, feed in zip(self.slots.values(), feeds, strict=True)
         ]
         gevent.joinall(briefings, raise_error=True)
         gevent.spawn(self._conduct, setup, feeds)
 
-    def _seated(self) -> Iterator[Seat]:
-        """Those that are here and alive; the seats of others are free again."""
-        for seat in list(self.seats.values()):
-            if self._is_lost(seat):
-                self._unseat(seat)
-            elif seat.host:
-                yield seat
+    def _filled(self) -> Iterator[WorkerSlot]:
+        """Those that are here and alive; the slots of others are free again."""
+        for slot in list(self.slots.values()):
+            if self._is_lost(slot):
+                self._remove(slot)
+            elif slot.host:
+                yield slot
 
-    def _unseat(self, seat: Seat) -> None:
+    def _remove(self, slot: WorkerSlot) -> None:
         """Forget it, and have Locust do so too: it would give it users."""
-        del self.seats[seat.client]
-        self.runner.clients.pop(seat.client, None)
+        del self.slots[slot.client]
+        self.runner.clients.pop(slot.client, None)
 
-    def _is_lost(self, seat: Seat) -> bool:
-        node = self.runner.clients.get(seat.client)
-        return bool(seat.strange) or node is None or node.state == _MISSING
+    def _is_lost(self, slot: WorkerSlot) -> bool:
+        node = self.runner.clients.get(slot.client)
+        return bool(slot.strange) or node is None or node.state == _MISSING
 
     def _admit(self, client: str, msg: Any) -> None:
-        """Have Locust handle a message, unless it is of somebody for whom there is no seat: they knock again."""
-        if msg.type == "client_ready" and client not in self.seats:
-            list(self._seated())
-            if self.closed or len(self.seats) >= self.environment.parsed_options.expect_workers:
+        """Have Locust handle a message, unless it is of somebody for whom there is no slot: they knock again."""
+        if msg.type == "client_ready" and client not in self.slots:
+            list(self._filled())
+            if self.closed or len(self.slots) >= self.environment.parsed_options.expect_workers:
                 return
-            self.seats[client] = Seat(client)
-        seat = self.seats.get(client)
-        if seat is None or msg.node_id != client:
+            self.slots[client] = WorkerSlot(client)
+        slot = self.slots.get(client)
+        if slot is None or msg.node_id != client:
             logging.warning("dropped a message of %s: it has no worker slot here, or it sends under another id", client)
             return
         try:
             self._locust_handles(client, msg)
         except Exception as error:  # whatever Locust makes of what no worker of ours says
-            self._disbelieve(seat, error)
+            self._disbelieve(slot, error)
 
-    def _hear(self, form: type[Any], listener: Callable[[Seat, Any], None]) -> Callable[..., None]:
+    def _hear(self, form: type[Any], listener: Callable[[WorkerSlot, Any], None]) -> Callable[..., None]:
         """A listener as Locust calls it, which hears what can be decoded, of workers that are believed."""
 
         def hear(environment: Any, msg: Any) -> None:
-            seat = self.seats.get(msg.node_id)
-            if seat is None or seat.strange:
+            slot = self.slots.get(msg.node_id)
+            if slot is None or slot.strange:
                 return
             try:
-                listener(seat, heard.take(msg.data, form))
+                listener(slot, heard.take(msg.data, form))
             except heard.STRANGE as error:
-                self._disbelieve(seat, error)
+                self._disbelieve(slot, error)
 
         return hear
 
-    def _disbelieve(self, seat: Seat, error: Exception) -> None:
+    def _disbelieve(self, slot: WorkerSlot, error: Exception) -> None:
         """Count a worker as lost: nothing that it says is kept from here on."""
         said = (str(error).splitlines() or [type(error).__name__])[0][:_LONGEST_REASON]
-        seat.strange = f"sent an invalid message ({said})"
-        logging.error("a load worker on %s %s and counts as lost", seat.host or seat.client, seat.strange)
+        slot.strange = f"sent an invalid message ({said})"
+        logging.error("a load worker on %s %s and counts as lost", slot.host or slot.client, slot.strange)
 
-    def _brief(self, seat: Seat, feed: forms.ChunkReader, setup: forms.Setup) -> None:
-        """Look at a worker's clock, give it its shots and then the plan, which says that it has them all."""
-        seat.first = self._read_clock(seat)
-        self._feed(seat, feed)
-        self._tell(seat, words.SET_UP, setup=msgspec.json.encode(setup), worker=seat.number)
-        seat.is_set.wait()
+    def _brief(self, slot: WorkerSlot, feed: forms.ChunkReader, setup: forms.Setup) -> None:
+        """Look at a worker's clock, give it its prepared and then the plan, which says that it has them all."""
+        slot.first = self._read_clock(slot)
+        self._feed(slot, feed)
+        self._tell(slot, words.SET_UP, setup=msgspec.json.encode(setup), worker=slot.number)
+        slot.is_set.wait()
 
-    def _read_clock(self, seat: Seat) -> clock.Reading:
+    def _read_clock(self, slot: WorkerSlot) -> clock.Reading:
         echoes = []
         for _ in range(_ECHOES):
-            seat.echo = AsyncResult()
+            slot.echo = AsyncResult()
             asked_s = perf_counter()
-            self._tell(seat, words.ASK_TIME)
-            answered_s, wall_s, theirs = seat.echo.get(timeout=_ECHO_WITHIN_S)
+            self._tell(slot, words.ASK_TIME)
+            answered_s, wall_s, theirs = slot.echo.get(timeout=_ECHO_WITHIN_S)
             echoes.append(clock.Echo(asked_s, answered_s, theirs.steady_s, wall_s, theirs.wall_s))
         return clock.read(echoes)
 
-    def _feed(self, seat: Seat, feed: forms.ChunkReader) -> None:
+    def _feed(self, slot: WorkerSlot, feed: forms.ChunkReader) -> None:
         """One chunk at a time: Locust's socket drops what a slow worker has no room for."""
         for chunk in feed.more():
-            seat.took.clear()
-            seat.given.update(n for n, *_ in msgspec.msgpack.decode(chunk))
-            self._tell(seat, words.SHOTS, shots=chunk)
-            if not seat.took.wait(_TOOK_WITHIN_S):
-                raise TimeoutError(f"load worker {seat.number} on {seat.host} took no shots in {_TOOK_WITHIN_S:g} s")
+            slot.took.clear()
+            slot.given.update(n for n, *_ in msgspec.msgpack.decode(chunk))
+            self._tell(slot, words.PREPARED, prepared=chunk)
+            if not slot.took.wait(_TOOK_WITHIN_S):
+                raise TimeoutError(f"load worker {slot.number} on {slot.host} took no prepared in {_TOOK_WITHIN_S:g} s")
 
     def _conduct(self, setup: forms.Setup, feeds: list[forms.ChunkReader]) -> None:
         """From all being up to all being done."""
-        seats = list(self.seats.values())
-        for seat in seats:
-            seat.up.wait()
+        slots = list(self.slots.values())
+        for slot in slots:
+            slot.up.wait()
         self.runner.start = _let_be
-        crew = [seat.member for seat in seats]
+        crew = [slot.member for slot in slots]
         forms.write(self.directory / forms.READY, forms.Ready(os.getpid(), locust.__version__, crew))
         t0_s = forms.read(awaited(self.directory / forms.GO), forms.Go).t0_s
-        for seat in seats:
-            self._tell(seat, words.GO, t0_s=t0_s + seat.first.lead_s)
-        feeding = [gevent.spawn(self._keep_fed, *pair) for pair in zip(seats, feeds, strict=True)]
+        for slot in slots:
+            self._tell(slot, words.GO, t0_s=t0_s + slot.first.lead_s)
+        feeding = [gevent.spawn(self._keep_fed, *pair) for pair in zip(slots, feeds, strict=True)]
         gevent.sleep(max(0.0, t0_s + setup.lasts_s - perf_counter()))
         gevent.killall(feeding)
         until_s = perf_counter() + setup.timeout_s + setup.drain_s + _DONE_WITHIN_S
-        while perf_counter() < until_s and any(s.recorded is None and not self._is_lost(s) for s in seats):
+        while perf_counter() < until_s and any(s.recorded is None and not self._is_lost(s) for s in slots):
             gevent.sleep(_POLL_S)
-        self._take_leave(seats)
+        self._note_exits(slots)
         self.runner.quit()
 
-    def _keep_fed(self, seat: Seat, feed: forms.ChunkReader) -> None:
+    def _keep_fed(self, slot: WorkerSlot, feed: forms.ChunkReader) -> None:
         """Pass on what is appended while a closed model runs; a lost worker takes no more."""
         with suppress(TimeoutError):
             while True:
-                self._feed(seat, feed)
+                self._feed(slot, feed)
                 gevent.sleep(_POLL_S)
 
-    def _take_leave(self, seats: list[Seat]) -> None:
+    def _note_exits(self, slots: list[WorkerSlot]) -> None:
         """Look at the clocks again, and write down how each worker ended."""
-        parted = []
-        for seat in seats:
+        exited = []
+        for slot in slots:
             asked_again = False
-            if seat.recorded is not None and not self._is_lost(seat):
+            if slot.recorded is not None and not self._is_lost(slot):
                 with suppress(gevent.Timeout):
-                    seat.last = self._read_clock(seat)
+                    slot.last = self._read_clock(slot)
                     asked_again = True
-            parted.append(seat.parted(asked_again))
-        forms.LineWriter(self.directory / forms.PARTED).write(parted)
+            exited.append(slot.exited(asked_again))
+        forms.LineWriter(self.directory / forms.PARTED).write(exited)
 
-    def _tell(self, seat: Seat, kind: str, **data: Any) -> None:
-        self.runner.send_message(kind, data, seat.client)
+    def _tell(self, slot: WorkerSlot, kind: str, **data: Any) -> None:
+        self.runner.send_message(kind, data, slot.client)
 
     # --- what workers say -------------------------------------------------------------------------------------
 
-    def _here(self, seat: Seat, said: heard.Here) -> None:
+    def _here(self, slot: WorkerSlot, said: heard.Here) -> None:
         if self.closed:
             return
         if said.protocol != words.PROTOCOL:
@@ -230,31 +232,31 @@ class Master:
                 "a load worker on %s speaks protocol %s and this lab %s: use the same version of the lab on both",
                 *(said.host, said.protocol, words.PROTOCOL),
             )
-            self._unseat(seat)
+            self._remove(slot)
             return
-        seat.host, seat.pid = said.host, said.pid
+        slot.host, slot.pid = said.host, said.pid
 
-    def _time(self, seat: Seat, said: heard.Time) -> None:
-        seat.echo.set((perf_counter(), time(), said))
+    def _time(self, slot: WorkerSlot, said: heard.Time) -> None:
+        slot.echo.set((perf_counter(), time(), said))
 
-    def _took(self, seat: Seat, said: heard.Nothing) -> None:
-        seat.took.set()
+    def _took(self, slot: WorkerSlot, said: heard.Nothing) -> None:
+        slot.took.set()
 
-    def _is_set(self, seat: Seat, said: heard.Nothing) -> None:
-        seat.is_set.set()
+    def _is_set(self, slot: WorkerSlot, said: heard.Nothing) -> None:
+        slot.is_set.set()
 
-    def _up(self, seat: Seat, said: heard.Nothing) -> None:
-        seat.up.set()
+    def _up(self, slot: WorkerSlot, said: heard.Nothing) -> None:
+        slot.up.set()
 
-    def _report(self, seat: Seat, said: heard.Report) -> None:
-        numbers = heard.rows_of(said, seat.number, len(self.seats), seat.given)
-        seat.given.difference_update(numbers)
-        seat.arrived += len(numbers)
+    def _report(self, slot: WorkerSlot, said: heard.Report) -> None:
+        numbers = heard.rows_of(said, slot.number, len(self.slots), slot.given)
+        slot.given.difference_update(numbers)
+        slot.arrived += len(numbers)
         self.rows.write(said.rows)
         self.beats.write(said.beat)
 
-    def _done(self, seat: Seat, said: heard.Done) -> None:
-        seat.recorded = said.recorded
+    def _done(self, slot: WorkerSlot, said: heard.Done) -> None:
+        slot.recorded = said.recorded
 
 
 def _let_be(*_: Any, **__: Any) -> None:

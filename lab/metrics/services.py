@@ -181,7 +181,7 @@ def increase(window: Window, service: str, counted: Sequence[str], labels: dict[
     before, after = window.snapshot(service, "start"), window.snapshot(service, "end")
     for edge, samples in (("start", before), ("end", after)):
         if not samples:
-            return Measured(None, why=f"{service} was not heard at the {edge} of {window.text}")
+            return Measured(None, why=f"{service} was not scraped at the {edge} of {window.text}")
     if not window.exposes(service, counted, labels):
         return Measured(None, why=f"{service} never showed {_written(counted[0], labels)}")
     grown_to = sum(sample.value for sample in _matching(after, counted, labels))

@@ -89,7 +89,7 @@ class ProcessControl(Protocol):
 
 
 class Bench(Protocol):
-    """Hands for faults."""
+    """What a fault may do."""
 
     def members(self) -> Collection[Member]:
         """The services and backing servers that are there."""

@@ -37,7 +37,7 @@ Job = Callable[[], None]
 T = TypeVar("T")
 
 
-class Marks:
+class RunAnnotations:
     """One run's regions in one Grafana; without a Grafana it draws nothing. To be used from the loop alone."""
 
     def __init__(

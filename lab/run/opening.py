@@ -12,7 +12,7 @@ from lab.kit.places import DASHBOARDS, HOME, ROOT
 from lab.observe import local_grafana, which_grafana
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import Place
-from lab.observe.marks import PATIENCE_S, Marks, in_time
+from lab.observe.marks import PATIENCE_S, RunAnnotations, in_time
 from lab.observe.panels import Watched
 from lab.observe.prometheus import Prometheus, Watch
 from lab.observe.shared_prometheus import SharedPrometheus
@@ -61,7 +61,7 @@ async def open_marks(
     logs: Path,
     scenario: str,
     tell: Callable[[str], None],
-) -> Marks:
+) -> RunAnnotations:
     """What the run draws in Grafana, if there is one; `tell` takes a sentence about one that cannot be used."""
     grafana, version = None, ""
     try:
@@ -73,7 +73,7 @@ async def open_marks(
         tell("Grafana takes too long to answer; the run goes on without it")
     except LabError as error:
         tell(f"{str(error).splitlines()[0].rstrip(':')}; the run goes on without it")
-    marks = Marks(grafana, scenario, supervisor.run_id, supervisor.journal, tell)
+    marks = RunAnnotations(grafana, scenario, supervisor.run_id, supervisor.journal, tell)
     marks.version = version
     return marks
 

@@ -120,7 +120,7 @@ async def _prepare(work: RunInProgress, progress: Progress, stack: AsyncExitStac
     progress.say(work.choice.text)
     runtime = await open_runtime(work.choice, supervisor, stack)
     watch = Watch(
-        services=[member.name for member in work.entry.scenario.members if backing.counts(member)],
+        services=[member.name for member in work.entry.scenario.members if backing.exposes_metrics(member)],
         episodes=[(trial, plan.variant.name) for trial, plan in work.order],
         labels={"scenario": work.entry.name, "run": work.run_id},
         rules=RULES,

@@ -17,14 +17,14 @@ from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.credentials import Credentials
+from lab.runtime.member_process import Command, MemberProcess
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, Ready, http_ok, service_ok, wait_ready
-from lab.runtime.seat import Command, Seat
 from lab.runtime.spy import beside
 from lab.runtime.supervisor import Managed, Supervisor
 from lab.runtime.together import all_at_once, text
 from lab.runtime.tools import Program, ProxyProgram, Tools
-from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, keep_apart
+from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, add_base_latency
 from lab.runtime.unprivileged import give, lead_through, within_reach
 
 HOST = "127.0.0.1"
@@ -108,7 +108,7 @@ class LocalRunning:
         self._joined = settings_of_members(
             stack.links, lambda server: self._peer_addresses[server], lambda link: self._link_addresses[link]
         )
-        self._seats: dict[Member, Seat] = {}
+        self._started: dict[Member, MemberProcess] = {}
         self._links: dict[Link, ProxiedLink] = {}
         self._proxy: FaultProxy | None = None
         self._proxy_child: Managed | None = None
@@ -136,7 +136,7 @@ class LocalRunning:
 
     def process(self, member: Member) -> ProcessControl:
         """The process of a member."""
-        return self._seats[member]
+        return self._started[member]
 
     def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
         """Write a fault down before it goes in, and on exit that it is out again."""
@@ -162,7 +162,7 @@ class LocalRunning:
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member, the first one first; empty where it is gone."""
-        return self._seats[member].pids()
+        return self._started[member].pids()
 
     def spies(self, member: Member) -> Sequence[Spy]:
         """One for each of its processes."""
@@ -175,7 +175,7 @@ class LocalRunning:
 
     def deaths(self) -> Sequence[str]:
         """Members, and the fault proxy, that ended though nobody asked them to."""
-        found = [death for seat in self._seats.values() for death in seat.deaths()]
+        found = [death for started in self._started.values() for death in started.deaths()]
         child = self._proxy_child
         if child and child.returncode is not None and not child.asked_to_end:
             found.append(f"the fault proxy ended by itself; its last log lines ({child.log}):\n{child.tail()}")
@@ -183,10 +183,10 @@ class LocalRunning:
 
     async def stop(self) -> None:
         """Stop the services, then what they stand on."""
-        services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
-        servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
-        for seats in (services, servers):  # one that hangs keeps no other from it, and the supervisor tells which did
-            await asyncio.gather(*(seat.stop(GRACE_S) for seat in seats), return_exceptions=True)
+        services = [started for member, started in self._started.items() if isinstance(member, Service)]
+        servers = [started for member, started in self._started.items() if isinstance(member, Backing)]
+        for group in (services, servers):  # one that hangs keeps no other from it, and the supervisor tells which did
+            await asyncio.gather(*(started.stop(GRACE_S) for started in group), return_exceptions=True)
         if self._proxy:
             self._proxy.close()
         if self._proxy_child:
@@ -210,7 +210,7 @@ class LocalRunning:
         }
         command = Command([sys.executable, "-m", f"targets.{service.target}"], env, cwd=ROOT)
         ready = partial(service_ok, address, service.name, self._supervisor.run_id)
-        await self._seat(service, command, ready).start()
+        await self._process_of(service, command, ready).start()
 
     async def _start_backing(self, server: Backing) -> None:
         kind, home = backing.kind_of(server.kind), self._supervisor.for_servers()
@@ -222,17 +222,17 @@ class LocalRunning:
         data.chmod(0o700)  # some servers leave theirs open to everybody
         settings = {**self._stack.env.get(server, server.settings), **self._joined.get(server, {})}
         address = self._addresses[server]
-        ground = backing.Ground(
+        ground = backing.StartContext(
             server.name, address, data, shared, settings, self._programs, self._supervisor, self._credentials
         )
         command = await kind.prepare(ground)
-        await self._seat(server, command, partial(kind.ready, address, self._credentials)).start()
+        await self._process_of(server, command, partial(kind.ready, address, self._credentials)).start()
 
-    def _seat(self, member: Member, command: Command, ready: Ready) -> Seat:
+    def _process_of(self, member: Member, command: Command, ready: Ready) -> MemberProcess:
         log = self._logs / f"{member.name}.log"
-        seat = Seat(member, self._addresses[member], command, ready, log, self._supervisor)
-        self._seats[member] = seat
-        return seat
+        started = MemberProcess(member, self._addresses[member], command, ready, log, self._supervisor)
+        self._started[member] = started
+        return started
 
     async def _start_proxy(self) -> None:
         """Start a fault proxy and open every link on it."""
@@ -249,7 +249,7 @@ class LocalRunning:
             upstream, listen = str(ports[link.callee]), str(self._link_addresses[link])
             try:
                 self._links[link] = await self._proxy.create(link.name, upstream, listen)
-                await keep_apart(self._links[link], link.distance_ms)
+                await add_base_latency(self._links[link], link.distance_ms)
             except ProxyError as error:
                 raise (PortTaken if "in use" in str(error) else StartError)(f"link {link.name}: {error}") from error
 

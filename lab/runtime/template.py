@@ -10,15 +10,15 @@ from pathlib import Path
 
 from lab.errors import StartError
 from lab.kit.tasks import surely
-from lab.runtime.backing import Ground
-from lab.runtime.seat import Command
+from lab.runtime.backing import StartContext
+from lab.runtime.member_process import Command
 from lab.runtime.supervisor import ending
 from lab.runtime.unprivileged import copy_as_theirs, give
 
 _locks: dict[Path, asyncio.Lock] = {}
 
 
-async def fresh_copy(ground: Ground, to: Path, installer: str, install: Callable[[Path], Command]) -> None:
+async def fresh_copy(ground: StartContext, to: Path, installer: str, install: Callable[[Path], Command]) -> None:
     """Copy a fresh data folder to `to`; for the first who asks, it is made by the command that `install` gives.
 
     `installer` is what people call that command. Raises StartError with its last log lines where it fails.
@@ -35,7 +35,7 @@ def fed(script: Path, command: Sequence[str | Path]) -> list[str | Path]:
     return ["sh", "-c", 'script=$1; shift; exec "$@" <"$script"', "sh", script, *command]
 
 
-async def _make(ground: Ground, template: Path, installer: str, install: Callable[[Path], Command]) -> None:
+async def _make(ground: StartContext, template: Path, installer: str, install: Callable[[Path], Command]) -> None:
     draft = Path(tempfile.mkdtemp(prefix=f".{template.name}-", dir=template.parent))  # each try has its own
     try:
         give(draft)

@@ -274,7 +274,7 @@ def _words(answer: requests.Response) -> str:
         return answer.text.strip()[:200] or answer.reason or "no reason given"
 
 
-async def keep_apart(link: LinkControl, distance_ms: int) -> None:
+async def add_base_latency(link: LinkControl, distance_ms: int) -> None:
     """Have everything on a link arrive `distance_ms` later, in both directions, for as long as it exists."""
     if distance_ms:
         streams: tuple[Stream, ...] = ("upstream", "downstream")

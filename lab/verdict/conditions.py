@@ -66,18 +66,20 @@ def _machine_free(run: Run) -> Condition:
         share, where = max(shares)
         told.append(f"this machine's CPU was {share:.0%} busy in {where}")
         if share > MAX_BUSY_SHARE:
-            return Condition("machine free", False, f"{told[0]}; at most {MAX_BUSY_SHARE:.0%} leaves room to measure")
+            return Condition(
+                "host not saturated", False, f"{told[0]}; at most {MAX_BUSY_SHARE:.0%} leaves room to measure"
+            )
     if lates:
         late_ms, where = max(lates)
         if late_ms > MAX_HICCUP_P99_MS:
             late = f"this machine woke a sleeping process {late_ms:.1f} ms late (p99) in {where}"
             return Condition(
-                "machine free", False, f"{late}; beyond {MAX_HICCUP_P99_MS:g} ms that shapes the latencies"
+                "host not saturated", False, f"{late}; beyond {MAX_HICCUP_P99_MS:g} ms that shapes the latencies"
             )
         told.append(f"at worst it woke a sleeping process {late_ms:.1f} ms late (p99)")
     if not told:
-        return Condition("machine free", True, "how busy this machine was is not in the record")
-    return Condition("machine free", True, "; ".join(told))
+        return Condition("host not saturated", True, "how busy this machine was is not in the record")
+    return Condition("host not saturated", True, "; ".join(told))
 
 
 def _clocks(run: Run) -> Condition:

@@ -55,7 +55,9 @@ async def of_scenario(scenario: Scenario) -> set[str]:
         for member in members_of(scenario, variant):
             if isinstance(member, Member):
                 found |= await of_service(scenario, member, variant)
-    servers = {member.kind for member in scenario.members if isinstance(member, Backing) and backing.counts(member)}
+    servers = {
+        member.kind for member in scenario.members if isinstance(member, Backing) and backing.exposes_metrics(member)
+    }
     return found.union(*[await of_server(Backing(kind)) for kind in servers])
 
 

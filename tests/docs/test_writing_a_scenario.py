@@ -35,7 +35,7 @@ def test_the_page_works_from_top_to_bottom(tmp_path: Path) -> None:
     assert execute(PAGE, tmp_path, WHEREABOUTS, partial(on_a_free_machine, tmp_path)) == 7
 
 
-OF_THE_MACHINE = {"machine free", "load on time"}  # conditions that a busy machine fails, whatever the page says
+OF_THE_MACHINE = {"host not saturated", "load on time"}  # conditions that a busy machine fails, whatever the page says
 
 
 def on_a_free_machine(folder: Path, said: str) -> str:
@@ -56,7 +56,8 @@ def on_a_free_machine(folder: Path, said: str) -> str:
 
 
 @pytest.mark.parametrize(
-    ("unmet", "verdict"), [([], "FAIL"), (["machine free"], "PASS"), (["machine free", "faults in force"], "FAIL")]
+    ("unmet", "verdict"),
+    [([], "FAIL"), (["host not saturated"], "PASS"), (["host not saturated", "faults in force"], "FAIL")],
 )
 def test_only_a_busy_machine_is_an_excuse(tmp_path: Path, unmet: list[str], verdict: str) -> None:
     """A verdict counts as the page's where the machine alone was in its way; nothing else is forgiven."""

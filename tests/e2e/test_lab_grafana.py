@@ -29,7 +29,7 @@ from lab.dashboards.integrals import LOG, SERVICES, integrals
 from lab.model.bench import Address
 from lab.observe import which_grafana
 from lab.observe.annotations import Grafana, GrafanaError
-from lab.observe.marks import Marks
+from lab.observe.marks import RunAnnotations
 from lab.observe.panels import Watched
 from lab.record import Run, read_run
 from lab.run import opening
@@ -250,7 +250,7 @@ async def test_one_that_cannot_start_or_hangs_is_told_and_left_out(
         told: list[str] = []
         prometheus = cast("Watched", SimpleNamespace(address=Address("127.0.0.1", 9)))
 
-        async def opened() -> Marks:
+        async def opened() -> RunAnnotations:
             return await opening.open_marks(prometheus, supervisor, tmp_path, "circuit-breaker", told.append)
 
         assert (await opened()).dashboard == ""

@@ -49,8 +49,8 @@ def test_a_load_that_is_held_to_half_is_unknown(tmp_path: Path) -> None:
         "import os\n"
         "if os.environ.get('LAB_LOAD_DIR'):\n"
         "    from lab.load import forms\n"
-        "    more = forms.ShotReader.more\n"
-        "    forms.ShotReader.more = lambda self: more(self)[::2]\n"
+        "    more = forms.RequestReader.more\n"
+        "    forms.RequestReader.more = lambda self: more(self)[::2]\n"
     )
     path = os.pathsep.join([str(hook), str(ROOT), os.environ.get("PYTHONPATH", "")]).rstrip(os.pathsep)
     done = lab("run", "circuit-breaker", *QUICK, "--reports", tmp_path / "reports", env={"PYTHONPATH": path})

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.load.facts import load_facts, share
-from lab.load.forms import Beat, Member, Parted, Row, worker_of
+from lab.load.forms import Beat, Member, Row, WorkerExit, worker_of
 from lab.record import WorkerFacts
 
 CREW = [Member(0, "here", 11, 0.0, 0.1), Member(1, "there", 22, -3.5, 0.4)]
@@ -30,7 +30,7 @@ def test_workers_add_up():
     """Counts and CPU time are sums over the workers, lateness is of all operations, each worker has its own."""
     rows = [row(n, 0.2 if n % 2 else 0.001) for n in range(10)]
     newest = {0: Beat(9.0, 5, 5, 1.5), 1: Beat(9.1, 5, 4, 0.5, worker=1)}
-    facts = load_facts(11, rows, newest, CREW, {0: Parted(0, 5, 5, 0.2), 1: Parted(1, 5, 5)})
+    facts = load_facts(11, rows, newest, CREW, {0: WorkerExit(0, 5, 5, 0.2), 1: WorkerExit(1, 5, 5)})
     assert (facts.asked, facts.started, facts.finished, facts.cpu_s) == (11, 10, 9, 2.0)
     assert facts.late_max_ms == pytest.approx(200)
     one, other = facts.workers
@@ -41,22 +41,22 @@ def test_workers_add_up():
     assert one.lost == other.lost == ""
 
 
-def lost(parted: Parted | None, endings: dict[int, str]) -> WorkerFacts:
+def lost(exited: WorkerExit | None, endings: dict[int, str]) -> WorkerFacts:
     """Give the facts of the second worker, whose last beat came at 4 s."""
     newest = {0: Beat(9.0, 5, 5, 1.5), 1: Beat(4.0, 2, 2, 0.5, worker=1)}
-    parting = {0: Parted(0, 5, 5)} | ({1: parted} if parted else {})
+    parting = {0: WorkerExit(0, 5, 5)} | ({1: exited} if exited else {})
     return load_facts(10, [row(n) for n in range(5)], newest, CREW, parting, endings).workers[1]
 
 
 def test_a_lost_worker_is_named():
     """A worker that never said that it was done is lost, whether its process is known to have died or not."""
     assert lost(None, {22: "died (killed by signal 9)"}).lost == "died (killed by signal 9) after 4.0 s"
-    assert lost(Parted(1, None, 2), {11: "died"}).lost == "stopped reporting after 4.0 s"
+    assert lost(WorkerExit(1, None, 2), {11: "died"}).lost == "stopped reporting after 4.0 s"
 
 
 def test_rows_that_did_not_arrive_are_missed():
     """A worker that recorded more than arrived is no good witness, though it ended well."""
-    assert lost(Parted(1, 5, 3), {}).lost == "recorded 5 operations, of which 3 arrived"
+    assert lost(WorkerExit(1, 5, 3), {}).lost == "recorded 5 operations, of which 3 arrived"
 
 
 def test_one_process_has_no_workers():

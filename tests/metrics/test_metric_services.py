@@ -63,7 +63,7 @@ def test_an_unheard_service_is_no_zero(tmp_path: Path) -> None:
     """A service that did not answer at an edge, or never counted such a thing, gives no number; a quiet one gives 0."""
     start = [counted("start", DONE, 5, peer="payments")]
     unheard = taken(plant(tmp_path / "a", HUNDRED, start), metrics.attempts(charge))
-    assert unheard == told(None, why="exchange was not heard at the end of fault of off")
+    assert unheard == told(None, why="exchange was not scraped at the end of fault of off")
     both = [*start, counted("end", DONE, 5, peer="payments")]
     run = plant(tmp_path / "b", HUNDRED, both)
     assert taken(run, metrics.attempts(charge)) == told(0)
@@ -132,7 +132,7 @@ def test_counters_of_several_services_are_added_and_set_in_relation(tmp_path: Pa
     assert still.n == 0
     assert still.why == "idle_total did not grow in fault of off: there is nothing to divide by"
     unheard = taken(run, metrics.counter_quotient([exchange, Service("gone")], queries, per=renewals))
-    assert unheard.why == "gone was not heard at the start of fault of off"
+    assert unheard.why == "gone was not scraped at the start of fault of off"
     restarted = [dict(row, value=3) if row["edge"] == "end" else row for row in theirs]
     run = plant(tmp_path / "restarted", HUNDRED, [*rows, *restarted])
     assert taken(run, metrics.counter_increase(both, queries)).censored

@@ -25,7 +25,7 @@ from waits import until
 from lab.observe import marks as room
 from lab.observe.annotations import Grafana
 from lab.observe.grafana import FAULT, VARIANT, Place, dashboard_url
-from lab.observe.marks import Marks, end_left_open, in_time, left_open
+from lab.observe.marks import RunAnnotations, end_left_open, in_time, left_open
 from lab.runtime.journal import JOURNAL, Journal, read
 
 RUN = "20251125T151200Z-ab12"
@@ -35,7 +35,7 @@ RUN = "20251125T151200Z-ab12"
 class Drawing:
     """Marks, the journal they write, and what they told."""
 
-    marks: Marks
+    marks: RunAnnotations
     journal: Path
     told: list[str] = field(default_factory=list)
 
@@ -46,7 +46,9 @@ async def drawing(folder: Path, url: str, login: str = TOKEN, stays: bool = True
     (folder / RUN).mkdir(exist_ok=True)
     told: list[str] = []
     journal = Journal(folder / RUN / JOURNAL)
-    marks = Marks(Grafana(Place(url, "test", login, stays), (0.5, 0.5)), "circuit-breaker", RUN, journal, told.append)
+    marks = RunAnnotations(
+        Grafana(Place(url, "test", login, stays), (0.5, 0.5)), "circuit-breaker", RUN, journal, told.append
+    )
     yield Drawing(marks, folder / RUN / JOURNAL, told)
     await marks.finish()
     journal.close()
@@ -109,7 +111,7 @@ async def test_an_error_in_the_block_ends_the_region_too(tmp_path: Path) -> None
 async def test_without_a_grafana_nothing_is_drawn_or_told(tmp_path: Path) -> None:
     """A run without one goes the same way."""
     journal, told = Journal(tmp_path / JOURNAL), list[str]()
-    marks = Marks(None, "circuit-breaker", RUN, journal, told.append)
+    marks = RunAnnotations(None, "circuit-breaker", RUN, journal, told.append)
     with marks.region("payments silent", FAULT, lasts_s=2):
         pass
     await marks.finish()

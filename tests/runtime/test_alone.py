@@ -18,7 +18,7 @@ from lab.runtime import template
 from lab.runtime.alone import alone
 from lab.runtime.compose import endpoint, mounts, shared
 from lab.runtime.compose.endpoint import Endpoint
-from lab.runtime.seat import Command
+from lab.runtime.member_process import Command
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.unprivileged import give
 

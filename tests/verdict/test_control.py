@@ -75,4 +75,4 @@ def test_an_invariant_that_is_broken_before_the_fault_alone_proves_nothing(tmp_p
 def test_a_machine_of_which_nothing_is_known_is_not_called_idle(tmp_path: Path) -> None:
     """A record without the figures says so, and not "0 % busy"."""
     conditions = {c.name: c for c in judge(tell(tmp_path, Story())).conditions}
-    assert conditions["machine free"].text == "how busy this machine was is not in the record"
+    assert conditions["host not saturated"].text == "how busy this machine was is not in the record"

@@ -74,7 +74,7 @@ def test_what_proves_nothing_is_unknown(tmp_path: Path, story: Story, words: str
 def test_a_free_machine_says_how_free(tmp_path: Path) -> None:
     """The condition that is met gives both figures; of a record without a hiccup meter only the one."""
     free = [
-        next(c for c in judge(tell(tmp_path / name, story)).conditions if c.name == "machine free")
+        next(c for c in judge(tell(tmp_path / name, story)).conditions if c.name == "host not saturated")
         for name, story in [("new", replace(SOUND, busy_share=0.2, hiccup_p99_ms=0.6)), ("old", SOUND)]
     ]
     assert all(condition.met for condition in free)

@@ -21,7 +21,7 @@ def try_next(record: Record) -> str:
             return f"{make} TRIALS={trials}, to see how far chance moves the numbers"
         return _exercise(record) or f"make show NAME={_name(record)}, and change what it shows"
     unmet = {condition.name for condition in judgement.conditions if not condition.met}
-    if {"load reached", "load on time", "machine free"} & unmet:
+    if {"load reached", "load on time", "host not saturated"} & unmet:
         return f"make doctor, end what else keeps this machine busy, then {record.command}"
     if unmet:
         return f"{record.command}, once what the reason names is mended"

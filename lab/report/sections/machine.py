@@ -13,8 +13,8 @@ TITLE = "Machine and versions"
 
 
 @dataclass(frozen=True)
-class Pass:
-    """What one pass cost, and how the load generator kept its schedule."""
+class EpisodeCost:
+    """What one episode cost, and how the load generator kept its schedule."""
 
     variant: str
     trial: int
@@ -32,7 +32,7 @@ class Data:
 
     facts: Sequence[tuple[str, str]]
     versions: Sequence[tuple[str, str]]
-    passes: Sequence[Pass]
+    episodes: Sequence[EpisodeCost]
     workers: Sequence[str]
     notes: Sequence[str]
 
@@ -50,8 +50,8 @@ def build(view: View) -> Data:
     ]
     if machine.load_average_1min is not None:
         facts.insert(3, ("Load average before", number(machine.load_average_1min)))
-    passes = [
-        Pass(
+    episodes = [
+        EpisodeCost(
             variant=e.variant,
             trial=e.trial,
             asked=f"{e.load.asked:,}",
@@ -64,7 +64,7 @@ def build(view: View) -> Data:
         for e in record.episodes
     ]
     workers = [f"{_where(view, e)}: {_worker(worker)}" for e in record.episodes for worker in e.load.workers]
-    return Data(facts, sorted(record.versions.items()), passes, workers, _notes(view))
+    return Data(facts, sorted(record.versions.items()), episodes, workers, _notes(view))
 
 
 def _worker(worker: WorkerFacts) -> str:

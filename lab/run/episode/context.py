@@ -7,7 +7,7 @@ from pathlib import Path
 
 from lab.load.crew import Crew
 from lab.model import Scenario
-from lab.observe.marks import Marks
+from lab.observe.marks import RunAnnotations
 from lab.observe.panels import Watched
 from lab.run.progress import Progress
 from lab.runtime.base import Runtime
@@ -27,4 +27,4 @@ class RunContext:
     prometheus: Watched | None
     progress: Progress
     crew: Crew
-    marks: Marks
+    marks: RunAnnotations

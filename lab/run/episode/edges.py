@@ -13,7 +13,7 @@ from lab.runtime.base import Running
 
 def urls(running: Running) -> dict[str, str]:
     """Where each member that counts is, with no proxy between."""
-    return {member.name: running.address(member).url for member in running.members() if backing.counts(member)}
+    return {member.name: running.address(member).url for member in running.members() if backing.exposes_metrics(member)}
 
 
 async def kept_down(capture: EpisodeCapture, running: Running) -> set[str]:

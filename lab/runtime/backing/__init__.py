@@ -12,13 +12,13 @@ from lab.errors import MissingPart
 from lab.model import Backing, Env, Member, Service
 from lab.runtime.base import Address
 from lab.runtime.credentials import Credentials
-from lab.runtime.seat import Command
+from lab.runtime.member_process import Command
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Program
 
 
 @dataclass(frozen=True)
-class Ground:
+class StartContext:
     """What one server gets: its address, an empty folder of its own, its settings, the programs of its part, passwords.
 
     `shared` is a folder that all servers of the run share, for what is costly to make twice.
@@ -69,20 +69,20 @@ class Kind:
     """
 
     part: str
-    prepare: Callable[[Ground], Awaitable[Command]]
+    prepare: Callable[[StartContext], Awaitable[Command]]
     ready: Callable[[Address, Credentials], Awaitable[bool]]
     url: Callable[[Address, Credentials], str]
     port: int = 0
     recipe: Callable[[Env], Recipe] | None = None
     join: Callable[[Cluster], Env] | None = None
     peer_port: int = 0
-    counts: bool = False
+    exposes_metrics: bool = False
     statistics_url: Callable[[Address, Credentials], str] | None = None
 
 
-def counts(member: Member) -> bool:
+def exposes_metrics(member: Member) -> bool:
     """Whether a member tells Prometheus what it counts: every service does, and some servers do."""
-    return isinstance(member, Service) or kind_of(member.kind).counts
+    return isinstance(member, Service) or kind_of(member.kind).exposes_metrics
 
 
 def kinds() -> list[str]:

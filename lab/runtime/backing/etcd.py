@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lab.model import Env, Scalar
-from lab.runtime.backing import Cluster, Ground, Kind, Recipe
+from lab.runtime.backing import Cluster, Kind, Recipe, StartContext
 from lab.runtime.base import Address
 from lab.runtime.credentials import Credentials
+from lab.runtime.member_process import Command
 from lab.runtime.ready import http_ok
-from lab.runtime.seat import Command
 from lab.runtime.unprivileged import as_nobody
 
 # Durable as in production: each entry is in the log on disk before it counts, as it is by default. Alone it still wants
@@ -16,7 +16,7 @@ from lab.runtime.unprivileged import as_nobody
 DEFAULTS: Env = {"logger": "zap", "listen_peer_urls": "http://127.0.0.1:0", "cors": "http://127.0.0.1:1"}
 
 
-async def prepare(ground: Ground) -> Command:
+async def prepare(ground: StartContext) -> Command:
     """Everything is on its command line; a data folder that is there already is used as it is."""
     program = ground.programs["etcd"]
     client, data = ground.address.url, str(ground.data / "data")
@@ -50,7 +50,7 @@ def url(address: Address, credentials: Credentials) -> str:
     return address.url
 
 
-KIND = Kind("etcd", prepare, ready, url, 2379, recipe, join, 2380, counts=True)
+KIND = Kind("etcd", prepare, ready, url, 2379, recipe, join, 2380, exposes_metrics=True)
 
 
 def _words(settings: Env, client: str, data: str) -> list[str]:

@@ -9,10 +9,10 @@ from pathlib import Path
 
 from lab.errors import StartError
 from lab.model import Env, Scalar
-from lab.runtime.backing import Ground, Kind, Recipe
+from lab.runtime.backing import Kind, Recipe, StartContext
 from lab.runtime.base import Address
 from lab.runtime.credentials import STATISTICS, USER, Credentials, native, write_private
-from lab.runtime.seat import Command
+from lab.runtime.member_process import Command
 from lab.runtime.template import fed, fresh_copy
 from lab.runtime.unprivileged import as_nobody, give
 
@@ -41,7 +41,7 @@ SYSTEM_TABLES = ("mysql_system_tables.sql", "mysql_performance_tables.sql")
 PROTOCOL = 10  # the first byte that a server says after a packet's header; 255 stands there where it refuses us
 
 
-async def prepare(ground: Ground) -> Command:
+async def prepare(ground: StartContext) -> Command:
     """Copy a fresh data folder, which is made once a run."""
     data = ground.data / "data"
     await fresh_copy(ground, data, "mariadbd --bootstrap", partial(_bootstrap, ground))
@@ -102,7 +102,7 @@ def users(credentials: Credentials) -> Sequence[str]:
     return [statement.format(**kept) for statement in USERS]
 
 
-def _bootstrap(ground: Ground, folder: Path) -> Command:
+def _bootstrap(ground: StartContext, folder: Path) -> Command:
     """Make a data folder with the system's tables, the users and one database."""
     program = ground.programs["mariadbd"]
     script = ground.shared / "mariadb-install.sql"

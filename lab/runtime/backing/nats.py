@@ -6,11 +6,11 @@ import json
 
 from lab.kit.files import put_in_place
 from lab.model import Env
-from lab.runtime.backing import Ground, Kind, Recipe
+from lab.runtime.backing import Kind, Recipe, StartContext
 from lab.runtime.base import Address
 from lab.runtime.credentials import SERVICE_VARIABLE, USER, Credentials
+from lab.runtime.member_process import Command
 from lab.runtime.ready import says
-from lab.runtime.seat import Command
 from lab.runtime.unprivileged import as_nobody, give
 
 JETSTREAM = ("sync_interval", "max_memory_store", "max_file_store")
@@ -18,7 +18,7 @@ JETSTREAM = ("sync_interval", "max_memory_store", "max_file_store")
 VARIABLE = "NATS_CONFIGURATION"  # from which docker-compose.yml writes the file inside a container
 
 
-async def prepare(ground: Ground) -> Command:
+async def prepare(ground: StartContext) -> Command:
     """Everything is in its configuration file, but for the password, which is in its environment."""
     program = ground.programs["nats-server"]
     file = ground.data / "nats.conf"

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 
 from lab.model import Env, Scalar
-from lab.runtime.backing import Ground, Kind, Recipe
+from lab.runtime.backing import Kind, Recipe, StartContext
 from lab.runtime.base import Address
 from lab.runtime.credentials import STATISTICS, USER, Credentials, scram, write_private
-from lab.runtime.seat import Command
+from lab.runtime.member_process import Command
 from lab.runtime.template import fed, fresh_copy
 from lab.runtime.unprivileged import as_nobody
 
@@ -44,7 +44,7 @@ exec "$postgres" --single -F -j -c exit_on_error=on -D "$cluster" {DATABASE}
 """
 
 
-async def prepare(ground: Ground) -> Command:
+async def prepare(ground: StartContext) -> Command:
     """Copy a fresh cluster, which is made once a run."""
     cluster = ground.data / "cluster"
     await fresh_copy(ground, cluster, "initdb", partial(_make, ground))
@@ -103,7 +103,7 @@ def roles(credentials: Credentials) -> str:
     return "".join(f"{statement.format(**kept)}\n\n" for statement in ROLES)
 
 
-def _make(ground: Ground, folder: Path) -> Command:
+def _make(ground: StartContext, folder: Path) -> Command:
     """Make a cluster with its roles."""
     script, programs = ground.shared / "postgres-roles.sql", ground.programs
     write_private(script, roles(ground.credentials))

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from lab.model import Env, Scalar
-from lab.runtime.backing import Ground, Kind, Recipe
+from lab.runtime.backing import Kind, Recipe, StartContext
 from lab.runtime.base import Address
 from lab.runtime.credentials import Credentials, sha256, write_private
+from lab.runtime.member_process import Command
 from lab.runtime.ready import says
-from lab.runtime.seat import Command
 from lab.runtime.unprivileged import as_nobody, give
 
 DEFAULTS: dict[str, Scalar] = {"save": "", "appendonly": "no", "protected-mode": "no", "databases": 16}
@@ -18,7 +18,7 @@ RIGHTS = "~* &* +@all -@admin -@dangerous +info +keys +config|get"
 INSIDE = "/tmp/redis.conf"  # which docker-compose.yml writes, with the same user
 
 
-async def prepare(ground: Ground) -> Command:
+async def prepare(ground: StartContext) -> Command:
     """Directives go on the command line; `appendonly: yes` and `save: "1 1"` are for experiments on durability."""
     program, file = ground.programs["redis-server"], ground.data / "redis.conf"
     write_private(file, f"user default on #{sha256(ground.credentials.service)} {RIGHTS}\n")

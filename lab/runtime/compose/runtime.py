@@ -22,8 +22,8 @@ from lab.runtime.compose.endpoint import endpoint, environment
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.compose.found import Found
 from lab.runtime.compose.heal import owner
+from lab.runtime.compose.member_container import MemberContainer
 from lab.runtime.compose.mounts import open_sources
-from lab.runtime.compose.seat import ContainerSeat
 from lab.runtime.compose.shared import Shared
 from lab.runtime.compose.spy import beside
 from lab.runtime.compose.stackfile import Placed, stack_file
@@ -128,7 +128,7 @@ class ComposeRunning:
         self._hosts = {member: names.host(supervisor.run_id, stack.label, member.name) for member in stack.members}
         self._addresses = {member: Address(engine.where.host, free_port()) for member in stack.members}
         self._containers = dict(self._hosts)
-        self._seats: dict[Member, ContainerSeat] = {}
+        self._started: dict[Member, MemberContainer] = {}
         self._links: dict[Link, tuple[ProxiedLink, int]] = {}
         self._joined: Mapping[Backing, Env] = {}
         self._proxy = FaultProxy(place.proxy)
@@ -163,7 +163,7 @@ class ComposeRunning:
 
     def process(self, member: Member) -> ProcessControl:
         """The container of a member."""
-        return self._seats[member]
+        return self._started[member]
 
     def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
         """Write a fault down before it goes in, and on exit that it is out again."""
@@ -189,12 +189,12 @@ class ComposeRunning:
 
     def pids(self, member: Member) -> Sequence[int]:
         """Process ids of a member where they are this machine's, the first one first."""
-        return self._seats[member].pids()
+        return self._started[member].pids()
 
     def spies(self, member: Member) -> Sequence[Spy]:
         """One container of the profiler's, in the process namespace of the member's."""
-        seat, base = self._seats[member], self._found.base["services"]["profiler"]
-        return [beside(seat.container, base, self._labels())] if seat.lives() else []
+        started, base = self._started[member], self._found.base["services"]["profiler"]
+        return [beside(started.container, base, self._labels())] if started.lives() else []
 
     @property
     def proxy_url(self) -> None:
@@ -202,7 +202,7 @@ class ComposeRunning:
 
     def deaths(self) -> Sequence[str]:
         """Members that ended though nobody asked them to."""
-        return [death for seat in self._seats.values() for death in seat.deaths()]
+        return [death for started in self._started.values() for death in started.deaths()]
 
     async def stop(self) -> None:
         """Remove the proxies, stop the services, then what they stand on; remove every container of the stack.
@@ -227,13 +227,13 @@ class ComposeRunning:
                 "`make heal` removes them once the engine answers"
             )
         finally:
-            await asyncio.gather(*(seat.forget() for seat in self._seats.values()))
+            await asyncio.gather(*(started.forget() for started in self._started.values()))
 
     async def _stop_containers(self) -> None:
-        services = [seat for member, seat in self._seats.items() if isinstance(member, Service)]
-        servers = [seat for member, seat in self._seats.items() if isinstance(member, Backing)]
+        services = [started for member, started in self._started.items() if isinstance(member, Service)]
+        servers = [started for member, started in self._started.items() if isinstance(member, Backing)]
         for group in (services, servers):
-            await asyncio.gather(*(seat.stop(GRACE_S) for seat in group), return_exceptions=True)
+            await asyncio.gather(*(started.stop(GRACE_S) for started in group), return_exceptions=True)
         await self._remove()
 
     async def _close_links(self) -> None:
@@ -285,9 +285,9 @@ class ComposeRunning:
             else partial(service_ok, address, member.name, self._supervisor.run_id)
         )
         log = self._logs / f"{member.name}.log"
-        seat = ContainerSeat(member, address, self._containers[member], ready, log, self._engine)
-        self._seats[member] = seat
-        await seat.begin()
+        started = MemberContainer(member, address, self._containers[member], ready, log, self._engine)
+        self._started[member] = started
+        await started.begin()
 
     def _placed(self, member: Member) -> Placed:
         service, address = names.service_of(member), self._addresses[member]

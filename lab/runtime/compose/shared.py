@@ -27,7 +27,7 @@ from lab.runtime.compose.mounts import open_sources
 from lab.runtime.compose.taken import taken_ports
 from lab.runtime.ready import http_ok
 from lab.runtime.together import all_at_once
-from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, keep_apart
+from lab.runtime.toxiproxy import FaultProxy, ProxiedLink, Refused, add_base_latency
 
 NEEDED = ("toxiproxy", "prometheus")
 READY = {
@@ -129,7 +129,7 @@ async def open_links(
             with suppress(_Taken):
                 name = str(names.Proxy(run, link.name, owner))
                 opened[link] = (await _open(proxy, name, upstream, port), port)
-                await keep_apart(opened[link][0], link.distance_ms)
+                await add_base_latency(opened[link][0], link.distance_ms)
         if link not in opened:
             raise StartError(
                 f"Toxiproxy has {len(ports)} ports for links and none is left for {link.name}: end other runs, "

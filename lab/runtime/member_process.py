@@ -32,7 +32,7 @@ class Command:
     polite: signal.Signals = signal.SIGTERM
 
 
-class Seat:
+class MemberProcess:
     """A member's process, of whom there may be several one after the other; the ProcessControl of faults."""
 
     def __init__(
@@ -45,7 +45,7 @@ class Seat:
         self._log = log
         self._supervisor = supervisor
         self._child: Managed | None = None
-        self._mourned: list[str] = []
+        self._unexpected_exits: list[str] = []
 
     async def start(self) -> None:
         """Start it and wait until it is ready. Raises StartError with its last log lines."""
@@ -87,7 +87,7 @@ class Seat:
 
     async def restart(self) -> None:
         """Stop it where it still runs, and start it again with the same environment, port and data."""
-        self._mourn()
+        self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.start()
 
@@ -106,14 +106,14 @@ class Seat:
 
     def deaths(self) -> Sequence[str]:
         """Each time it ended though nobody asked it to, in a sentence with its last log lines."""
-        self._mourn()
-        return self._mourned
+        self._record_unexpected_exit()
+        return self._unexpected_exits
 
-    def _mourn(self) -> None:
+    def _record_unexpected_exit(self) -> None:
         child = self._child
         if child and child.returncode is not None and not child.asked_to_end:
             child.asked_to_end = True  # told once
-            self._mourned.append(
+            self._unexpected_exits.append(
                 f"{child.name} ended by itself ({ending(child.returncode)}); its last log lines ({child.log}):\n"
                 + child.tail()
             )

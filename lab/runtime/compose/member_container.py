@@ -20,7 +20,7 @@ STATE_CHANGE_S = 2.0
 PATIENCE_S = 30.0  # a container's first start may have to make a database
 
 
-class ContainerSeat:
+class MemberContainer:
     """A member's container; the ProcessControl of faults."""
 
     def __init__(
@@ -33,7 +33,7 @@ class ContainerSeat:
         self._log = log
         self._engine = engine
         self._life: Life | None = None
-        self._mourned: list[str] = []
+        self._unexpected_exits: list[str] = []
 
     async def begin(self) -> None:
         """Attend the container that Compose has started, and wait until it is ready. Raises StartError."""
@@ -68,7 +68,7 @@ class ContainerSeat:
 
     async def restart(self) -> None:
         """Stop it where it still runs, and start the same container again: environment, port and data stay."""
-        self._mourn()
+        self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.forget()
         try:
@@ -99,14 +99,14 @@ class ContainerSeat:
 
     def deaths(self) -> Sequence[str]:
         """Each time it ended though nobody asked it to, in a sentence with its last log lines."""
-        self._mourn()
-        return self._mourned
+        self._record_unexpected_exit()
+        return self._unexpected_exits
 
-    def _mourn(self) -> None:
+    def _record_unexpected_exit(self) -> None:
         life = self._life
         if life and life.returncode is not None and not life.asked_to_end:
             life.asked_to_end = True  # told once
-            self._mourned.append(
+            self._unexpected_exits.append(
                 f"{life.name} ended by itself ({ending(life.returncode)}); its last log lines ({life.log}):\n"
                 + life.tail()
             )
