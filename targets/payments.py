@@ -4,7 +4,8 @@ Payments: charges money once for each idempotency key, however often and however
     client -> exchange -> (link) -> payments [-> (link) -> ledger]
                                     ^^^^^^^^ here; charges are kept in memory, and booked by the ledger if there is one
 
-POST /charges             with Idempotency-Key: 201 and the charge; asked again, the same answer, marked as a replay;
+POST /charges             with Idempotency-Key: 201 and the charge; asked again, the same answer, marked as a replay
+                          (IDEMPOTENCY=off: charged again);
                           502 or 504 where the ledger did not say that it booked it; ask again under the same key
 GET /charges, ?key=KEY    what has been charged, counted in the ledger itself, for people and checkers
 GET /charges/keys         the key of every charge, once for each charge: `{"effects": [...]}`, for checkers
@@ -50,6 +51,7 @@ class PaymentsSettings(Settings):
     ledger_url: Url = ""
     ledger_timeout_s: Seconds = 0.5
     work_ms: Millis = 2.0  # how long a charge takes; the loop stays free meanwhile
+    idempotency: bool = True  # a key that is asked for again is charged once
     retry: RetrySettings = field(default_factory=RetrySettings)  # of bookings
 
 
@@ -133,7 +135,10 @@ class Payments:
         """Charge once; a request that repeats the key, even meanwhile, gets the first one's answer."""
         key, wanted = key_of(request), await read_json(request, NewCharge)
         try:
-            charge, replay = await self.once.result(key, wanted, partial(self.work, key, wanted))
+            if self.settings.idempotency:
+                charge, replay = await self.once.result(key, wanted, partial(self.work, key, wanted))
+            else:
+                charge, replay = await self.work(key, wanted), False
         except NoAnswer as none:
             raise none.problem("ask again with the same key") from none
         except NotBooked as error:
