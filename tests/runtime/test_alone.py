@@ -82,7 +82,7 @@ async def test_two_labs_start_the_shared_containers_once(tmp_path: Path, monkeyp
     docker = Docker()
     docker.targets = tmp_path / ".lab/compose/targets"
 
-    async def answer(at: object, name: str) -> None:
+    async def answer(engine: object, base: object, name: str) -> None:
         """At once."""
 
     monkeypatch.setattr(shared.cli, "run", docker.run)
