@@ -23,7 +23,7 @@ LINES = (
     "from lab import notthing",
     "faults.latncy(charge)",
     "metrics.sucess_ratio()",
-    "checkers.ask()",
+    "checkers.exactly_once()",
     "x = = 1",
     "scenario.load = None",
     "Link(*[exchange] * 9)",

@@ -150,7 +150,7 @@ def test_every_fault_is_offered_by_name() -> None:
 
 
 def test_every_checker_is_a_function_of_its_files_name() -> None:
-    """Each checker file has the documented function that bears its name."""
+    """Each checker file has the documented function that bears its name, and scenario files can call it."""
     import importlib
 
     from lab import checkers
@@ -159,6 +159,10 @@ def test_every_checker_is_a_function_of_its_files_name() -> None:
     for name in checkers.names():
         function = getattr(importlib.import_module(f"lab.checkers.{name}"), name)
         assert function.__doc__, name
+        offered = getattr(checkers, name, None)
+        assert getattr(offered, "__wrapped__", None) is function, (
+            f"lab/checkers/__init__.py lacks the two lines of {name}"
+        )
 
 
 def test_every_metric_is_documented() -> None:

@@ -58,7 +58,7 @@ def test_a_variant_may_say_why_not() -> None:
 
 def test_a_variant_that_is_meant_to_break_an_invariant_is_not_protected() -> None:
     """Nothing is asked of it."""
-    weak = Invariant("kept", checkers.ask("as_expected"), broken_in=["on"])
+    weak = Invariant("kept", checkers.as_expected(), broken_in=["on"])
     assert list(unclaimed_work(replace(SCENARIO, claims=[QUICK], invariants=[weak]))) == []
 
 

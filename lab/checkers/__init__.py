@@ -1,8 +1,9 @@
 """
 Checkers: operation history in, verdict out; pure, one a file.
 
-A checker file defines one public function of the file's name, `(history, **args) -> Finding`, and a scenario asks
-for it through `lab.checkers.ask`: `Invariant("no double charge", checkers.ask("charged_once", readback="charges"))`.
+A checker file defines one public function of the file's name, `(history, **args) -> Finding`. A scenario calls it
+without the history, `Invariant("no trade is charged twice", checkers.exactly_once(charges))`, where `charges` is a
+readback: that gives a Check, which is run later, with the record. Its two lines below let editors and mypy know it.
 
 PASS says that what a checker is about happened often enough to show a violation, and that there was none: each says in
 its docstring what it must have seen (`least`), and a scenario names the phases in which that must have happened
@@ -18,8 +19,34 @@ from collections.abc import Callable
 from functools import cache
 from inspect import signature
 
+from lab.checkers._call import called
+from lab.checkers.acknowledged_stay import acknowledged_stay as _acknowledged_stay
+from lab.checkers.all_received import all_received as _all_received
+from lab.checkers.as_expected import as_expected as _as_expected
+from lab.checkers.as_published import as_published as _as_published
+from lab.checkers.bounded_staleness import bounded_staleness as _bounded_staleness
+from lab.checkers.exactly_once import exactly_once as _exactly_once
 from lab.checkers.history import Finding, History
-from lab.model import Check, Scalar
+from lab.checkers.in_order import in_order as _in_order
+from lab.checkers.linearizable import linearizable as _linearizable
+from lab.checkers.log_matching import log_matching as _log_matching
+from lab.checkers.no_lost_update import no_lost_update as _no_lost_update
+from lab.checkers.one_leader_a_term import one_leader_a_term as _one_leader_a_term
+from lab.checkers.one_stays import one_stays as _one_stays
+from lab.model import Scalar
+
+acknowledged_stay = called(_acknowledged_stay)
+all_received = called(_all_received)
+as_expected = called(_as_expected)
+as_published = called(_as_published)
+bounded_staleness = called(_bounded_staleness)
+exactly_once = called(_exactly_once)
+in_order = called(_in_order)
+linearizable = called(_linearizable)
+log_matching = called(_log_matching)
+no_lost_update = called(_no_lost_update)
+one_leader_a_term = called(_one_leader_a_term)
+one_stays = called(_one_stays)
 
 Checker = Callable[..., Finding]
 
@@ -31,11 +58,6 @@ def names() -> tuple[str, ...]:
     """Every checker there is: the files of this folder."""
     found = (module.name for module in pkgutil.iter_modules(__path__))
     return tuple(sorted(name for name in found if name not in _NOT_CHECKERS and not name.startswith("_")))
-
-
-def ask(name: str, **args: Scalar) -> Check:
-    """Ask for a checker by name; whether it exists is checked with the scenario."""
-    return Check(name, args)
 
 
 def checker(name: str) -> Checker:

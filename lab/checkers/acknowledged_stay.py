@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+from lab.checkers._call import Readbacks, names_of
 from lab.checkers._logs import Entry, Logs, Unread, logs
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
@@ -13,7 +14,7 @@ from lab.record.values import text_of
 
 
 def acknowledged_stay(
-    history: History, readbacks: str, at: str = "index", played_in: str = "", least: int = ENOUGH
+    history: History, readbacks: Readbacks, at: str = "index", played_in: str = "", least: int = ENOUGH
 ) -> Finding:
     """
     Hold acknowledged writes against the members' committed entries, and refused ones too.
@@ -30,7 +31,7 @@ def acknowledged_stay(
     can be read.
     """
     try:
-        read = logs(history, readbacks)
+        read = logs(history, names_of(readbacks))
     except Unread as unread:
         return Finding("UNKNOWN", str(unread))
     operations = history.operations

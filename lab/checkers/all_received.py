@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from lab.checkers._call import names_of
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
+from lab.model import Readback
 from lab.record import Anomaly
 from lab.record.messages import deliveries, published
 
 
 def all_received(
-    history: History, readback: str, at: str = "received", played_in: str = "", least: int = ENOUGH
+    history: History, readback: Readback | str, at: str = "received", played_in: str = "", least: int = ENOUGH
 ) -> Finding:
     """
     Hold the messages that operations published (by `key`) against the deliveries that a receiver reports.
@@ -21,9 +23,10 @@ def all_received(
     Must have seen: `least` acknowledged messages, in each phase of `played_in` too (by the phase in which a message was
     first due). That nothing is lost in a cut takes messages acknowledged in the cut.
     """
-    received = deliveries(history.readbacks.get(readback), at)
+    name = names_of(readback)
+    received = deliveries(history.readbacks.get(name), at)
     if isinstance(received, str):
-        return Finding("UNKNOWN", f'the readback "{readback}" cannot be held against the history: {received}')
+        return Finding("UNKNOWN", f'the readback "{name}" cannot be held against the history: {received}')
     messages = published(history.operations)
     if not messages:
         return Finding("UNKNOWN", "no operation carries a key: no message was published, and nothing was checked")

@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from lab.checkers._call import names_of
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
+from lab.model import Readback
 from lab.record import Anomaly, Operations
 
 
@@ -21,7 +23,7 @@ class _Asked:
 
 
 def exactly_once(
-    history: History, readback: str, at: str = "effects", played_in: str = "", least: int = ENOUGH
+    history: History, readback: Readback | str, at: str = "effects", played_in: str = "", least: int = ENOUGH
 ) -> Finding:
     """
     Hold operations against the effects that a service counted, key by key: operations of one key are one request, sent
@@ -35,10 +37,11 @@ def exactly_once(
     Must have seen: `least` acknowledged keys, in each phase of `played_in` too (by the phase in which the acknowledged
     attempt was due).
     """
-    answer = history.readbacks.get(readback)
+    name = names_of(readback)
+    answer = history.readbacks.get(name)
     effects = answer.get(at) if isinstance(answer, dict) else None
     if not isinstance(effects, list):
-        return Finding("UNKNOWN", f'the readback "{readback}" gave no list "{at}": nothing to hold the history against')
+        return Finding("UNKNOWN", f'the readback "{name}" gave no list "{at}": nothing to hold the history against')
     counted = Counter(str(effect) for effect in effects)
     asked = _by_key(history.operations)
     if not asked:

@@ -6,8 +6,10 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import groupby
 
+from lab.checkers._call import names_of
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
+from lab.model import Readback
 from lab.record import Anomaly
 from lab.record.messages import Delivery, Place, Published, deliveries, published
 
@@ -15,7 +17,7 @@ Sent = Mapping[int, list[int]]  # of one subject: number -> the operations that 
 
 
 def in_order(
-    history: History, readback: str, at: str = "received", played_in: str = "", least: int = ENOUGH
+    history: History, readback: Readback | str, at: str = "received", played_in: str = "", least: int = ENOUGH
 ) -> Finding:
     """
     Look at each subject's deliveries in the order in which they came, each number at its first coming.
@@ -28,9 +30,10 @@ def in_order(
     Must have seen: `least` acknowledged messages that came, in each phase of `played_in` too (by the phase in which a
     message was first due), each with its subject and number in the answer.
     """
-    received = deliveries(history.readbacks.get(readback), at)
+    name = names_of(readback)
+    received = deliveries(history.readbacks.get(name), at)
     if isinstance(received, str):
-        return Finding("UNKNOWN", f'the readback "{readback}" cannot be held against the history: {received}')
+        return Finding("UNKNOWN", f'the readback "{name}" cannot be held against the history: {received}')
     messages = published(history.operations)
     acked = [message for message in messages.values() if message.is_acked]
     sent: dict[str, dict[int, list[int]]] = defaultdict(dict)

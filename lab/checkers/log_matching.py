@@ -6,13 +6,14 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import combinations
 
+from lab.checkers._call import Readbacks, names_of
 from lab.checkers._logs import Entry, Logs, Member, Unread, logs
 from lab.checkers._played import ENOUGH, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 
 
-def log_matching(history: History, readbacks: str, least: int = ENOUGH) -> Finding:
+def log_matching(history: History, readbacks: Readbacks, least: int = ENOUGH) -> Finding:
     """
     Hold the members' logs against one another.
 
@@ -25,7 +26,7 @@ def log_matching(history: History, readbacks: str, least: int = ENOUGH) -> Findi
     Must have seen: `least` committed entries that two members hold. What one member alone has agrees with itself.
     """
     try:
-        read = logs(history, readbacks)
+        read = logs(history, names_of(readbacks))
     except Unread as unread:
         return Finding("UNKNOWN", str(unread))
     held_by = Counter(entry.index for member in read.members for entry in member.entries)

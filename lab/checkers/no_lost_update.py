@@ -7,8 +7,10 @@ from collections.abc import Sequence
 
 import msgspec
 
+from lab.checkers._call import names_of
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
+from lab.model import Readback
 from lab.record import Anomaly
 from lab.record.values import text_of
 
@@ -36,7 +38,7 @@ class _Counters:
 
 
 def no_lost_update(
-    history: History, operation: str, readback: str, at: str, played_in: str = "", least: int = ENOUGH
+    history: History, operation: str, readback: Readback | str, at: str, played_in: str = "", least: int = ENOUGH
 ) -> Finding:
     """
     Hold additions to counters (by `key`, the amount in `value`) against each other and against the end.
@@ -49,12 +51,11 @@ def no_lost_update(
     Must have seen: `least` acknowledged updates, in each phase of `played_in` too, each readable. UNKNOWN where too
     many are indeterminate to tell, in `MOST_BITS` of work, whether some of them add up to what a counter ended with.
     """
-    answer = history.readbacks.get(readback)
+    name = names_of(readback)
+    answer = history.readbacks.get(name)
     ends = answer.get(at) if isinstance(answer, dict) else None
     if not isinstance(ends, dict):
-        return Finding(
-            "UNKNOWN", f'the readback "{readback}" gave no object "{at}": nothing to hold the history against'
-        )
+        return Finding("UNKNOWN", f'the readback "{name}" gave no object "{at}": nothing to hold the history against')
     counters = _read(history, operation)
     lost, told = 0, set[str]()
     anomalies = list(counters.wrong)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from lab.checkers._call import Readbacks, names_of
 from lab.checkers._logs import Unread, logs
 from lab.checkers._played import ENOUGH, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
 
 
-def one_leader_a_term(history: History, readbacks: str, least: int = ENOUGH) -> Finding:
+def one_leader_a_term(history: History, readbacks: Readbacks, least: int = ENOUGH) -> Finding:
     """
     Hold against one another whom the members took for the leader of each term (figure 3 of the Raft paper).
 
@@ -21,7 +22,7 @@ def one_leader_a_term(history: History, readbacks: str, least: int = ENOUGH) -> 
     elections the run must have had.
     """
     try:
-        members = logs(history, readbacks).members
+        members = logs(history, names_of(readbacks)).members
     except Unread as unread:
         return Finding("UNKNOWN", str(unread))
     heard: dict[int, dict[str, list[str]]] = {}

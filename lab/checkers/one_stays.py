@@ -6,8 +6,10 @@ from collections import defaultdict
 
 import msgspec
 
+from lab.checkers._call import names_of
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
+from lab.model import Readback
 from lab.record import Anomaly
 
 
@@ -18,7 +20,7 @@ class Leave(msgspec.Struct, frozen=True):
 
 
 def one_stays(
-    history: History, operation: str, readback: str, at: str, played_in: str = "", least: int = ENOUGH
+    history: History, operation: str, readback: Readback | str, at: str, played_in: str = "", least: int = ENOUGH
 ) -> Finding:
     """
     Hold leaves (by `key`, the group; `value`, who asks) against the rule that one of each group stays.
@@ -31,12 +33,11 @@ def one_stays(
     first such answer).
     """
     operations = history.of(operation)
-    answer = history.readbacks.get(readback)
+    name = names_of(readback)
+    answer = history.readbacks.get(name)
     there = answer.get(at) if isinstance(answer, dict) else None
     if not isinstance(there, dict):
-        return Finding(
-            "UNKNOWN", f'the readback "{readback}" gave no object "{at}": nothing to hold the history against'
-        )
+        return Finding("UNKNOWN", f'the readback "{name}" gave no object "{at}": nothing to hold the history against')
     granted: dict[str, list[tuple[int, str]]] = defaultdict(list)
     anomalies: list[Anomaly] = []
     groups: dict[str, str] = {}  # by key, the phase of its first answer

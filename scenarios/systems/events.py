@@ -45,17 +45,17 @@ def events(
     invariants = [
         Invariant(
             "what was acknowledged is received",
-            checkers.ask("all_received", readback="notifier", played_in=played_in, least=least),
+            checkers.all_received(received, played_in=played_in, least=least),
             broken_in=at_most_once,
         ),
         Invariant(
             "each pair's events come in order, without a gap",
-            checkers.ask("in_order", readback="notifier"),
+            checkers.in_order(received),
             broken_in=at_most_once,
         ),
         Invariant(
             "each event is notified once",
-            checkers.ask("exactly_once", readback="notifications", played_in=played_in, least=least),
+            checkers.exactly_once(notified, played_in=played_in, least=least),
             variants=at_least_once,
         ),
     ]

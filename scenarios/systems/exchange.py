@@ -34,13 +34,9 @@ def again(rng: Random, n: int) -> Request:
     return trade(rng, max(n - rng.choice((50, 1_250)), n % 50))
 
 
-charged_once = Invariant(
-    "an acknowledged trade is charged exactly once", checkers.ask("exactly_once", readback="charges")
-)
-booked_once = Invariant(
-    "an acknowledged trade is booked exactly once", checkers.ask("exactly_once", readback="entries")
-)
 charges, entries = Readback("charges", payments, "/charges/keys"), Readback("entries", ledger, "/entries/keys")
+charged_once = Invariant("an acknowledged trade is charged exactly once", checkers.exactly_once(charges))
+booked_once = Invariant("an acknowledged trade is booked exactly once", checkers.exactly_once(entries))
 
 
 def market(per_s: float, arrivals: Literal["uniform", "poisson"] = "uniform") -> Load:

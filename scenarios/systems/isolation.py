@@ -68,7 +68,7 @@ def leave(rng: Random, n: int) -> Request:
 books = Readback("books", isolation, "/books")
 as_published = Invariant(
     "only anomalies that are published to happen",
-    checkers.ask("as_published", operation="POST /anomalies", source="Hermitage (2014)"),
+    checkers.as_published("POST /anomalies", source="Hermitage (2014)"),
 )
 
 
@@ -89,17 +89,17 @@ def anomalies_and_work(per_s: float, *, loses: Sequence[str], reads_torn: Sequen
         as_published,
         Invariant(
             "no deposit is lost (P4)",
-            checkers.ask("no_lost_update", operation="POST /deposits", readback="books", at="accounts"),
+            checkers.no_lost_update("POST /deposits", books, at="accounts"),
             broken_in=loses,
         ),
         Invariant(
             "an audit sees all of the money (G-single)",
-            checkers.ask("as_expected", operation="POST /audits"),
+            checkers.as_expected("POST /audits"),
             broken_in=reads_torn,
         ),
         Invariant(
             "one doctor stays on call (G2-item)",
-            checkers.ask("one_stays", operation="POST /leaves", readback="books", at="on_call"),
+            checkers.one_stays("POST /leaves", books, at="on_call"),
             broken_in=skews,
         ),
     ]

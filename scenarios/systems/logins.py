@@ -25,8 +25,8 @@ def login(rng: Random, n: int) -> Request:
 
 
 sessions = Readback("sessions", logins, "/logins/keys")
-one_session = Invariant("each login opens one session", checkers.ask("exactly_once", readback="sessions"))
-its_own = Invariant("each login is answered with its own session", checkers.ask("as_expected"))
+one_session = Invariant("each login opens one session", checkers.exactly_once(sessions))
+its_own = Invariant("each login is answered with its own session", checkers.as_expected())
 
 
 def one_login_in_ten(per_s: float, arrivals: Literal["uniform", "poisson"] = "uniform") -> Load:

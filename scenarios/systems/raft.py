@@ -8,6 +8,7 @@ How far apart the servers are is the experiment's to say: `between(distance_ms)`
 
 from collections.abc import Sequence
 from itertools import permutations
+from typing import Any
 
 from lab import Invariant, Link, Load, Panel, Readback, Role, Service, checkers, workloads
 
@@ -49,34 +50,34 @@ def registers(
     or of all. `played_in` names phases of which each has 10 operations and acknowledged writes at least; `terms` with a
     leader and committed `entries` must have been seen.
     """
-    logs = ", ".join(NAMES)
-    seen: dict[str, str | int] = {"played_in": played_in, "least": 10} if played_in else {}
+    logs = [Readback(server.name, server, "/log") for server in servers]
+    seen: dict[str, Any] = {"played_in": played_in, "least": 10} if played_in else {}
     return Load(
         workloads.registers(keys, read=read, write=write, cas=cas),
         client,
         per_s,
         "poisson",
         timeout_s=timeout_s,
-        readbacks=[Readback(server.name, server, "/log") for server in servers],
+        readbacks=logs,
         invariants=[
             Invariant(
                 "every key is linearizable",
-                checkers.ask("linearizable", **seen),
+                checkers.linearizable(**seen),
                 broken_in=[*stale_in, *forgets_in],
             ),
             Invariant(
                 "at most one leader a term",
-                checkers.ask("one_leader_a_term", readbacks=logs, **({"least": terms} if terms > 1 else {})),
+                checkers.one_leader_a_term(logs, **({"least": terms} if terms > 1 else {})),
                 variants=durable,
             ),
             Invariant(
                 "logs match",
-                checkers.ask("log_matching", readbacks=logs, **({"least": entries} if entries > 1 else {})),
+                checkers.log_matching(logs, **({"least": entries} if entries > 1 else {})),
                 variants=durable,
             ),
             Invariant(
                 "acknowledged writes persist, refused writes never apply",
-                checkers.ask("acknowledged_stay", readbacks=logs, **seen),
+                checkers.acknowledged_stay(logs, **seen),
                 broken_in=forgets_in,
             ),
         ],

@@ -32,7 +32,7 @@ def registers(
 
     The client gives up by itself before `timeout_s`.
     """
-    linearizable = checkers.ask("linearizable", played_in=played_in, least=20)
+    linearizable = checkers.linearizable(played_in=played_in, least=20)
     return Load(
         workloads.registers(keys, read=read, write=write, cas=cas),
         client,

@@ -35,7 +35,7 @@ def hot_key(per_s: float, arrivals: Literal["uniform", "poisson"] = "uniform", *
     """99 reads of one key to one write of it; no rate that is served may be older than `ttl_s`."""
     fresh = Invariant(
         "a served rate is at most TTL_S stale",
-        checkers.ask("bounded_staleness", within_s=ttl_s, at="rate", initial="1.08000"),
+        checkers.bounded_staleness(within_s=ttl_s, at="rate", initial="1.08000"),
     )
     mix = [Operation(READ, read, weight=99), Operation("PUT /rates/EURUSD", write, weight=1)]
     return Load(mix, both, per_s, arrivals, invariants=[fresh])

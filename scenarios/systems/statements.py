@@ -23,7 +23,7 @@ def statement(rng: Random, n: int) -> Request:
     return Request("POST", "/statements", {"amounts_cents": amounts_cents}, value=right, keep_response=True)
 
 
-same_balances = Invariant("the same bookings give the same balances", checkers.ask("as_expected"))
+same_balances = Invariant("the same bookings give the same balances", checkers.as_expected())
 
 
 def statements(per_s: float, arrivals: Literal["uniform", "poisson"] = "uniform") -> Load:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -190,7 +191,7 @@ def test_a_checker_that_breaks_down_is_not_called_with_wrong_arguments(
     def broken(history: object, readback: str) -> None:
         raise TypeError("unhashable type: 'list'")
 
-    monkeypatch.setattr("lab.checkers.exactly_once.exactly_once", broken)
+    monkeypatch.setattr(sys.modules["lab.checkers.exactly_once"], "exactly_once", broken)
     result = judge(tell(tmp_path, replace(SOUND, invariants=[once()]))).invariants[0]
     assert result.verdict == "UNKNOWN"
     assert result.why == "checker \"exactly_once\" failed: TypeError: unhashable type: 'list'"

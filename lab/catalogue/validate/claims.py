@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from inspect import Parameter, signature
-from typing import get_type_hints
 
-from lab import checkers, metrics
+from lab import metrics
 from lab.catalogue.validate.said import Problems, one_of, repeated
-from lab.model import Check, Claim, Scalar, Scenario
-from lab.model.typed import wrong_type
+from lab.model import Claim, Scalar, Scenario
 
 
 def claim_mistakes(scenario: Scenario) -> Problems:
@@ -108,35 +105,12 @@ def _names(args: Mapping[str, Scalar], scenario: Scenario) -> Problems:
             yield f"operations whose first word is {asked}, of which there are none; {one_of(asked, verbs)}"
 
 
-def _arguments(check: Check, scenario: Scenario) -> Problems:
-    """Arguments that a checker does not take, or needs, and names in them that the scenario does not have."""
-    asked = signature(checkers.checker(check.name))
-    takes = list(asked.parameters)[1:]  # the history comes first
-    for name in check.args:
-        if name not in takes:
-            yield f"gives {check.name} the argument {name}; {one_of(name, takes)}"
-    for name in takes:
-        if asked.parameters[name].default is Parameter.empty and name not in check.args:
-            yield f"does not give {check.name} the argument {name}, which it needs."
-    hints = get_type_hints(checkers.checker(check.name))
-    for name, value in check.args.items():
-        if name in hints and (wrong := wrong_type(value, hints[name], name)):
-            yield f"asks {check.name}: {wrong}."
-    for problem in _names(check.args, scenario):
-        yield f"looks at {problem}"
-
-
 def invariant_mistakes(scenario: Scenario) -> Problems:
     """Invariants and readbacks that nothing can be held against."""
     variants = [variant.name for variant in scenario.variants]
     for invariant in scenario.every_invariant:
-        if invariant.check.name not in checkers.names():
-            yield f'invariant "{invariant.text}" takes the checker "{invariant.check.name}"; ' + one_of(
-                invariant.check.name, checkers.names()
-            )
-            continue
-        for problem in _arguments(invariant.check, scenario):
-            yield f'invariant "{invariant.text}" {problem}'
+        for problem in _names(invariant.check.args, scenario):
+            yield f'invariant "{invariant.text}" looks at {problem}'
         for name in [*invariant.variants, *invariant.broken_in]:
             if name not in variants:
                 yield f'invariant "{invariant.text}" names variant "{name}"; {one_of(name, variants)}'
