@@ -21,10 +21,10 @@ from report.fabricate import Recipe, fabricate
 import lab.run.steps
 from lab import catalogue, cli
 from lab.cli import console, shell
-from lab.doctor import Finding
 from lab.errors import Interrupted, LabError
 from lab.kit.places import ROOT
 from lab.record import Run, Verdict, with_judgement, write_record
+from lab.run.doctor import Finding
 
 Lab = Callable[..., Result]
 
@@ -339,7 +339,7 @@ def test_the_doctor_fails_only_for_what_is_needed(
 ) -> None:
     """Something missing that no experiment needs is no failure."""
     found = [Finding("Prometheus", False, "not there", "metrics", "get it", needed)]
-    monkeypatch.setattr("lab.doctor.examine", lambda: found)
+    monkeypatch.setattr("lab.run.doctor.examine", lambda: found)
     done = lab_("doctor")
     assert done.exit_code == code
     assert "remedy: get it" in done.stdout

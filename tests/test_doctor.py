@@ -10,7 +10,7 @@ sys.path.insert(0, str(Path(__file__).parent / "observe"))
 
 import fake_grafana
 
-from lab import doctor
+from lab.run import doctor
 from lab.runtime import debian, tools
 from lab.runtime.compose import exposed
 from lab.runtime.tools import Tools

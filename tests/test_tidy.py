@@ -39,11 +39,7 @@ ALLOWED: dict[str, set[str]] = {
     "report": PURE | {"catalogue", "kit", "metrics", "observe", "verdict"},
     "run": PURE | {"catalogue", "faults", "kit", "load", "observe", "report", "runtime", "verdict"},
     "sabotage": PURE | {"catalogue", "kit", "observe", "run", "verdict"},
-    "stack": {"runtime"},
-    "containers": {"runtime"},
-    "doctor": {"kit", "observe", "runtime"},
-    "cli": PURE
-    | {"catalogue", "containers", "doctor", "kit", "observe", "run", "runtime", "sabotage", "stack", "verdict"},
+    "cli": PURE | {"catalogue", "kit", "observe", "run", "runtime", "sabotage", "verdict"},
     "__main__": {"cli", "kit"},
 }
 

@@ -19,7 +19,7 @@ from lab.kit.streams import say, tell
 def doctor(as_json: bool) -> int:
     """What is installed, what is missing, and how to get it."""
     from lab.cli import console
-    from lab.doctor import examine
+    from lab.run.doctor import examine
 
     findings = examine()
     if as_json:
@@ -60,8 +60,8 @@ def up() -> None:
     """Start what all runs in containers share, and Grafana. Twice is no more than once."""
     import asyncio
 
-    from lab import containers
     from lab.kit.places import ROOT
+    from lab.runtime.compose import containers
 
     tell("\n".join(asyncio.run(containers.up(ROOT))))
 
@@ -71,8 +71,8 @@ def down() -> None:
     """Stop and remove what `up` started; the data of Prometheus and Grafana stay."""
     import asyncio
 
-    from lab import containers
     from lab.kit.places import ROOT
+    from lab.runtime.compose import containers
 
     tell(asyncio.run(containers.down(ROOT)))
 
@@ -85,8 +85,8 @@ def images(services: tuple[str, ...], debian: bool, pin: bool) -> None:
     """Pull and build the images of SERVICES of docker-compose.yml, all where none is named."""
     import asyncio
 
-    from lab import containers
     from lab.kit.places import ROOT
+    from lab.runtime.compose import containers
 
     if pin and (debian or services):
         raise click.UsageError("--pin takes all images from their registries: leave out SERVICES and --debian.")
@@ -109,6 +109,6 @@ def stack(profiles: tuple[str, ...], ports: str) -> None:
     import asyncio
 
     from lab.kit.places import ROOT
-    from lab.stack import write
+    from lab.runtime.compose.stack import write
 
     tell(asyncio.run(write(ROOT, profiles, ports == "host")))

@@ -15,10 +15,10 @@ from rich.cells import cell_len
 
 from lab.catalogue import find
 from lab.cli import console
-from lab.doctor import Finding
 from lab.errors import LabError
 from lab.kit import screen
 from lab.record import Judgement, Run, write_record
+from lab.run.doctor import Finding
 
 # --- the catalogue ----------------------------------------------------------------------------------------------
 

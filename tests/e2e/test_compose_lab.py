@@ -18,12 +18,11 @@ import pytest
 from lab_runs import lab, listening, start, until
 from runtimes import found, runtime_in
 
-from lab import containers
 from lab.kit.places import ROOT
 from lab.model import Link, Service
 from lab.record import read_run
 from lab.runtime.base import Stack
-from lab.runtime.compose import cli, dotenv, heal, names, runtime, shared, sources
+from lab.runtime.compose import cli, containers, dotenv, heal, names, runtime, shared, sources
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import find

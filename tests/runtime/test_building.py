@@ -14,9 +14,8 @@ import yaml
 from fake_engine import docker, engine
 from waits import gone, until
 
-from lab import containers
 from lab.errors import LabError
-from lab.runtime.compose import building, cli, shared
+from lab.runtime.compose import building, cli, containers, shared
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 

@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from lab import containers
 from lab.errors import LabError
-from lab.runtime.compose import digests
+from lab.runtime.compose import containers, digests
 from lab.runtime.compose.digests import override, pinned
 
 ONE, OTHER = (f"sha256:{digit * 64}" for digit in "ab")

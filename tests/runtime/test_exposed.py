@@ -9,9 +9,8 @@ from typing import Any
 import pytest
 from aiohttp import web
 
-from lab import containers
 from lab.runtime.base import Address
-from lab.runtime.compose import exposed
+from lab.runtime.compose import containers, exposed
 from lab.runtime.compose.found import Found
 from lab.runtime.compose.shared import Shared
 

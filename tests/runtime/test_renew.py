@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from lab import doctor
 from lab.errors import LabError
+from lab.run import doctor
 from lab.runtime import debian, processes, renew, tools
 from lab.runtime.journal import JOURNAL, Journal
 from lab.runtime.tools import Tools

@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from lab.errors import LabError
+from lab.runtime.compose.stack import stack_text
 from lab.runtime.compose.swarmfile import swarm_service
-from lab.stack import stack_text
 
 TOXIPROXY = {
     "cap_drop": ["ALL"],

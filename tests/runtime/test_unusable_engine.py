@@ -14,11 +14,10 @@ import aiohttp
 import pytest
 from fake_engine import docker, engine
 
-from lab import doctor
 from lab.errors import LabError
 from lab.kit.places import ROOT
 from lab.model import Service
-from lab.run import choice
+from lab.run import choice, doctor
 from lab.runtime.compose import sources
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.shared import READY

@@ -11,7 +11,7 @@ from lab.cli.console.shapes import Cell, dim, lines, list_of, put
 from lab.kit.screen import console
 
 if TYPE_CHECKING:
-    from lab.doctor import Finding
+    from lab.run.doctor import Finding
 
 ROOMY = 110  # columns; from here on what a part is for stands beside it even where nothing is wrong
 

@@ -14,7 +14,7 @@ from lab.errors import RecordError
 from lab.record import Record, Run, Spec, Verdict, read_run, runs_of
 
 if TYPE_CHECKING:
-    from lab.doctor import Finding
+    from lab.run.doctor import Finding
 
 
 def notes_of(record: Record) -> list[str]:
