@@ -50,12 +50,13 @@ def copy_as_theirs(template: Path, folder: Path) -> None:
     """Copy a folder and make all of the copy theirs.
 
     It becomes theirs from the bottom up, in a folder that they cannot change, and is then put in its place: root writes
-    nothing and gives nothing away where a process of theirs could have laid a link meanwhile.
+    nothing and gives nothing away where a process of theirs could have laid a link meanwhile. Folders keep their modes;
+    files get those of new ones, which nobody else gets to below a folder of 0700.
     """
     draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=template.parent))
     try:
         copy = draft / folder.name
-        shutil.copytree(template, copy, symlinks=True, copy_function=shutil.copy)
+        shutil.copytree(template, copy, symlinks=True, copy_function=shutil.copyfile)
         if os.geteuid() == 0:
             _give_all(copy)
         copy.rename(folder)

@@ -109,17 +109,17 @@ def test_root_copies_and_gives_where_only_root_makes_names(tmp_path: Path, monke
     give(theirs)
     touched: list[str] = []
 
-    def only_where_root_is(call: Any) -> Any:
+    def only_where_root_is(call: Any, position: int) -> Any:
         def checked(*words: Any, **options: Any) -> Any:
-            path = Path(words[1] if call is shutil.copy else words[0])
+            path = Path(words[position])
             assert all(folder.stat().st_uid == 0 for folder in path.parents), path
             touched.append(path.name)
             return call(*words, **options)
 
         return checked
 
-    monkeypatch.setattr(shutil, "copy", only_where_root_is(shutil.copy))
-    monkeypatch.setattr(os, "chown", only_where_root_is(os.chown))
+    monkeypatch.setattr(shutil, "copyfile", only_where_root_is(shutil.copyfile, 1))
+    monkeypatch.setattr(os, "chown", only_where_root_is(os.chown, 0))
     copy_as_theirs(template(tmp_path / "initdb-template"), theirs / "cluster")
     files = ["PG_VERSION", "pg_class"]
     assert sorted(touched) == sorted([*files, *files, "base", "1", "cluster", "folder", "link"])
