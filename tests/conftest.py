@@ -105,9 +105,11 @@ UNTRACED = (
     "test_streams.py",
 )
 
-# Whole runs of experiments. CI always makes those of circuit-breaker, retry-storm and raft-leader-kill, and of these
-# every second one, by turns: it names its turn with `TURN`. Without it all are made.
+# Whole runs of experiments. CI always makes that of circuit-breaker, beside three mutants of others, and of these every
+# second one, by turns: it names its turn with `TURN`. Without it all are made.
 BY_TURNS = (
+    "e2e/test_lab_raft.py::test_raft_leader_kill",
+    "e2e/test_lab_retry_storm.py::test_the_storm_outlives_its_fault_and_the_budget_does_not_let_it_begin",
     "e2e/test_lab_raft.py::test_raft_partition",
     "e2e/test_lab_raft.py::test_raft_against_etcd",
     "e2e/test_lab_event_loop.py::test_the_flame_graphs_difference_names_the_culprit",
