@@ -69,8 +69,8 @@ scenario = Scenario(
             at_most=220,
             price=True,
         ),
-        # A trade takes 6 ms, so at 35/s 0.2 are in flight when the blip begins, and their answers are lost: 3 or more in
-        # one run of a thousand. 2 are 1.3 % of the 150 requests that half the length has.
+        # A trade takes 6 ms, so at 35/s 0.2 are in flight when the blip begins, and their answers are lost: 3 or more
+        # in one run of a thousand. 2 are 1.3 % of the 150 requests that half the length has.
         Claim("health costs nothing", "on", "baseline", metrics.success_ratio(), at_least=0.985),
         # No trade can succeed while payments is silent; what needs no payments has to.
         Claim("the rest of the exchange works on", "on", "fault", metrics.success_ratio("GET /trades"), at_least=0.99),
