@@ -57,7 +57,7 @@ def sabotage(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, say: 
             tried = {result.name for result in missed}
             missed += [r for r in ledger.results("mutant") if _stands(r, entries, wish) and r.name not in tried]
     finally:
-        page.write(ledger, names)
+        page.write(ledger, names, table.mutant)
     return missed
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from lab.kit.places import ROOT
 from lab.sabotage.edits import EDITS
 from lab.sabotage.ledger import Ledger, Result
+from lab.sabotage.mutants import Mutant
 
 FILE = ROOT / "docs" / "sabotage.md"
 LONGEST_REASON = 160
@@ -26,20 +27,24 @@ that did not hurt. None may pass.
 """
 
 
-def write(ledger: Ledger, experiments: Sequence[str], file: Path = FILE) -> None:
-    """Write the page from the ledger."""
-    file.write_text("\n".join([HEAD, *_summary(ledger, experiments), *_edits(), *_tables(ledger, experiments)]) + "\n")
+def write(ledger: Ledger, experiments: Sequence[str], table: Sequence[Mutant], file: Path = FILE) -> None:
+    """Write the page from the ledger; mutants of the table without a result are named as such."""
+    known = {result.name for result in ledger.results("mutant")}
+    left = [mutant for mutant in table if mutant.name not in known]
+    parts = [HEAD, *_summary(ledger, experiments, left), *_edits(), *_tables(ledger, experiments, left)]
+    file.write_text("\n".join(parts) + "\n")
 
 
-def _summary(ledger: Ledger, experiments: Sequence[str]) -> Iterator[str]:
-    yield "| Experiment | Forged records caught | Mutants caught | Excused |"
-    yield "|---|---:|---:|---:|"
+def _summary(ledger: Ledger, experiments: Sequence[str], left: Sequence[Mutant]) -> Iterator[str]:
+    yield "| Experiment | Forged records caught | Mutants caught | Not run yet | Excused |"
+    yield "|---|---:|---:|---:|---:|"
     for name in experiments:
         forged, mutants = ledger.results("forged", name), ledger.results("mutant", name)
         excused = sum(bool(r.excuse) and not r.caught for r in [*forged, *mutants])
-        yield f"| [{name}](#{name}) | {_of(forged)} | {_of(mutants)} | {excused or ''} |"
+        wanting = sum(mutant.experiment == name for mutant in left)
+        yield f"| [{name}](#{name}) | {_of(forged)} | {_of(mutants)} | {wanting or ''} | {excused or ''} |"
     every = ledger.results()
-    yield f"| all | {_of(ledger.results('forged'))} | {_of(ledger.results('mutant'))} | |"
+    yield f"| all | {_of(ledger.results('forged'))} | {_of(ledger.results('mutant'))} | {len(left) or ''} | |"
     took_min = sum(r.took_s for r in every) / 60
     yield f"\nJudging the forged records and running the mutants took {took_min:.0f} min.\n"
 
@@ -55,14 +60,16 @@ def _edits() -> Iterator[str]:
     yield ""
 
 
-def _tables(ledger: Ledger, experiments: Sequence[str]) -> Iterator[str]:
+def _tables(ledger: Ledger, experiments: Sequence[str], left: Sequence[Mutant]) -> Iterator[str]:
     for name in experiments:
         yield f"## {name}\n"
         mutants = ledger.results("mutant", name)
-        if mutants:
+        wanting = [mutant for mutant in left if mutant.experiment == name]
+        if mutants or wanting:
             yield "| Mutant | What it breaks | Verdict | Noticed by |"
             yield "|---|---|---|---|"
             yield from (f"| {r.name} | {_cell(r.where)} | {_verdict(r)} | {_reason(r)} |" for r in mutants)
+            yield from (f"| {mutant.name} | {_cell(mutant.breaks)} | not run yet | |" for mutant in wanting)
             yield ""
         forged = ledger.results("forged", name)
         if forged:
@@ -70,7 +77,7 @@ def _tables(ledger: Ledger, experiments: Sequence[str]) -> Iterator[str]:
             yield "|---|---|---|---|"
             yield from (f"| {r.name} | {_cell(r.where)} | {_verdict(r)} | {_reason(r)} |" for r in forged)
             yield ""
-        if not mutants and not forged:
+        if not mutants and not wanting and not forged:
             yield "Not tried yet.\n"
 
 

@@ -115,8 +115,19 @@ def test_the_page_shows_what_was_not_caught(tmp_path: Path) -> None:
     """In words that cannot be overlooked, with bars in cells escaped."""
     ledger = Ledger(tmp_path / "sabotage.json")
     ledger.add(result("one"), result("two", caught=False))
-    page.write(ledger, ["circuit-breaker", "other"], tmp_path / "sabotage.md")
+    page.write(ledger, ["circuit-breaker", "other"], (), tmp_path / "sabotage.md")
     text = (tmp_path / "sabotage.md").read_text()
-    assert "| [circuit-breaker](#circuit-breaker) |  | 1 of 2 |  |" in text
+    assert "| [circuit-breaker](#circuit-breaker) |  | 1 of 2 |  |  |" in text
     assert "| two | x \\| y | **PASS**, not caught | why |" in text
     assert "Not tried yet." in text
+
+
+def test_the_page_names_mutants_that_were_not_run(tmp_path: Path) -> None:
+    """Two of two caught says little where a third one was not tried."""
+    ledger = Ledger(tmp_path / "sabotage.json")
+    ledger.add(result("one"), result("two"))
+    table = [Mutant("one", "circuit-breaker", "a"), Mutant("three", "circuit-breaker", "a | b")]
+    page.write(ledger, ["circuit-breaker", "other"], table, tmp_path / "sabotage.md")
+    text = (tmp_path / "sabotage.md").read_text()
+    assert "| [circuit-breaker](#circuit-breaker) |  | 2 of 2 | 1 |  |" in text
+    assert "| three | a \\| b | not run yet | |" in text
