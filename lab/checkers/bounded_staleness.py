@@ -98,5 +98,5 @@ def behind(read: Op, reigns: Reigns | None) -> float:
 def _told(key: str, read: Op, behind_s: float, within_s: float) -> str:
     seen = f"{key} was read as {'absent' if read.sees is None else repr(read.sees)} at {read.start_s:.3f} s"
     if math.isinf(behind_s):
-        return f"{seen}, which nobody had written by then"
+        return f"{seen}, which no request had written by then"
     return f"{seen}, {behind_s:.3f} s after another had replaced it ({within_s:g} s allowed)"

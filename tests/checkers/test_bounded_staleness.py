@@ -30,9 +30,9 @@ def checked(ops: Sequence[Op], within_s: float = 2.0, initial: str | None = None
             "'a' at 5.300 s, 2.100 s after another had replaced it (2 s allowed)",
         ),
         # a value from nowhere
-        ([*WRITES, read(2, 3.5, 3.6, "c")], [*WRITES, read(2, 3.5, 3.6, "b")], "nobody had written by then"),
+        ([*WRITES, read(2, 3.5, 3.6, "c")], [*WRITES, read(2, 3.5, 3.6, "b")], "no request had written by then"),
         # told before it was written
-        ([*WRITES, read(2, 2.5, 2.9, "b")], [*WRITES, read(2, 2.5, 3.01, "b")], "nobody had written by then"),
+        ([*WRITES, read(2, 2.5, 2.9, "b")], [*WRITES, read(2, 2.5, 3.01, "b")], "no request had written by then"),
         # what the key held at first, long after
         ([*WRITES, read(2, 3.2, 3.3, None)], [*WRITES, read(2, 3.0, 3.3, None)], "absent at 3.200 s, 2.100 s after"),
         # the middle one of three writes: the next replaces it, not the last

@@ -28,7 +28,7 @@ class Desk:
         patch.setattr(mutants, "digest", lambda mutant, members: "of today")
         patch.setattr(mutants, "run", self._run)
         patch.setattr(command, "Ledger", lambda: self.ledger)
-        patch.setattr(page, "write", lambda ledger, names: None)
+        patch.setattr(page, "write", lambda ledger, names, table: None)
 
     def _run(self, mutant: Mutant) -> Outcome:
         self.ran.append(mutant.name)
