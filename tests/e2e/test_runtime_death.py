@@ -111,6 +111,8 @@ async def test_kill_9_leaves_no_shared_memory_of_postgres(driven, runs):
     process.kill()
     await nothing_left(run, runs, ports)
     await until(lambda: libc.shmget(key, 0, 0) == -1, within_s=NOTHING_LEFT_S)
+    heal(runs)
+    assert not [*outside.HOME.glob(f"chaos-lab-{run}-*")]
 
 
 async def test_without_the_leash_the_kernel_ends_them(driven, runs):
