@@ -29,10 +29,10 @@ class Channel(Protocol):
     worker: int
 
     def setup(self) -> Setup:
-        """Wait for the plan; all prepared of an open model have come by then."""
+        """Wait for the plan; all requests of an open model have come by then."""
 
-    def prepared(self) -> list[PreparedRequest]:
-        """Give the prepared that have come since the last time."""
+    def requests(self) -> list[PreparedRequest]:
+        """Give the requests that have come since the last time."""
 
     def ready(self) -> float:
         """Say that all users are up, and wait for the word to begin; gives when, on perf_counter's scale."""
@@ -58,10 +58,10 @@ class Files:
     def setup(self) -> Setup:
         """Wait for setup.json: the services come up meanwhile."""
         found = forms.read(awaited(self._directory / forms.SETUP), Setup)
-        self._reader = forms.RequestReader(self._directory / forms.prepared(0))
+        self._reader = forms.RequestReader(self._directory / forms.requests_file(0))
         return found
 
-    def prepared(self) -> list[PreparedRequest]:
+    def requests(self) -> list[PreparedRequest]:
         """Read what was appended."""
         return self._reader.more()
 
@@ -92,14 +92,14 @@ class Messages:
         self._runner = runner
         self._entry = entry
         self._setup: Setup | None = None
-        self._prepared: list[PreparedRequest] = []
+        self._requests: list[PreparedRequest] = []
         self._decoder = msgspec.msgpack.Decoder(list[PreparedRequest])
         self._encoder = msgspec.json.Encoder()
         self._told, self._went = Event(), Event()
         self._t0_s = 0.0
         for kind, listener in {
             words.ASK_TIME: self._tell_time,
-            words.PREPARED: self._take_shots,
+            words.REQUESTS: self._take_requests,
             words.SET_UP: self._set_up,
             words.GO: self._go,
         }.items():
@@ -116,9 +116,9 @@ class Messages:
         ways = [(host, int(port) + above) for above in range(len(self._setup.addresses))]
         return msgspec.structs.replace(self._setup, addresses=ways)
 
-    def prepared(self) -> list[PreparedRequest]:
+    def requests(self) -> list[PreparedRequest]:
         """Give what the master has sent."""
-        taken, self._prepared = self._prepared, []
+        taken, self._requests = self._requests, []
         return taken
 
     def ready(self) -> float:
@@ -152,8 +152,8 @@ class Messages:
     def _tell_time(self, environment: Any, msg: Any) -> None:
         self._say(words.TIME, steady_s=perf_counter(), wall_s=time.time())
 
-    def _take_shots(self, environment: Any, msg: Any) -> None:
-        self._prepared += self._decoder.decode(msg.data["prepared"])
+    def _take_requests(self, environment: Any, msg: Any) -> None:
+        self._requests += self._decoder.decode(msg.data["requests"])
         self._say(words.TOOK)
 
     def _set_up(self, environment: Any, msg: Any) -> None:

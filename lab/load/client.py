@@ -87,31 +87,31 @@ class Client:
         self._connections = Connections(host, port, most, timeout_s)
         self._timeout_s = timeout_s
 
-    def exchange(self, one: PreparedRequest) -> Answer:
+    def exchange(self, request: PreparedRequest) -> Answer:
         """Send and wait for the whole answer, `timeout_s` at most. Never raises for what the network does."""
         until_s = perf_counter() + self._timeout_s
         try:
             sock = self._connections.get_socket()
         except OSError as error:
             return Answer("fail", None, _word_before_sending(error), None, 0)
-        parser = _Parser(one.method)
+        parser = _Parser(request.method)
         reusable = False
         try:
-            self._converse(sock, one, parser, until_s)
+            self._converse(sock, request, parser, until_s)
             reusable = not parser.should_close()
         except (OSError, HTTPParseError, EOFError) as error:
             return Answer("info", None, _word_after_sending(error), None, 0)
         finally:
             # Also when the greenlet is killed: a connection with half an answer in it must not serve another.
             (self._connections.return_socket if reusable else self._connections.release_socket)(sock)
-        return _judge(parser, one.keep)
+        return _judge(parser, request.keep)
 
     @staticmethod
-    def _converse(sock: gevent.socket.socket, one: PreparedRequest, parser: _Parser, until_s: float) -> None:
+    def _converse(sock: gevent.socket.socket, request: PreparedRequest, parser: _Parser, until_s: float) -> None:
         sock.settimeout(max(0.001, until_s - perf_counter()))
-        sent = sock.send(one.wire)  # sendall() would first ask how large the buffer is, each time
-        if sent < len(one.wire):
-            sock.sendall(one.wire[sent:])
+        sent = sock.send(request.wire)  # sendall() would first ask how large the buffer is, each time
+        if sent < len(request.wire):
+            sock.sendall(request.wire[sent:])
         while True:
             data = sock.recv(_BLOCK_BYTES)
             if not data:

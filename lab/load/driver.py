@@ -233,8 +233,8 @@ class LoadDriver:
                 PreparedRequest(arrival.n, due_s, arrival.operation, request.method, wire, request.keep_response, at)
             )
         for worker in range(self._workers):
-            own = [one for one in prepared if forms.worker_of(one.n, self._workers) == worker]
-            with (self._workdir / forms.prepared(worker)).open("ab") as file:
+            own = [each for each in prepared if forms.worker_of(each.n, self._workers) == worker]
+            with (self._workdir / forms.requests_file(worker)).open("ab") as file:
                 for begin in range(0, len(own), _CHUNK):
                     forms.append_requests(file, own[begin : begin + _CHUNK])
 
@@ -278,13 +278,13 @@ class LoadDriver:
         self.version, self._members = ready.locust, ready.crew
 
     def _facts(self, endings: dict[int, str]) -> LoadFacts:
-        exited = forms.LineReader(self._workdir / forms.PARTED, WorkerExit).more()
+        exits = forms.LineReader(self._workdir / forms.EXITS, WorkerExit).more()
         return load_facts(
             None if self._due_s is None else len(self._due_s),
             self._rows,
             self._tally.newest,
             self._members,
-            {each.worker: each for each in exited},
+            {each.worker: each for each in exits},
             endings,
         )
 

@@ -18,7 +18,7 @@ def load_facts(
     rows: Sequence[Row],
     newest: Mapping[int, Beat],
     crew: Sequence[Member] = (),
-    exited: Mapping[int, WorkerExit] | None = None,
+    exits: Mapping[int, WorkerExit] | None = None,
     endings: Mapping[int, str] | None = None,
 ) -> LoadFacts:
     """Give the facts of a whole load and of each worker.
@@ -36,7 +36,7 @@ def load_facts(
         late_max_ms=max_ms,
         cpu_s=last.cpu_s,
         workers=[
-            _worker(member, len(crew), scheduled, rows, newest, (exited or {}).get(member.worker), endings or {})
+            _worker(member, len(crew), scheduled, rows, newest, (exits or {}).get(member.worker), endings or {})
             for member in crew
         ],
     )

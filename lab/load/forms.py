@@ -1,12 +1,12 @@
 """The files through which the lab and its Locust process talk: their names, their shapes, reading and appending.
 
-setup.json        what to send to, for how long, in which model
-prepared-0.msgpack   the operations as bytes, in chunks (appended to while a closed model runs); one file a worker
-ready.json        Locust is up and has read both, and who carries the load where that is several workers
-go.json           when the load begins
-operations.jsonl  one row an operation that ended, appended
-beats.jsonl       counts and CPU time, four a second, appended
-exited.jsonl      how each worker exited, appended
+setup.json          what to send to, for how long, in which model
+requests-0.msgpack  the requests as bytes, in chunks (appended to while a closed model runs); one file a worker
+ready.json          Locust is up and has read both, and who carries the load where that is several workers
+go.json             when the load begins
+operations.jsonl    one row an operation that ended, appended
+beats.jsonl         counts and CPU time, four a second, appended
+exits.jsonl         how each worker exited, appended
 
 Where several workers carry the load, their master reads and writes these files, and passes what stands in them on over
 Locust's own connections.
@@ -21,7 +21,7 @@ from typing import BinaryIO, Generic, TypeVar
 import msgspec
 
 SETUP, READY, GO = "setup.json", "ready.json", "go.json"
-OPERATIONS, BEATS, PARTED = "operations.jsonl", "beats.jsonl", "exited.jsonl"
+OPERATIONS, BEATS, EXITS = "operations.jsonl", "beats.jsonl", "exits.jsonl"
 FLUSH_EVERY_S = 0.25
 _LENGTH_BYTES = 4
 
@@ -114,9 +114,9 @@ class Beat(msgspec.Struct, frozen=True):
 Form = TypeVar("Form")
 
 
-def prepared(worker: int) -> str:
-    """The file of one worker's operations."""
-    return f"prepared-{worker}.msgpack"
+def requests_file(worker: int) -> str:
+    """The file of one worker's requests."""
+    return f"requests-{worker}.msgpack"
 
 
 def worker_of(n: int, workers: int) -> int:
@@ -136,9 +136,9 @@ def read(path: Path, kind: type[Form]) -> Form:
     return msgspec.json.decode(path.read_bytes(), type=kind)
 
 
-def append_requests(file: BinaryIO, prepared: Sequence[PreparedRequest]) -> None:
-    """Add a chunk of prepared and hand it to the operating system."""
-    chunk = msgspec.msgpack.encode(prepared)
+def append_requests(file: BinaryIO, requests: Sequence[PreparedRequest]) -> None:
+    """Add a chunk of requests and hand it to the operating system."""
+    chunk = msgspec.msgpack.encode(requests)
     file.write(len(chunk).to_bytes(_LENGTH_BYTES, "big") + chunk)
     file.flush()
 
@@ -167,14 +167,14 @@ class ChunkReader:
 
 
 class RequestReader:
-    """Reads prepared from a file of chunks that may still grow."""
+    """Reads requests from a file of chunks that may still grow."""
 
     def __init__(self, path: Path) -> None:
         self._chunks = ChunkReader(path)
         self._decoder = msgspec.msgpack.Decoder(list[PreparedRequest])
 
     def more(self) -> list[PreparedRequest]:
-        """Give the prepared of all chunks that are complete by now and were not given before."""
+        """Give the requests of all chunks that are complete by now and were not given before."""
         return [one for chunk in self._chunks.more() for one in self._decoder.decode(chunk)]
 
 

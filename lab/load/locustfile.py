@@ -42,7 +42,7 @@ class Session:
     def __init__(self, channel: Channel, environment: Any) -> None:
         self.channel = channel
         self.setup = channel.setup()
-        self.prepared = channel.prepared()
+        self.requests = channel.requests()
         self.clients = [Client(*address, _UNLIMITED, self.setup.timeout_s) for address in self.setup.addresses]
         self.environment = environment
         self.fire = environment.events.request.fire
@@ -85,23 +85,23 @@ class Session:
         while self.in_flight and perf_counter() < until_s:
             gevent.sleep(_POLL_S)
 
-    def operate(self, one: PreparedRequest) -> None:
+    def operate(self, request: PreparedRequest) -> None:
         """Do one operation and note how it went. The due time of a closed model is the moment its user is free."""
         start_s = perf_counter() - self.t0_s
-        due_s = start_s if self.setup.users is not None else one.due_s
-        row = Row(one.n, due_s, start_s, None, "info", None, "unanswered", None)
-        self.in_flight[one.n] = row
+        due_s = start_s if self.setup.users is not None else request.due_s
+        row = Row(request.n, due_s, start_s, None, "info", None, "unanswered", None)
+        self.in_flight[request.n] = row
         self.started += 1
-        answer = self.clients[one.at].exchange(one)
-        if self.in_flight.pop(one.n, None) is None:
+        answer = self.clients[request.at].exchange(request)
+        if self.in_flight.pop(request.n, None) is None:
             return  # given up, and written down as unanswered
         row.end_s = perf_counter() - self.t0_s
         row.outcome, row.status, row.error, row.response, length = answer
         self.finished += 1
         self.ended.append(row)
         self.fire(
-            request_type=one.method,
-            name=one.name,
+            request_type=request.method,
+            name=request.name,
             response_time=(row.end_s - start_s) * 1000,
             response_length=length,
             exception=self._exception(answer),
@@ -115,16 +115,16 @@ class Session:
 
     def take(self) -> PreparedRequest | None:
         """Give the next request of the stream to a user, once there is one; None when the run is over."""
-        while self.taken >= len(self.prepared):
-            self.prepared += self.channel.prepared()
-            if self.taken < len(self.prepared):
+        while self.taken >= len(self.requests):
+            self.requests += self.channel.requests()
+            if self.taken < len(self.requests):
                 break
             self.dry_s += _POLL_S
             gevent.sleep(_POLL_S)
         if perf_counter() - self.t0_s >= self.setup.lasts_s:
             return None
         self.taken += 1
-        return self.prepared[self.taken - 1]
+        return self.requests[self.taken - 1]
 
     def _flush_often(self) -> None:
         gevent.sleep(forms.FLUSH_EVERY_S)
@@ -193,15 +193,15 @@ class OpenModel(locust.FastHttpUser):
         session.ready()
         alarm = new_alarm()
         t0_s = session.t0_s
-        for count, one in enumerate(session.prepared):
-            due_s = t0_s + one.due_s
+        for count, request in enumerate(session.requests):
+            due_s = t0_s + request.due_s
             if perf_counter() >= due_s:
                 if count % _BURST == 0:
                     gevent.sleep(0)
             else:
                 while perf_counter() < due_s:
                     alarm.wait_until(due_s)
-            gevent.spawn(session.operate, one)
+            gevent.spawn(session.operate, request)
         gevent.sleep(0)
         session.all_started.set()
         raise StopUser
@@ -223,7 +223,7 @@ class ClosedModel(locust.FastHttpUser):
     @locust.task
     def come_back(self) -> None:
         """Do the next operation of the stream."""
-        one = _Holder.session.take()
-        if one is None:
+        request = _Holder.session.take()
+        if request is None:
             raise StopUser
-        _Holder.session.operate(one)
+        _Holder.session.operate(request)

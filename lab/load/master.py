@@ -1,4 +1,4 @@
-"""The master of several load workers, inside Locust's: slots them, tells them the plan, keeps what they report.
+"""The master of several load workers, inside Locust's: gives each a slot, tells it the plan, keeps what they report.
 
 The shares are fixed before the load begins (`forms.worker_of`), so from then on nobody may join, and nobody's users are
 given to others: Locust would start the schedule of a lost worker anew elsewhere.
@@ -54,7 +54,7 @@ class WorkerSlot:
             self.number, self.host, self.pid, self.first.wall_ahead_s * 1000, self.first.within_s * 1000
         )
 
-    def exited(self, asked_again: bool) -> forms.WorkerExit:
+    def exit(self, asked_again: bool) -> forms.WorkerExit:
         """How it exited."""
         drift_ms = (self.last.ahead_s - self.first.ahead_s) * 1000 if asked_again else None
         return forms.WorkerExit(
@@ -94,7 +94,7 @@ class Master:
         self.closed = True
         for number, slot in enumerate(self.slots.values()):
             slot.number = number
-        feeds = [forms.ChunkReader(self.directory / forms.prepared(slot.number)) for slot in self.slots.values()]
+        feeds = [forms.ChunkReader(self.directory / forms.requests_file(slot.number)) for slot in self.slots.values()]
         briefings = [
             gevent.spawn(self._brief, slot, feed, setup) for slot, feed in zip(self.slots.values(), feeds, strict=True)
         ]
@@ -119,7 +119,7 @@ class Master:
         return bool(slot.strange) or node is None or node.state == _MISSING
 
     def _admit(self, client: str, msg: Any) -> None:
-        """Have Locust handle a message, unless it is of somebody for whom there is no slot: they knock again."""
+        """Have Locust handle a message, unless no slot is free for its sender, which then retries."""
         if msg.type == "client_ready" and client not in self.slots:
             list(self._filled())
             if self.closed or len(self.slots) >= self.environment.parsed_options.expect_workers:
@@ -155,7 +155,7 @@ class Master:
         logging.error("a load worker on %s %s and counts as lost", slot.host or slot.client, slot.strange)
 
     def _brief(self, slot: WorkerSlot, feed: forms.ChunkReader, setup: forms.Setup) -> None:
-        """Look at a worker's clock, give it its prepared and then the plan, which says that it has them all."""
+        """Look at a worker's clock, give it its requests and then the plan, which says that it has them all."""
         slot.first = self._read_clock(slot)
         self._feed(slot, feed)
         self._tell(slot, words.SET_UP, setup=msgspec.json.encode(setup), worker=slot.number)
@@ -176,9 +176,9 @@ class Master:
         for chunk in feed.more():
             slot.took.clear()
             slot.given.update(n for n, *_ in msgspec.msgpack.decode(chunk))
-            self._tell(slot, words.PREPARED, prepared=chunk)
+            self._tell(slot, words.REQUESTS, requests=chunk)
             if not slot.took.wait(_TOOK_WITHIN_S):
-                raise TimeoutError(f"load worker {slot.number} on {slot.host} took no prepared in {_TOOK_WITHIN_S:g} s")
+                raise TimeoutError(f"load worker {slot.number} on {slot.host} took no requests in {_TOOK_WITHIN_S:g} s")
 
     def _conduct(self, setup: forms.Setup, feeds: list[forms.ChunkReader]) -> None:
         """From all being up to all being done."""
@@ -209,15 +209,15 @@ class Master:
 
     def _note_exits(self, slots: list[WorkerSlot]) -> None:
         """Look at the clocks again, and write down how each worker ended."""
-        exited = []
+        exits = []
         for slot in slots:
             asked_again = False
             if slot.recorded is not None and not self._is_lost(slot):
                 with suppress(gevent.Timeout):
                     slot.last = self._read_clock(slot)
                     asked_again = True
-            exited.append(slot.exited(asked_again))
-        forms.LineWriter(self.directory / forms.PARTED).write(exited)
+            exits.append(slot.exit(asked_again))
+        forms.LineWriter(self.directory / forms.EXITS).write(exits)
 
     def _tell(self, slot: WorkerSlot, kind: str, **data: Any) -> None:
         self.runner.send_message(kind, data, slot.client)

@@ -4,7 +4,7 @@ from lab.load import forms
 from lab.load.forms import Beat, LineReader, LineWriter, PreparedRequest, RequestReader, Row
 
 ROWS = [Row(n, n / 10, n / 10, None if n % 2 else n / 5, "ok", 200, None, 'é\n"x"') for n in range(4)]
-PREPARED = [PreparedRequest(n, n / 10, "op", "GET", bytes(range(256)), False) for n in range(6)]
+REQUESTS = [PreparedRequest(n, n / 10, "op", "GET", bytes(range(256)), False) for n in range(6)]
 
 
 def test_rows_survive(tmp_path):
@@ -32,19 +32,19 @@ def test_torn_line_waits(tmp_path):
 
 
 def test_torn_chunk_waits(tmp_path):
-    """A chunk of prepared that is not whole yet is not read until it is."""
-    file = tmp_path / "prepared"
+    """A chunk of requests that is not whole yet is not read until it is."""
+    file = tmp_path / "requests"
     with file.open("ab") as out:
-        forms.append_requests(out, PREPARED[:4])
-        forms.append_requests(out, PREPARED[4:])
+        forms.append_requests(out, REQUESTS[:4])
+        forms.append_requests(out, REQUESTS[4:])
     data = file.read_bytes()
     file.write_bytes(data[:-5])
     reader = RequestReader(file)
-    assert reader.more() == PREPARED[:4]
+    assert reader.more() == REQUESTS[:4]
     assert reader.more() == []
     with file.open("ab") as out:
         out.write(data[-5:])
-    assert reader.more() == PREPARED[4:]
+    assert reader.more() == REQUESTS[4:]
 
 
 def test_whole_or_not_at_all(tmp_path):
