@@ -39,9 +39,9 @@ def test_a_profile_is_whole(profile: str) -> None:
         assert neighbours - {""} <= there, name
 
 
-@pytest.mark.parametrize("profile", PROFILES)
+@pytest.mark.parametrize("profile", ["*", *PROFILES])
 def test_compose_takes_each_profile(profile: str) -> None:
-    """So does Compose itself, with either file."""
+    """So does Compose itself, with either file, and all of them at once."""
     if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
         pytest.skip("no docker compose here")
     for files in ("docker-compose.yml", "docker-compose.yml:docker-compose.debian.yml"):

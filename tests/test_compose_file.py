@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import ast
-import os
 import re
-import shutil
-import subprocess
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,6 @@ from lab import catalogue
 from lab.model.optional import links_of
 from lab.runtime import backing
 from lab.runtime.backing import etcd, mariadb, postgres, redis
-from lab.runtime.compose.dotenv import PASSWORDS
 from lab.runtime.compose.shared import READY
 from scripts import targets_lock
 
@@ -171,14 +167,3 @@ def test_targets_import_only_what_their_image_has() -> None:
             names += [str(node.module)] if isinstance(node, ast.ImportFrom) and not node.level else []
             for name in {name.partition(".")[0] for name in names}:
                 assert name in {"targets", *sys.stdlib_module_names, *targets_lock.TARGETS}, f"{file}: {name}"
-
-
-@pytest.mark.parametrize("files", ["docker-compose.yml", "docker-compose.yml:docker-compose.debian.yml"])
-def test_compose_takes_the_files(files: str) -> None:
-    """`docker compose config` finds nothing wrong with them."""
-    if not shutil.which("docker") or subprocess.run(["docker", "compose", "version"], capture_output=True).returncode:
-        pytest.skip("no docker compose here")
-    environment = {**os.environ, "COMPOSE_FILE": files, **dict.fromkeys(PASSWORDS, "any")}
-    command = ["docker", "compose", "--profile", "*", "config", "--quiet"]
-    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True)
-    assert (done.returncode, done.stderr) == (0, "")

@@ -27,7 +27,7 @@ class Claim(Typed):
 
     With `of`, the value is divided by the same metric of that other variant first. A `control` claim says that
     the system *hurts* without the pattern: where it does not, the experiment proved nothing (UNKNOWN). A `price` claim
-    says what the pattern costs: its bound is the most that it may be, or the least that there surely is.
+    states what the pattern costs: at most so much, or at least so much where it cannot be had for less.
 
     Over several trials the median is held against the bound, with its interval. With `every_trial` each trial must
     hold it; claims of none (`at_most=0`) and of all (`success_ratio` at least 1) are always so.

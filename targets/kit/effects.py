@@ -1,4 +1,4 @@
-"""What took place, told to checkers: the key of each effect, once for each time, whatever was acknowledged."""
+"""The effects of a target, for checkers: what took place, whatever was acknowledged."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from targets.kit.bodies import answer
 
 
 def effects(keys: Callable[[], Iterable[str]]) -> Handler:
-    """A handler that answers `{"effects": [...]}`: the keys, in order; of an effect that took place twice it is there
-    twice."""
+    """A handler that answers `{"effects": [...]}`: the key of each effect, once for each time it took place."""
 
     async def get_effects(request: web.Request) -> web.Response:
         return answer({"effects": list(keys())})

@@ -1,9 +1,9 @@
 """
 Idempotency keys: a request that is repeated takes effect once, and each caller gets the answer of the first.
 
-    POST with Idempotency-Key -> key_of -> Once.result: the first runs the work; who comes meanwhile waits for it
+    POST with Idempotency-Key -> key_of -> Once.result: the first runs the work, repeats wait for it
 
-The key is the caller's: the same for each attempt at one thing, another for the next thing. Source: the IETF draft "The
+The caller makes the key up: one for all attempts at the same thing. Source: the IETF draft "The
 Idempotency-Key HTTP Header Field" (draft-ietf-httpapi-idempotency-key-header). Keys are kept in memory here and for
 ever; in production they are kept with the effect, in its transaction, for as long as callers retry.
 """

@@ -1,4 +1,4 @@
-"""Once per key: shared by who comes meanwhile, free again after a failure, and nobody's end is the end of the work."""
+"""Once per key: repeats share the work, a failure frees the key, and no caller's end is the end of the work."""
 
 from __future__ import annotations
 
