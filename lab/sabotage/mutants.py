@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,7 @@ TABLE = FOLDER / "table.toml"
 SANDBOX = HOME / "sabotage"
 SHARED = ("bin", "debian", "apt")  # of .lab: servers that were fetched, for every copy alike
 LONGEST_S = 900
+_PATTERNS = re.compile(r"targets\.patterns(?:\.| import )([\w, ]+)")
 
 
 class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -108,12 +110,25 @@ def digest(mutant: Mutant, entry: Entry) -> str:
     """
     patch = mutant.patch.read_bytes()
     found = hashlib.sha256(msgspec.json.encode(mutant) + patch + fingerprint(entry))
-    members = [member.target for member in entry.scenario.members if isinstance(member, Service)]
-    own = [f"targets/{name}" for name in members] + ["targets/patterns/"]
+    own = _code_of({member.target for member in entry.scenario.members if isinstance(member, Service)})
     for file in _project_files():
-        if file.startswith(tuple(own)) or f"+++ b/{file}\n".encode() in patch:
+        if file in own or f"+++ b/{file}\n".encode() in patch:
             found.update(file.encode() + b"\0" + (ROOT / file).read_bytes())
     return found.hexdigest()[:16]
+
+
+def _code_of(targets: set[str]) -> set[str]:
+    """The files of these targets and of the patterns that they import; another target's pattern changes nothing."""
+    files = [file for file in _project_files() if file.startswith("targets/")]
+    starts = tuple(f"targets/{target}{end}" for target in targets for end in (".", "/"))
+    own = {file for file in files if file.startswith(starts)}
+    queue = list(own)
+    while queue:
+        imported = _PATTERNS.findall((ROOT / queue.pop()).read_text("utf-8", errors="replace"))
+        named = {f"targets/patterns/{name}.py" for line in imported for name in re.findall(r"\w+", line)}
+        queue += named.intersection(files) - own
+        own |= named.intersection(files)
+    return own
 
 
 def run(mutant: Mutant) -> Outcome:

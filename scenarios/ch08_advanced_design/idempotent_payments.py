@@ -1,5 +1,5 @@
 """
-Idempotent payments: the answer is lost, the caller asks again, and the money must move once.
+Idempotent payments: the answer is lost, the caller retries, and the money must move once.
 
 For 5 s each connection to payments is reset when the charge has been made and its answer is on the way. The exchange
 cannot know that, and retries. Payments charges again, or looks at the key that the request bears.

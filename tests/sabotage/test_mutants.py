@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -131,3 +132,25 @@ def test_the_page_names_mutants_that_were_not_run(tmp_path: Path) -> None:
     text = (tmp_path / "sabotage.md").read_text()
     assert "| [circuit-breaker](#circuit-breaker) |  | 2 of 2 | 1 |  |" in text
     assert "| three | a \\| b | not run yet | |" in text
+
+
+@pytest.mark.parametrize(
+    ("file", "changes"),
+    [
+        ("targets/exchange.py", True),
+        ("targets/patterns/breaker.py", True),
+        ("targets/patterns/single_flight.py", False),
+    ],
+)
+def test_a_result_is_of_the_code_that_its_experiment_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str, changes: bool
+) -> None:
+    """A target, and a pattern that it imports, ask for another run; another target's pattern does not."""
+    shutil.copytree(ROOT / "targets", tmp_path / "targets", ignore=shutil.ignore_patterns("__pycache__"))
+    files = [str(path.relative_to(tmp_path)) for path in sorted((tmp_path / "targets").rglob("*.py"))]
+    monkeypatch.setattr(mutants, "ROOT", tmp_path)
+    monkeypatch.setattr(mutants, "_project_files", lambda: files)
+    mutant, entry = next(m for m in MUTANTS if m.name == "breaker-never-opens"), catalogue.find("circuit-breaker")
+    before = mutants.digest(mutant, entry)
+    (tmp_path / file).write_text((tmp_path / file).read_text("utf-8") + "\n# changed\n", "utf-8")
+    assert (mutants.digest(mutant, entry) != before) is changes
