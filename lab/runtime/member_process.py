@@ -20,6 +20,7 @@ from lab.runtime.ready import Ready, wait_ready
 from lab.runtime.supervisor import Managed, Supervisor, ending
 
 STATE_CHANGE_S = 2.0
+FROZEN_S = 0.5  # SIGSTOP takes effect within a tick, on a busy machine within a hundred
 
 
 @dataclass(frozen=True)
@@ -66,10 +67,16 @@ class MemberProcess:
             await self._child.stop(grace_s)
 
     async def kill(self) -> None:
-        """Kill it and all its processes at once (SIGKILL); returns when they are gone."""
+        """Kill it and all its processes at once (SIGKILL); returns when they are gone.
+
+        One that starts others (PostgreSQL's postmaster) is stopped first: a child that is born between the look and the
+        signal, in a session of its own, would outlive it, and go on writing.
+        """
         if self._child is None or self._child.returncode is not None:
             return
         self._child.asked_to_end = True
+        if len(self.pids()) > 1:
+            await self._freeze(self._child)
         pids = self._signal_all(signal.SIGKILL)
         await self._child.kill()
         deadline = time.monotonic() + STATE_CHANGE_S
@@ -117,6 +124,15 @@ class MemberProcess:
                 f"{child.name} ended by itself ({ending(child.returncode)}); its last log lines ({child.log}):\n"
                 + child.tail()
             )
+
+    async def _freeze(self, child: Managed) -> None:
+        """Stop the first process alone, and see that it has stopped: from then on it starts no other."""
+        child.signal(signal.SIGSTOP)
+        deadline = time.monotonic() + FROZEN_S
+        while (found := processes.look(child.pid)) and found.state != "T":
+            if time.monotonic() > deadline:
+                return
+            await asyncio.sleep(0.001)
 
     def _signal_all(self, number: signal.Signals) -> Sequence[int]:
         pids = self.pids()
