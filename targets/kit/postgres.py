@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any, TypeAlias
 
 import asyncpg
@@ -11,6 +12,7 @@ import asyncpg
 from targets.kit.settings import without_login
 
 Connection: TypeAlias = "asyncpg.Connection[asyncpg.Record]"
+Session: TypeAlias = "asyncpg.pool.PoolConnectionProxy[asyncpg.Record]"  # a connection while it is lent
 # What goes wrong between us and the server: its errors, the client's, and those of the way there (a TimeoutError is an
 # OSError).
 TROUBLE = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError)
@@ -19,6 +21,10 @@ SCHEMA_LOCK = 20_815
 
 class NoDatabase(Exception):
     """The server did not let us in, or refused the schema."""
+
+
+class NoConnection(Exception):
+    """There was no connection, and none could be opened: the server was asked for nothing."""
 
 
 async def as_it_comes(connection: Connection) -> None:
@@ -74,3 +80,22 @@ class Database:
                 # that is silent would keep us waiting for a minute.
                 connection.terminate()
                 raise
+
+    @asynccontextmanager
+    async def session(self, within_s: float) -> AsyncIterator[Session]:
+        """A connection for several statements, for `within_s` in all, the wait for it included.
+
+        Raises NoConnection where there is none, and whatever the block raises: TimeoutError, or another of TROUBLE.
+        """
+        async with asyncio.timeout(within_s):
+            try:
+                connection = await self._pool.acquire()
+            except TROUBLE as trouble:
+                raise NoConnection(f"{without_login(self._url)}: {trouble!r}") from trouble
+            try:
+                yield connection
+            except asyncio.CancelledError:
+                connection.terminate()  # as above
+                raise
+            finally:
+                await self._pool.release(connection)

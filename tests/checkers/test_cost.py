@@ -14,6 +14,7 @@ from counted import TooMuch, bytecodes
 from transactions import Op
 
 from lab.checkers import run
+from lab.checkers._sums import BITS_A_SUM, Work
 from lab.checkers.history import Finding, History
 from lab.checkers.linearizable import linearizable
 
@@ -64,6 +65,14 @@ def updates(size: int) -> tuple[History, dict[str, str]]:
     return transactions.history([acked, *unsure], readback), {"operation": "it", "readback": "books", "at": "accounts"}
 
 
+def transfers(size: int) -> tuple[History, dict[str, str]]:
+    """Not answered, between two accounts, by amounts of which nearly each set has another sum."""
+    asked = [json.dumps({"payer": "a", "payee": "b", "cents": 2 * 3 ** (k % 30)}) for k in range(size)]
+    ops = [Op(None, f"{k}", value, "info") for k, value in enumerate(asked)]
+    ends = {"accounts": {"a": 1, "b": 1}}
+    return transactions.history(ops, ends), {"operation": "it", "readback": "books", "opening": 1}  # type: ignore[dict-item]
+
+
 def stale(size: int) -> tuple[History, dict[str, str]]:
     """One value written again and again, and read as often."""
     writes = [registers.write(k, k, k + 0.5, "same") for k in range(size)]
@@ -94,6 +103,8 @@ WORST: dict[str, list[Made]] = {
     "as_published": [cells],
     "one_stays": [leaves],
     "no_lost_update": [updates],
+    "conserved": [transfers],
+    "recovered": [requests],
     "bounded_staleness": [stale],
     "linearizable": [unanswered, gone_back],
 }
@@ -109,9 +120,9 @@ def test_twice_the_operations_cost_about_twice(name: str, made: Made) -> None:
 
 def test_counters_share_one_bound(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sums double with each indeterminate update: two counters are judged, and the third is too many."""
-    sums = importlib.import_module("lab.checkers.no_lost_update")  # the package has a function of this name
-    few = sums.Work(2 * sums.BITS_A_SUM << 10)
-    monkeypatch.setattr(sums, "Work", lambda: few)
+    module = importlib.import_module("lab.checkers.no_lost_update")  # the package has a function of this name
+    few = Work(2 * BITS_A_SUM << 10)
+    monkeypatch.setattr(module, "Work", lambda: few)
     keys = ["a", "b", "c"]
     acked = [Op({"before": 0, "after": 1}, key, "1") for key in keys]
     unsure = [Op(None, key, str(2 * 3 ** (20 + n)), "info") for key in keys for n in range(10)]

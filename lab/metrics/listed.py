@@ -1,0 +1,33 @@
+"""What a readback lists, by the operations that brought it about."""
+
+from __future__ import annotations
+
+from lab.metrics.declare import metric
+from lab.metrics.measured import Measured, too_few
+from lab.metrics.window import Window
+
+
+@metric("")
+def keys_listed(window: Window, readback: str, at: str, operation: str | None = None) -> Measured:
+    """Keys of operations due in the phase that a readback lists under `at`, such as transfers of which half was made.
+
+    A list of keys or an object whose names they are; a key counts once, in the phase that its first operation was due.
+
+    Window: operations due in the phase as planned; the readback tells how things stand after the load.
+    Whose: operations with a key, of one kind or of all, whatever came of them.
+    Censored: never.
+    Minimum: 20 such keys.
+    """
+    answer = window.readback(readback)
+    listed = answer.get(at) if isinstance(answer, dict) else None
+    if not isinstance(listed, list | dict):
+        return Measured(None, why=f'the readback "{readback}" gave no list or object "{at}"')
+    operations = window.all_operations
+    first: dict[str, str] = {}
+    for key, kind, phase in zip(operations.key, operations.operation, operations.phase, strict=True):
+        if key is not None and operation in (None, kind):
+            first.setdefault(str(key), str(phase))
+    due = [key for key, phase in first.items() if phase == window.phase.name]
+    there = {str(key) for key in listed}
+    few = too_few(len(due), "keys were due", window.text)
+    return few or Measured(float(sum(key in there for key in due)), n=len(due))
