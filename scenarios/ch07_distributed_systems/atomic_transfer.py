@@ -12,7 +12,7 @@ KILLS = ("kill-1", "kill-2", "kill-3")
 BOTH = ("baseline", "recovery")
 success = metrics.success_ratio()
 halves_begun = metrics.counter_per_s(postgres, "pg_stat_statements_calls", command="WITH")
-killed = faults.kill(bank, at="between-debit-and-credit", restart_after_s=0.5)
+killed = faults.kill(bank, at="between-debit-and-credit", restart_after_s=0.8)
 
 scenario = Scenario(
     title="Atomic transfer",
@@ -37,8 +37,8 @@ scenario = Scenario(
         *(Claim(f"no half is made alone ({k})", "transaction", k, halved, at_most=0) for k in KILLS),
         # Nothing is broken then. One transfer in a hundred may meet the moment at which a phase of a kill begins.
         *(Claim(f"transfers succeed in {p}", "transaction", p, success, at_least=0.985) for p in BOTH),
-        # The bank is back 0.5 s after the kill, and answers 0.5 to 1.5 s after it was started: of 4 s it is away for 2.
-        *(Claim(f"transfers succeed around {k}", "transaction", k, success, at_least=0.35) for k in KILLS),
+        # It is started 0.8 s after the kill and answers 0.5 to 1.5 s after that: of 4 s it is away for 2.3 at most.
+        *(Claim(f"transfers succeed around {k}", "transaction", k, success, at_least=0.3) for k in KILLS),
         # The server's own count of half transfers: two a transfer, 80/s with a deviation of 6 over 5 s (Poisson).
         Claim("the server makes two halves a transfer", "transaction", "baseline", halves_begun, at_least=60),
         # Two trips more (BEGIN, COMMIT), one flush less. With h = 1.5 ms for HTTP, a trip r = 0.6 ms and a flush f:
