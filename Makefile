@@ -7,7 +7,7 @@ LAB := $(PY) -m lab
 
 # What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
 GIVEN := NAME TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
-         NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON
+         NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON SEEDS FROM
 unexport $(GIVEN)
 define newline
 
@@ -120,6 +120,11 @@ sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." 
 	@$(LAB) sabotage $(call flag,--records,RECORDS) $(call flag,--touched,TOUCHED) $(call flag,--fresh,FRESH) \
 		$(foreach mutant,$(call all-quoted,MUTANT),--mutants $(mutant)) $(call option,--within-s,WITHIN_S) \
 		-- $(call all-quoted,NAMES)
+
+.PHONY: evidence
+evidence: setup ## What several runs say of every claim: [NAMES="circuit-breaker ..." SEEDS=3 RUNTIME= FRESH=1 FROM=reports]
+	@$(LAB) evidence $(call option,--seeds,SEEDS) $(call option,--runtime,RUNTIME) $(call flag,--fresh,FRESH) \
+		$(foreach folder,$(call all-quoted,FROM),--from $(folder)) -- $(call all-quoted,NAMES)
 
 .PHONY: benchmark
 benchmark: setup-dev ## How fast and exact load generator, fault proxy and checker are

@@ -84,3 +84,18 @@ def test_the_commit_and_whether_files_differ(tmp_path: Path) -> None:
     git(tmp_path, "commit", "-q", "-m", "b")
     (tmp_path / "a").write_text("3")
     assert facts.git_state(tmp_path) == (git(tmp_path, "rev-parse", "HEAD"), True)
+
+
+def test_documents_make_no_commit_dirty(tmp_path: Path) -> None:
+    """What no run is made of may differ: pages, tests, reports."""
+    git(tmp_path, "init", "-q")
+    for name in ("docs/evidence.json", "tests/test_a.py", "scenarios/ch07/README.md", "lab/a.py"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("1")
+    git(tmp_path, "add", ".")
+    git(tmp_path, "commit", "-q", "-m", "a")
+    for name in ("docs/evidence.json", "docs/new.md", "tests/test_a.py", "scenarios/ch07/README.md"):
+        (tmp_path / name).write_text("2")
+    assert facts.git_state(tmp_path)[1] is False
+    (tmp_path / "lab" / "a.py").write_text("2")
+    assert facts.git_state(tmp_path)[1] is True

@@ -24,7 +24,9 @@ GIVEN = {
     "images-debian": ["SERVICES", "CA_BUNDLE"],
     "stack": ["PROFILES", "PORTS"],
     "sabotage": ["NAMES", "MUTANT", "WITHIN_S"],
+    "evidence": ["SEEDS", "FROM"],
 }
+SEVERAL = {"RUNS", "SERVICES", "PROFILES", "NAMES", "MUTANT", "FROM"}
 PRINTS = '#!/bin/sh\nfor word; do printf "<%s>" "$word"; done; echo\n'
 HOSTILE = ["x|touch made", "x;touch made", "`touch made`", "$(shell touch made)", "$$(touch made)", "x'$$(touch made)'"]
 HOSTILE += ["x\ntouch made", "x&touch made", 'x";touch made;"', "x>made"]
@@ -53,7 +55,7 @@ def test_no_variable_is_taken_for_a_command(tmp_path: Path, target: str, name: s
         said = made_of(tmp_path, target, f"{name}={hostile}")
         assert not (tmp_path / "made").exists(), hostile
         if name != "CA_BUNDLE":  # which goes into the environment
-            words = hostile.split() if name in {"RUNS", "SERVICES", "PROFILES", "NAMES", "MUTANT"} else [hostile]
+            words = hostile.split() if name in SEVERAL else [hostile]
             for word in words:
                 assert f"<{word}>".replace("\n", " ") in said, (hostile, said)
 

@@ -36,8 +36,9 @@ ALLOWED: dict[str, set[str]] = {
     "verdict": PURE | {"checkers", "faults", "load", "metrics"},  # doses are judged again
     "catalogue": PURE | {"checkers", "faults", "kit", "load", "metrics"},
     "dashboards": PURE | {"catalogue", "kit", "observe"},
-    "report": PURE | {"catalogue", "kit", "metrics", "observe", "verdict"},
-    "run": PURE | {"catalogue", "faults", "kit", "load", "observe", "report", "runtime", "verdict"},
+    "evidence": PURE | {"catalogue", "kit", "observe"},
+    "report": PURE | {"catalogue", "evidence", "kit", "metrics", "observe", "verdict"},
+    "run": PURE | {"catalogue", "evidence", "faults", "kit", "load", "observe", "report", "runtime", "verdict"},
     "sabotage": PURE | {"catalogue", "kit", "observe", "run", "verdict"},
     "cli": PURE | {"catalogue", "kit", "observe", "run", "runtime", "sabotage", "verdict"},
     "__main__": {"cli", "kit"},

@@ -19,6 +19,7 @@ PACKAGES = (
     "toxiproxy-python", "uvloop", "vl-convert-python",
 )  # fmt: skip
 COMMAND_TIMEOUT_S = 5.0
+NO_PART = (":(exclude)docs", ":(exclude)tests", ":(exclude)reports", ":(exclude)*.md")  # of a run
 
 
 def machine() -> Machine:
@@ -83,12 +84,15 @@ def _own_version(root: Path) -> str:
 
 
 def git_state(root: Path = ROOT) -> tuple[str | None, bool]:
-    """The commit of the project at `root`, and whether files differ from it; (None, False) where git keeps none."""
+    """The commit of the project at `root`, and whether files differ from it; (None, False) where git keeps none.
+
+    Documents, tests and reports are no part of a run: what `make evidence` writes makes no run another.
+    """
     top = _said("git", "-C", str(root), "rev-parse", "--show-toplevel")
     commit = _said("git", "-C", str(root), "rev-parse", "HEAD")
     if not commit or not top or Path(top).resolve() != root.resolve():
         return None, False
-    return commit, bool(_said("git", "-C", str(root), "status", "--porcelain"))
+    return commit, bool(_said("git", "-C", str(root), "status", "--porcelain", "--", ".", *NO_PART))
 
 
 def _said(*argv: str) -> str:

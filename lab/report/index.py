@@ -10,6 +10,8 @@ import msgspec
 from markupsafe import Markup
 
 from lab.catalogue.handbook import Section
+from lab.evidence import shown
+from lab.evidence.facts import Body, counts, rows
 from lab.kit.files import put_in_place
 from lab.record import Verdict, runs_of
 from lab.report.charts.theme import css_variables
@@ -56,11 +58,23 @@ class Past:
 
 
 @dataclass(frozen=True)
+class Evidence:
+    """What the counted runs of an experiment in one runtime say: in a line, and claim by claim.
+
+    A line of `claims` is the claim, where, how many runs held it, the median and the range.
+    """
+
+    text: str
+    claims: Sequence[Sequence[str]]
+
+
+@dataclass(frozen=True)
 class Item:
     """An experiment with its last runs, the newest first."""
 
     entry: Entry
     runs: Sequence[Past]
+    evidence: Sequence[Evidence] = ()
 
     @property
     def last(self) -> Past | None:
@@ -106,14 +120,16 @@ def write_index(
     catalogue: Sequence[Entry],
     texts: Mapping[str, Sequence[str]],
     path: Sequence[Step],
+    evidence: Sequence[Body] = (),
 ) -> Path:
     """
     Write `reports/index.html`: chapters with experiments whole, the others one line each.
 
-    `texts` has the paragraphs of each section by its number, `path` the experiments in which to begin.
+    `texts` has the paragraphs of each section by its number, `path` the experiments in which to begin,
+    `evidence` what all counted runs say together.
     """
     past = {entry.name: _past(reports, entry.name) for entry in catalogue}
-    items = [Item(entry, past[entry.name]) for entry in catalogue]
+    items = [Item(entry, past[entry.name], _evidence(entry.name, evidence)) for entry in catalogue]
     chapters = [_chapter(section, handbook, items, texts) for section in handbook if section.depth == 1]
     last = [item.last.verdict for item in items if item.last]
     scripts = {"theme": static("theme.js"), "index": static("index.js")}
@@ -155,6 +171,21 @@ def _chapter(
         elif section != chapter:
             empty.append(section)
     return Chapter(chapter, lines, empty)
+
+
+def _evidence(name: str, bodies: Sequence[Body]) -> list[Evidence]:
+    return [Evidence(shown.in_short(body), _claims(body)) for body in bodies if body.experiment == name]
+
+
+def _claims(body: Body) -> list[Sequence[str]]:
+    found: list[Sequence[str]] = []
+    for row in rows(body):
+        where = f"{row.claim.variant}, {row.claim.phase}"
+        found.append((row.claim.text, where, shown.held(row), shown.middle(row), shown.reach(row)))
+    for count in counts(body):
+        where = f"{count.invariance.variant}, whole run"
+        found.append((count.invariance.text, where, shown.held(count), shown.found(count), ""))
+    return found
 
 
 def _order(number: str) -> list[int]:

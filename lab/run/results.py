@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lab.catalogue import Entry, chapters, handbook, read_all, shown
+from lab.errors import LabError
+from lab.evidence.facts import Body
+from lab.evidence.ledger import Ledger
 from lab.kit.places import ROOT, SCENARIOS
 from lab.kit.streams import say
 from lab.observe.machine import git_state, machine
@@ -139,7 +142,17 @@ def write_index(reports: Path, entries: list[Entry]) -> None:
         [report.Entry(e.name, e.scenario.title, e.scenario.question, e.scenario.sections) for e in entries],
         chapters.read(),
         [report.Step(name, text) for name, text in chapters.path()],
+        _evidence(),
     )
+
+
+def _evidence() -> list[Body]:
+    """What the counted runs say; where that cannot be read, the index is written without it."""
+    try:
+        return Ledger().bodies()
+    except LabError as error:
+        say(str(error))
+        return []
 
 
 def _neighbours(run: Run, entries: list[Entry]) -> list[Neighbour]:

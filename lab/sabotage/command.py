@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.catalogue import Entry
+from lab.catalogue.asked import decides
 from lab.kit.places import REPORTS, ROOT
 from lab.observe.machine import git_state
 from lab.record import Run, read_run, runs_of
 from lab.run.inprogress import Options
 from lab.run.steps import run_one
 from lab.sabotage import mutants, offline, page
-from lab.sabotage.asked import decides
 from lab.sabotage.ledger import Ledger, Result
 from lab.sabotage.mutants import Mutant, Table
 

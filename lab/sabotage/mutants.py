@@ -19,11 +19,10 @@ from typing import Any
 import msgspec
 
 from lab.catalogue import Entry
+from lab.catalogue.asked import fingerprint, own_targets
 from lab.errors import LabError
 from lab.kit.places import HOME, ROOT
-from lab.model import Service
 from lab.record import Verdict
-from lab.sabotage.asked import fingerprint
 
 FOLDER = ROOT / "tests" / "mutants"
 TABLE = FOLDER / "table.toml"
@@ -110,7 +109,7 @@ def digest(mutant: Mutant, entry: Entry) -> str:
     """
     patch = mutant.patch.read_bytes()
     found = hashlib.sha256(msgspec.json.encode(mutant) + patch + fingerprint(entry))
-    own = _code_of({member.target for member in entry.scenario.members if isinstance(member, Service)})
+    own = _code_of(set(own_targets(entry)))
     for file in _project_files():
         if file in own or f"+++ b/{file}\n".encode() in patch:
             found.update(file.encode() + b"\0" + (ROOT / file).read_bytes())

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from lab.catalogue import find, read
-from lab.sabotage.asked import fingerprint
+from lab.catalogue.asked import fingerprint
 
 FLAGSHIP = find("retry-storm")
 TEXT = FLAGSHIP.file.read_text("utf-8")

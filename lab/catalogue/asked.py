@@ -9,7 +9,7 @@ from dataclasses import replace
 import msgspec
 
 from lab.catalogue import Entry
-from lab.model import Operation
+from lab.model import Operation, Service
 from lab.record import Spec
 
 
@@ -25,6 +25,11 @@ def fingerprint(entry: Entry) -> bytes:
     told = {member.name: scenario.shared_settings(member) for member in scenario.members}
     sent = [_source(operation) for operation in scenario.load.operations]
     return msgspec.json.encode([decides(spec), spec.members, spec.links, told, sent], order="sorted")
+
+
+def own_targets(entry: Entry) -> list[str]:
+    """The modules of `targets` that an experiment starts, such as `exchange`."""
+    return sorted({member.target for member in entry.scenario.members if isinstance(member, Service)})
 
 
 def _source(operation: Operation) -> str:

@@ -1,0 +1,129 @@
+"""Which code decides an experiment's numbers, as one word, of any commit that the clone has."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import subprocess
+from collections.abc import Iterator, Mapping
+from functools import lru_cache
+from pathlib import Path
+
+import msgspec
+
+from lab.catalogue import Entry
+from lab.catalogue.asked import decides, own_targets
+from lab.kit.places import ROOT
+from lab.model import Operation
+from lab.record import Spec
+
+SHARED = "targets/kit/__init__.py"  # what every service has from it is not followed: the commit says which it was
+Files = Mapping[str, str]
+
+
+def digest(entry: Entry, spec: Spec, commit: str) -> str | None:
+    """Changes with what `spec` asks for, the services that the experiment starts, and the code that makes its requests.
+
+    Not with comments, docstrings and texts, nor with the lab and what all services share (`targets.kit` itself; parts
+    of it that a service names are followed): then any change there would ask for an hour of runs. None where this
+    clone does not have the commit.
+    """
+    files = sources(commit)
+    if files is None:
+        return None
+    asked = [decides(spec), spec.members, spec.links, spec.settings]
+    found = hashlib.sha256(msgspec.json.encode(asked, order="sorted"))
+    for path in sorted(_needed(own_targets(entry), files)):
+        found.update(f"{path}\0{_bare(files[path])}\0".encode())
+    for operation in entry.scenario.load.operations:
+        found.update(f"{operation.name}\0{_made_by(operation, files)}\0".encode())
+    return found.hexdigest()[:16]
+
+
+@lru_cache(maxsize=64)
+def sources(commit: str, root: Path = ROOT) -> Files | None:
+    """The Python of targets and scenarios at a commit, by path; None where the clone does not have it."""
+    listed = _git(root, "ls-tree", "-r", "--name-only", commit, "--", "targets", "scenarios")
+    if listed is None:
+        return None
+    names = [name for name in listed.decode().splitlines() if name.endswith(".py")]
+    said = _git(root, "cat-file", "--batch", given="".join(f"{commit}:{name}\n" for name in names).encode())
+    return dict(zip(names, _blobs(said or b""), strict=True))
+
+
+def _blobs(said: bytes) -> Iterator[str]:
+    """What `git cat-file --batch` prints: for each file a line that ends with its length, the file, a line end."""
+    while said:
+        head, _, said = said.partition(b"\n")
+        length = int(head.rsplit(b" ", 1)[-1])
+        yield said[:length].decode(errors="replace")
+        said = said[length + 1 :]
+
+
+def _git(root: Path, *words: str, given: bytes = b"") -> bytes | None:
+    done = subprocess.run(["git", "-C", str(root), *words], input=given, capture_output=True, check=False)
+    return done.stdout if done.returncode == 0 else None
+
+
+def _needed(targets: list[str], files: Files) -> set[str]:
+    """Files of these targets, and those of `targets` that they import, directly or not."""
+    found: set[str] = set()
+    new = {path for path in files for name in targets if path == f"targets/{name}.py" or _below(path, name)}
+    while new:
+        found |= new
+        imported = {path for each in new for path in _imports(files[each], files)}
+        new = imported - found - {SHARED}
+    return found
+
+
+def _below(path: str, target: str) -> bool:
+    return path.startswith(f"targets/{target}/")
+
+
+def _imports(text: str, files: Files) -> Iterator[str]:
+    for node in ast.walk(_tree(text)):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            if name.startswith("targets."):
+                stem = name.replace(".", "/")
+                yield from (path for path in (f"{stem}.py", f"{stem}/__init__.py") if path in files)
+
+
+def _made_by(operation: Operation, files: Files) -> str:
+    """The function that makes an operation's requests, of that commit; the whole file where none is called so."""
+    code = getattr(operation.make, "__code__", None)
+    file = Path(code.co_filename) if code else ROOT
+    path = str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else ""
+    if code is None or path not in files:
+        return ""
+    name = code.co_qualname.partition(".")[0]
+    tree = _tree(files[path])
+    own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
+    return _without_texts(ast.Module(list(own) or tree.body, []))
+
+
+@lru_cache(maxsize=1024)
+def _bare(text: str) -> str:
+    return _without_texts(_tree(text))
+
+
+def _tree(text: str) -> ast.Module:
+    try:
+        return ast.parse(text)
+    except SyntaxError:  # of a commit that never ran
+        return ast.Module([ast.Expr(ast.Constant(text))], [])
+
+
+def _without_texts(tree: ast.Module) -> str:
+    """A tree as text, without the docstrings; comments are in none."""
+    for node in ast.walk(tree):
+        body = getattr(node, "body", None)
+        if isinstance(body, list) and len(body) > 1 and isinstance(body[0], ast.Expr):
+            text = body[0].value
+            if isinstance(text, ast.Constant) and isinstance(text.value, str):
+                del body[0]
+    return ast.dump(tree)

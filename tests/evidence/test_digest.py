@@ -1,0 +1,91 @@
+"""The digest changes with what decides an experiment's numbers, of any commit, and with nothing else."""
+
+from __future__ import annotations
+
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from lab import catalogue
+from lab.evidence import digest as module
+from lab.evidence.digest import digest, sources
+
+ENTRY = catalogue.find("circuit-breaker")
+FILES = {
+    "targets/exchange.py": "from targets.kit import x\nfrom targets.kit.breaking import y\nA = 1\n",
+    "targets/payments.py": '"""Text."""\nfrom targets.contracts import z\nB = 1  # why\n',
+    "targets/rates.py": "C = 1\n",
+    "targets/kit/__init__.py": "from targets.kit import blocking\n",
+    "targets/kit/blocking.py": "D = 1\n",
+    "targets/kit/breaking.py": "from targets.patterns.breaker import Breaker\n",
+    "targets/patterns/breaker.py": "E = 1\n",
+    "targets/contracts/__init__.py": "",
+    "scenarios/systems/exchange.py": "def trade(rng, n):\n    return n\n\ndef again(rng, n):\n    return n\nF = 1\n",
+}
+
+
+def of(monkeypatch: pytest.MonkeyPatch, **changed: str) -> str | None:
+    """The digest where a commit holds FILES with these changes; `__` stands for `/`."""
+    files = FILES | {name.replace("__", "/") + ".py": text for name, text in changed.items()}
+    monkeypatch.setattr(module, "sources", lambda commit: files)
+    return digest(ENTRY, ENTRY.spec(), "c")
+
+
+def test_what_decides_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A service, a part of the kit that it names, a pattern behind that, a request."""
+    before = of(monkeypatch)
+    for name, text in {
+        "targets__exchange": FILES["targets/exchange.py"] + "A = 2\n",
+        "targets__kit__breaking": "from targets.patterns.breaker import Breaker\nG = 1\n",
+        "targets__patterns__breaker": "E = 2\n",
+        "scenarios__systems__exchange": FILES["scenarios/systems/exchange.py"].replace(
+            "return n\n\n", "return n + 1\n\n"
+        ),
+    }.items():
+        assert of(monkeypatch, **{name: text}) != before, name
+
+
+def test_what_does_not_decide_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A comment, a docstring, another service, what all services share, another part of the system's file."""
+    before = of(monkeypatch)
+    for name, text in {
+        "targets__payments": '"""Other text."""\nfrom targets.contracts import z\n\nB = 1\n',
+        "targets__rates": "C = 2\n",
+        "targets__kit____init__": "from targets.kit import other\n",
+        "targets__kit__blocking": "D = 2\n",
+        "scenarios__systems__exchange": FILES["scenarios/systems/exchange.py"].replace("F = 1", "F = 2"),
+    }.items():
+        path = {name.replace("targets__kit____init__", "targets/kit/__init__"): text}
+        assert of(monkeypatch, **path) == before, name
+
+
+def test_what_is_asked_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bound does; what a claim is called does not."""
+    before = of(monkeypatch)
+    spec = ENTRY.spec()
+    first = spec.claims[0]
+    for changed, same in ((replace(first, text="renamed"), True), (replace(first, at_least=1.0), False)):
+        other = digest(ENTRY, replace(spec, claims=[changed, *spec.claims[1:]]), "c")
+        assert (other == before) is same
+
+
+def test_files_are_those_of_the_commit(tmp_path: Path) -> None:
+    """Not those of the working tree; a commit that is not there has none."""
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false"]
+        done = subprocess.run(["git", *who, *words], cwd=tmp_path, check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    (tmp_path / "targets").mkdir()
+    (tmp_path / "targets" / "a.py").write_text("one = 'é'\n")
+    (tmp_path / "targets" / "b.py").write_text("")
+    (tmp_path / "targets" / "c.txt").write_text("no Python")
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-q", "-m", "a")
+    (tmp_path / "targets" / "a.py").write_text("two\n")
+    assert sources(git("rev-parse", "HEAD"), tmp_path) == {"targets/a.py": "one = 'é'\n", "targets/b.py": ""}
+    assert sources("0" * 40, tmp_path) is None
