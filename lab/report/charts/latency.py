@@ -64,7 +64,7 @@ def _chart(view: View, variant: str, bins: Sequence[Bin], cells: Sequence[Cell],
     ]
     if axis.lane is not None:
         marks += _lane(view, lost, axis)
-    marks += [_line(view, bins, name, axis) for name in LINES]
+    marks += [stroke for name in LINES for stroke in _line(view, bins, name, axis)]
     tips = [{"s": b.start_s, "e": b.end_s, "tip": _tip(b)} for b in bins]
     worst = max((b.p99_ms for b in bins), default=0.0)
     return Chart(
@@ -96,18 +96,17 @@ def _lane(view: View, lost: Sequence[Mapping[str, object]], axis: _Axis) -> list
     return [boxes, text] if rows else [text]
 
 
-def _line(view: View, bins: Sequence[Bin], name: str, axis: _Axis) -> alt.LayerChart:
+def _line(view: View, bins: Sequence[Bin], name: str, axis: _Axis) -> list[alt.Chart]:
     """A quantile over time with a halo, broken where it is infinite."""
     points: list[dict[str, object]] = []
     for b in bins:
         value = getattr(b, f"{name}_ms")
         points.append({"s": (b.start_s + b.end_s) / 2, "y": round(value, 3) if math.isfinite(value) else None})
     base = alt.Chart(data(points)).encode(x=seconds(view), y=axis.y("y:Q"))
-    strokes = [
+    return [
         base.mark_line(color="var(--paper)", strokeWidth=3.5, strokeOpacity=0.8),
         base.mark_line(color="var(--ink)", strokeWidth=1.4, strokeDash=LINES[name]),
     ]
-    return alt.LayerChart(layer=strokes)
 
 
 def _tip(b: Bin) -> str:

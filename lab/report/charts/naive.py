@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import altair as alt
 
-from lab.report.charts.render import Chart
+from lab.report.charts.render import Chart, Layers
 from lab.report.charts.timeline import data, waits_axis
 from lab.report.numbers import duration
 
@@ -78,7 +78,7 @@ def chart(pairs: Sequence[Pair]) -> Chart:
         name="naive",
         title="p99, naive and from the intended start",
         alt_text="; ".join(str(row["tip"]).replace("\n", ", ") for row in rows),
-        definition=alt.LayerChart(layer=marks),
+        definition=Layers(marks),
         height=(TALL_ROW_PX if tall else ROW_PX) * max(1, len(rows)),
         is_timeline=False,
     )

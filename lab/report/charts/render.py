@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from importlib.metadata import version as version_of
@@ -23,13 +23,27 @@ _CHATTER = re.compile(r' (?:aria-[a-z]+|role|pointer-events|class|xmlns:xlink|ve
 
 
 @dataclass(frozen=True)
+class Layers:
+    """Altair charts over one another. Altair's own LayerChart copies each of them, data and all, at every step."""
+
+    layers: Sequence[alt.Chart]
+
+    def to_dict(self, validate: bool = True) -> dict[str, Any]:
+        """The Vega-Lite specification, without size and configuration."""
+        datasets: dict[str, Any] = {}
+        below = {"top_level": False, "datasets": datasets}
+        layers = [layer.to_dict(validate=validate, context=dict(below)) for layer in self.layers]
+        return {"layer": layers, "datasets": datasets}
+
+
+@dataclass(frozen=True)
 class Chart:
     """A chart to be drawn. `alt_text` says what it shows to who cannot see it; `is_timeline`: x is seconds."""
 
     name: str
     title: str
     alt_text: str
-    definition: alt.LayerChart
+    definition: Layers
     height: int
     is_timeline: bool = True
 
@@ -60,10 +74,8 @@ def draw(charts: Iterable[Chart]) -> dict[str, Drawn]:
 
 
 def _vega_lite(chart: Chart) -> str:
-    sized = chart.definition.properties(
-        width="container", height=chart.height, autosize=alt.AutoSizeParams(type="fit-x", contains="padding")
-    )
-    return json.dumps(sized.to_dict(validate=False) | {"config": CONFIG})
+    size = {"width": "container", "height": chart.height, "autosize": {"type": "fit-x", "contains": "padding"}}
+    return json.dumps(chart.definition.to_dict(validate=False) | size | {"config": CONFIG})
 
 
 def _draw(chart: Chart, vega_lite: str) -> Drawn:

@@ -7,10 +7,10 @@ from typing import Any
 
 import altair as alt
 
+from lab.report.charts.render import Layers
 from lab.report.view import View
 
 Rows = Sequence[Mapping[str, object]]
-Layer = alt.Chart | alt.LayerChart
 Y_LABELS_PX = 60  # the same in all, so that charts beneath each other keep their seconds aligned
 LINE_PX = 14
 LABEL_PX = 250
@@ -54,10 +54,10 @@ def _lanes(view: View, variant: str) -> dict[int, int]:
     return lanes
 
 
-def framed(view: View, variant: str, marks: Sequence[Layer], tips: Rows) -> alt.LayerChart:
+def framed(view: View, variant: str, marks: Sequence[alt.Chart], tips: Rows) -> Layers:
     """Marks with every fault window shaded and labelled, and over all of it what carries the tooltips."""
     shade, edges = _windows(view, variant)
-    return alt.LayerChart(layer=[*shade, *marks, *edges, *_labels(view, variant), _hover(view, tips)])
+    return Layers([*shade, *marks, *edges, *_labels(view, variant), _hover(view, tips)])
 
 
 def _windows(view: View, variant: str) -> tuple[list[alt.Chart], list[alt.Chart]]:
