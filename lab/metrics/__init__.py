@@ -8,6 +8,7 @@ below `@metric`, named in the list below; its docstring says what it measures, w
 """
 
 from lab.metrics.declare import definition, measure, metric, names, page, parameters
+from lab.metrics.kept import acknowledged_lost
 from lab.metrics.latency import max_ms, mean_ms, naive_p99_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms
 from lab.metrics.listed import keys_listed
 from lab.metrics.measured import ENOUGH, Measured
@@ -41,6 +42,7 @@ __all__ = [
     "ENOUGH",
     "Measured",
     "Window",
+    "acknowledged_lost",
     "attempts",
     "attempts_per_request",
     "catch_up_s",

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from lab.model import Backing
 from lab.runtime.base import Running
-from lab.runtime.statistics import Ask, Counting, NoStatistics, counting_of
+from lab.runtime.statistics import Ask, Count, Counting, NoStatistics, counting_of
 
 TIMEOUT_S = 1.0
 OPEN_S = 5.0  # before the load: a connection, and what the kind has to set up
@@ -32,9 +32,7 @@ class Server:
         """Rows for the snapshots, without a time. Raises NoStatistics, or TimeoutError after `timeout_s`."""
         try:
             async with asyncio.timeout(timeout_s), self._alone:  # an edge may come while the last one is being told
-                if self._ask is None:
-                    self._ask = await self._kept.enter_async_context(self.counting(self.url))
-                counts = await self._ask()
+                counts = await self._counts()
         except (NoStatistics, TimeoutError):
             await self.close()
             raise
@@ -47,6 +45,16 @@ class Server:
             }
             for count in counts
         ]
+
+    async def _counts(self) -> Sequence[Count]:
+        """Over the connection that is there; where that broke, as with a server that was restarted, over a new one."""
+        if self._ask is not None:
+            try:
+                return await self._ask()
+            except NoStatistics:
+                await self.close()
+        self._ask = await self._kept.enter_async_context(self.counting(self.url))
+        return await self._ask()
 
     async def close(self) -> None:
         """Let go of the connection; whatever it says to that."""

@@ -19,6 +19,7 @@ DID_NOT_HURT = "did not hurt: "
 MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
 MIN_COUNT_UNDER_A_RATIO = 20  # one standard error of a count of 20 is 4.5: a ratio to fewer is mostly chance
 COUNTS = {
+    "acknowledged_lost",
     "attempts",
     "counter_increase",
     "messages_again",

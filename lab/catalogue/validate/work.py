@@ -10,7 +10,7 @@ from lab.catalogue.validate.said import Problems, one_of
 from lab.model import Claim, Scenario, Variant
 
 # What counts the work that succeeded, and the side on which its bound stands.
-_MOST_LOST = ("error_ratio", "messages_lost", "recovery_s", "requests_lost")
+_MOST_LOST = ("acknowledged_lost", "error_ratio", "messages_lost", "recovery_s", "requests_lost")
 _LEAST_DONE = ("goodput_per_s", "success_ratio")
 
 

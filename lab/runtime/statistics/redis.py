@@ -4,6 +4,8 @@ Redis' statistics, of `INFO`: exact at the moment of asking.
     redis_commandstats_calls{command}    commands carried out, by name; those of scripts and transactions included
     redis_keyspace_hits, _misses         look-ups of keys that were there, or not
     redis_expired_keys, _evicted_keys    keys removed because their time was over, or memory was short
+    redis_keys                           keys that it holds, in all of its databases
+    redis_aof_bytes                      the append-only file; 0 where it keeps none
 
 INFO and what a client says about itself (AUTH, HELLO, CLIENT, SELECT) are left out: the lab's own are among them.
 Source: the Redis documentation, INFO.
@@ -11,6 +13,7 @@ Source: the Redis documentation, INFO.
 
 from __future__ import annotations
 
+import re
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
@@ -59,3 +62,6 @@ def counts_in(info: Mapping[str, Any]) -> Iterator[Count]:
             yield Count("redis_commandstats_calls", float(told["calls"]), {"command": command})
     for name in TOLD:
         yield Count(f"redis_{name}", float(info[name]))
+    of_databases = (told["keys"] for name, told in info.items() if re.fullmatch(r"db\d+", name))
+    yield Count("redis_keys", float(sum(of_databases)))
+    yield Count("redis_aof_bytes", float(info.get("aof_current_size", 0)))

@@ -1,0 +1,53 @@
+"""
+What became of acknowledged writes: whether they are still there at the end, as a readback tells.
+
+Window: acknowledged operations with a key that the phase's faults could take: those answered before the first fault of
+this phase went in, and after the last one of an earlier phase. Of what no later fault could take, the phase that it was
+due in.
+Whose: operations that were acknowledged (outcome `ok`).
+Censored: never.
+Minimum: 20 such operations.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from lab.metrics.declare import metric
+from lab.metrics.measured import Measured, too_few
+from lab.metrics.window import Window
+
+
+@metric("")
+def acknowledged_lost(window: Window, readback: str, at: str = "effects") -> Measured:
+    """Acknowledged operations whose key the readback does not list `at`, counted where they were lost.
+
+    A crash takes what was acknowledged before it: that counts in the crash's phase, and not in the healthy one in which
+    it was written.
+    """
+    told = window.readback(readback)
+    listed = told.get(at) if isinstance(told, dict) else None
+    if not isinstance(listed, list):
+        return Measured(None, why=f'the readback "{readback}" gave no list "{at}"')
+    there = {str(key) for key in listed}
+    acknowledged = _exposed(window)
+    n = len(acknowledged)
+    few = too_few(n, "acknowledged operations were there to be lost", window.text)
+    return few or Measured(float(sum(key not in there for key in acknowledged)), n=n)
+
+
+def _exposed(window: Window) -> list[str]:
+    """The keys of acknowledged operations that the faults of this phase were the next to come after."""
+    episode = window.run.episode(window.variant, window.trial)
+    faults = sorted((receipt.injected_s, receipt.phase) for receipt in (episode.receipts if episode else []))
+    moments = [injected_s for injected_s, _ in faults]
+    operations = window.all_operations
+    columns = (operations.key, operations.outcome, operations.end_s, operations.phase)
+    found: list[str] = []
+    for key, outcome, end_s, own in zip(*columns, strict=True):
+        if key is not None and outcome == "ok":
+            following = bisect_left(moments, float(end_s))
+            phase = faults[following][1] if following < len(faults) else str(own)
+            if phase == window.phase.name:
+                found.append(str(key))
+    return found
