@@ -1,0 +1,61 @@
+"""
+Offers: what sellers ask for, kept in Redis, and in PostgreSQL where they are to outlive it.
+
+    client -> offers -> redis
+                     -> postgres
+"""
+
+from collections.abc import Sequence
+from random import Random
+from typing import Literal
+
+from lab import Backing, Invariant, Link, Load, Operation, Panel, Readback, Request, Service, checkers
+
+offers = Service("offers")
+redis, postgres = Backing("redis"), Backing("postgres")
+to_redis, to_postgres = Link(offers, redis), Link(offers, postgres)
+PUT = "PUT /offers"
+
+
+def offer(rng: Random, n: int) -> Request:
+    """An offer with an id of its own, so that it can be found again."""
+    return Request("PUT", f"/offers/offer-{n}", {"cents": rng.randrange(100, 100_000)}, key=f"offer-{n}")
+
+
+in_redis = Readback("in Redis", offers, "/offers/in-redis")
+in_database = Readback("in the database", offers, "/offers/in-database")
+
+
+def new_offers(
+    per_s: float,
+    kept: Readback,
+    arrivals: Literal["uniform", "poisson"] = "uniform",
+    *,
+    loses: Sequence[str],
+    keeps: Sequence[str],
+    played_in: str,
+) -> Load:
+    """Offers, each acknowledged one of which must be `kept` in the variants `keeps`, and not in those in `loses`.
+
+    `played_in` names phases in which 20 have been acknowledged at least: those whose offers a fault could take.
+    """
+    there = Invariant(
+        "what was acknowledged is there",
+        checkers.recovered(kept, played_in=played_in, least=20),
+        variants=[*loses, *keeps],
+        broken_in=loses,
+    )
+    return Load(Operation(PUT, offer), offers, per_s, arrivals, readbacks=[kept], invariants=[there])
+
+
+class Panels:
+    """What shows this system."""
+
+    acknowledged = Panel(
+        "Offers acknowledged and written",
+        "rate(offers_acknowledged_total[3s]) or rate(offers_written_total[3s])",
+        unit="reqps",
+        legend="{{__name__}}",
+        live=True,
+    )
+    waiting = Panel("Offers that only the process has", "max(offers_waiting)", legend="offers")
