@@ -28,7 +28,7 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Literal, Protocol
+from typing import Annotated, Any, Literal, Protocol
 
 from aiohttp import web
 from msgspec import Meta, Struct
@@ -199,7 +199,7 @@ class Streamed:
             await self._take(which)
 
     async def _take(self, which: str) -> None:
-        got = await self.store.xreadgroup(GROUP, READER, {STREAM: which}, count=MOST)
+        got: Any = await self.store.xreadgroup(GROUP, READER, {STREAM: which}, count=MOST)
         entries = [entry for _, listed in got for entry in listed]
         if entries:
             await self.table.write([Offer(told[b"id"].decode(), int(told[b"cents"])) for _, told in entries])

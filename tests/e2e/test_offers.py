@@ -97,13 +97,15 @@ async def test_without_its_stores_an_offer_is_indeterminate(stack: LocalRunning)
 async def test_a_killed_redis_has_what_its_settings_keep(tmp_path: Path, settings: Any, kept: list[str]) -> None:
     """Snapshots: what SIGTERM saved, and nothing since. An append-only file: all."""
     server = Backing("redis", settings=settings)
-    async with stack_up(tmp_path, [server], []) as up, open_redis(up.url(server), 5.0) as store:
-        await store.set("polite", 1)
-        await up.process(server).restart()
-        await store.set("killed", 1)
-        await up.process(server).kill()
-        await up.process(server).restart()
-        assert sorted(key.decode() async for key in store.scan_iter()) == kept
+    async with stack_up(tmp_path, [server], []) as up:
+        for name in ("polite", "killed"):
+            async with open_redis(up.url(server), 5.0) as store:
+                await store.set(name, 1)
+            if name == "killed":
+                await up.process(server).kill()
+            await up.process(server).restart()
+        async with open_redis(up.url(server), 5.0) as store:
+            assert sorted([key.decode() async for key in store.scan_iter()]) == kept
 
 
 def test_a_way_that_needs_the_database_says_so() -> None:
