@@ -6,7 +6,7 @@ PY := .venv/bin/python
 LAB := $(PY) -m lab
 
 # What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
-GIVEN := NAME TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
+GIVEN := NAME SET TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
          NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON SEEDS FROM
 unexport $(GIVEN)
 define newline
@@ -18,8 +18,8 @@ all-quoted = $(foreach each,$(value $(1)),'$(subst ','\'',$(each))')
 option = $(if $(value $(2)),$(1) $(call quoted,$(2)))
 flag = $(if $(value $(2)),$(1))
 
-# make scenario NAME=circuit-breaker TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local LOAD_WORKERS=2
-FLAGS = $(call option,--trials,TRIALS) $(call option,--seed,SEED) $(call option,--scale,SCALE) \
+# make scenario NAME=circuit-breaker SET="load.per_s=80 fault.lasts_s=30" TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local LOAD_WORKERS=2
+FLAGS = $(call option,--set,SET) $(call option,--trials,TRIALS) $(call option,--seed,SEED) $(call option,--scale,SCALE) \
         $(call option,--runtime,RUNTIME) $(call option,--load-workers,LOAD_WORKERS) \
         $(call option,--load-master,LOAD_MASTER)
 
@@ -39,7 +39,7 @@ setup-dev: ## Set up .venv for developing and testing
 	@$(call quoted,PYTHON) scripts/bootstrap.py --dev
 
 .PHONY: scenario
-scenario: setup ## Run one experiment: NAME=... [TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
+scenario: setup ## Run one experiment: NAME=... [SET= TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
 	@$(LAB) run $(FLAGS) $(call option,--,NAME)
 
 .PHONY: scenarios

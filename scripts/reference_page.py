@@ -11,7 +11,7 @@ import importlib
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import MISSING
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ sys.path.insert(0, str(ROOT))
 
 from lab import faults  # noqa: E402 - the project runs from its own folder and need not be installed
 from lab.model.typed import meant  # noqa: E402
+from targets.kit.offered import as_text, own_variables, settings_of, targets  # noqa: E402
 from targets.kit.settings import Settings, variables, wanted  # noqa: E402
 
 PAGE = ROOT / "docs" / "reference.md"
@@ -36,25 +37,6 @@ setting without a default must be given; where it is the address of a callee, th
 """
 
 
-def targets() -> list[str]:
-    """Every target, by the name that `Service(module=...)` takes."""
-    folder = ROOT / "targets"
-    modules = [path.stem for path in folder.glob("*.py") if not path.stem.startswith("_")]
-    return sorted(modules + [path.parent.name for path in folder.glob("*/__main__.py")])
-
-
-def settings_of(target: str) -> type[Settings]:
-    """The settings class of a target: the one that its own file, or its package's `settings`, defines."""
-    package = (ROOT / "targets" / target).is_dir()
-    module = importlib.import_module(f"targets.{target}.settings" if package else f"targets.{target}")
-    (own,) = (
-        one
-        for one in vars(module).values()
-        if isinstance(one, type) and issubclass(one, Settings) and one.__module__ == module.__name__
-    )
-    return own
-
-
 def routes_of(target: str) -> list[str]:
     """`POST /trades` for every route that a target's code registers, in order of path."""
     folder = ROOT / "targets" / target
@@ -66,14 +48,13 @@ def routes_of(target: str) -> list[str]:
 def target_part(target: str) -> str:
     """A target's summary, routes and own settings, as Markdown."""
     module = importlib.import_module(f"targets.{target}")
-    common = {name for name, _, _ in variables(Settings)}
     lines = [f"### {target}", "", "```", inspect.cleandoc(module.__doc__ or ""), "```", ""]
     lines += ["Routes: " + ", ".join(f"`{route}`" for route in routes_of(target)) + ".", ""]
-    return "\n".join([*lines, *_settings(settings_of(target), common)])
+    return "\n".join([*lines, *_settings(own_variables(settings_of(target)))])
 
 
-def _settings(kind: type[Settings], without: set[str]) -> Iterator[str]:
-    rows = [row for row in variables(kind) if row[0] not in without]
+def _settings(found: Iterable[tuple[str, Any, Any]]) -> Iterator[str]:
+    rows = list(found)
     if not rows:
         yield "No settings of its own."
         return
@@ -83,8 +64,8 @@ def _settings(kind: type[Settings], without: set[str]) -> Iterator[str]:
         yield f"| `{name}` | {wanted(hint).replace('|', ' or ')} | {told} |"
 
 
-def _text(value: object) -> str:
-    return {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value) or '""'
+def _text(default: object) -> str:
+    return as_text(default) or '""'
 
 
 def fault_part(name: str) -> str:
@@ -101,7 +82,7 @@ def fault_names() -> list[str]:
 
 def page() -> str:
     """The whole page."""
-    common = "\n".join(["### Every target", "", *_settings(Settings, set())])
+    common = "\n".join(["### Every target", "", *_settings(variables(Settings))])
     middle = '## Faults\n\nA phase names them: `Phase("fault", lasts_s=10, faults=[faults.silence(link)])`.'
     parts = [HEAD.rstrip(), common, *map(target_part, targets()), middle, *map(fault_part, fault_names())]
     return "\n\n".join(parts) + "\n"

@@ -14,7 +14,7 @@ from lab.kit.places import ROOT
 
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 GIVEN = {
-    "scenario": ["NAME", "TRIALS", "SEED", "SCALE", "RUNTIME", "LOAD_WORKERS", "LOAD_MASTER"],
+    "scenario": ["NAME", "SET", "TRIALS", "SEED", "SCALE", "RUNTIME", "LOAD_WORKERS", "LOAD_MASTER"],
     "show": ["NAME", "TARGET"],
     "judge": ["RUN"],
     "report": ["RUN"],

@@ -22,20 +22,21 @@ from lab.errors import LabError, ScenarioError, WordError
 from lab.kit.places import ROOT, SCENARIOS, TARGETS
 from lab.model import Scenario, typed
 from lab.model.page import Page
-from lab.record import Spec
+from lab.record import Spec, Turned
 
 SYSTEMS = "systems"  # a folder: what experiments share
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An experiment that has been read and found sound."""
+    """An experiment that has been read and found sound; `turned` are the knobs that `scenario` was changed by."""
 
     name: str
     file: Path
     summary: str
     scenario: Scenario
     page: Page
+    turned: tuple[Turned, ...] = ()
 
     def spec(self, scale: float = 1.0) -> Spec:
         """The experiment as plain data, its phases `scale` times as long."""

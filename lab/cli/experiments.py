@@ -48,11 +48,19 @@ if TYPE_CHECKING:
     metavar="HOST:PORT",
     help="Have the load workers join from other machines, by this address of this one (see lab load-worker).",
 )
+@click.option(
+    "--set",
+    "turned",
+    multiple=True,
+    metavar="KNOB=VALUE",
+    help="Turn a knob, such as load.per_s=80; see lab show NAME.",
+)
 @reports_option
 @as_json
 def run(
     name: str | None,
     everything: bool,
+    turned: tuple[str, ...],
     seed: int,
     trials: int,
     scale: float,
@@ -67,15 +75,18 @@ def run(
         raise LabError(f"run takes either {name} or --all, not both")
     if not everything and not name:
         raise LabError("name an experiment, such as circuit-breaker (make list shows them), or say --all")
+    if everything and turned:
+        raise LabError("--all takes no --set: the knobs are those of one experiment; name it")
 
     from lab import catalogue
+    from lab.catalogue import knobs
     from lab.cli import console
     from lab.run.inprogress import Options
     from lab.run.steps import run_one
 
     options = Options(seed, trials, scale, runtime, reports, as_json, load_workers, load_master)
     if name:
-        done = run_one(catalogue.find(name), options)
+        done = run_one(knobs.turn(catalogue.find(name), turned), options)
         console.outcome(done, as_json)
         return _code(done)
     return _run_all(options, as_json)
@@ -143,8 +154,9 @@ def list_(runs: bool, reports: Path, as_json: bool) -> int:
 @reports_option
 @as_json
 def show(name: str, reports: Path, as_json: bool) -> None:
-    """One experiment before it runs (topology, timeline, claims), or a section of the handbook (7.6.1.3)."""
+    """One experiment before it runs (topology, timeline, claims, knobs), or a section of the handbook (7.6.1.3)."""
     from lab import catalogue
+    from lab.catalogue import knobs
     from lab.cli import console
 
     if console.NUMBER.fullmatch(name) and as_json:
@@ -154,7 +166,8 @@ def show(name: str, reports: Path, as_json: bool) -> None:
     elif as_json:
         click.echo(console.spec_json(catalogue.find(name).spec()))
     else:
-        console.show(catalogue.find(name).spec())
+        entry = catalogue.find(name)
+        console.show(entry.spec(), knobs.listed(entry.scenario))
 
 
 @main.command(short_help="Judge a saved RUN again.")

@@ -45,6 +45,7 @@ from lab.record.facts import (
     Record,
     Verdict,
     WorkerFacts,
+    unlike,
 )
 from lab.record.operations import Operations
 from lab.record.spec import (
@@ -60,6 +61,7 @@ from lab.record.spec import (
     PhaseSpec,
     QuestionSpec,
     Spec,
+    Turned,
     VariantSpec,
 )
 
@@ -101,12 +103,14 @@ __all__ = [
     "Record",
     "Run",
     "Spec",
+    "Turned",
     "VariantSpec",
     "Verdict",
     "WorkerFacts",
     "point_to_latest",
     "read_run",
     "runs_of",
+    "unlike",
     "with_judgement",
     "write_record",
     "write_table",

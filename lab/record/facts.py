@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
 from lab.model import Scalar
 from lab.model.dose import Dose
-from lab.record.spec import ClaimSpec, FaultSpec, InvariantSpec, Spec
+from lab.record.spec import ClaimSpec, FaultSpec, InvariantSpec, Spec, Turned
 
 Verdict = Literal["PASS", "FAIL", "UNKNOWN"]
 Outcome = Literal["ok", "fail", "info"]
@@ -248,7 +249,8 @@ class Record:
     """One run. `judgement` is None only while a run is being written.
 
     `runtime_why` says why it was that runtime; empty in records that did not ask. `grafana` is the address of the
-    Grafana in which the run's fault windows were drawn, empty where there was none that outlives the run.
+    Grafana in which the run's fault windows were drawn, empty where there was none that outlives the run. `turned` has
+    the knobs that were turned; `spec` is what they made of the scenario.
     """
 
     version: int
@@ -272,3 +274,20 @@ class Record:
     judgement: Judgement | None = None
     runtime_why: str = ""
     grafana: str = ""
+    turned: list[Turned] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        """Whether it ran the experiment as the catalogue has it: at its length, and with no knob turned."""
+        return self.scale == 1.0 and not self.turned
+
+    @property
+    def unlike(self) -> str:
+        """How it differs from that, in words: `at scale 0.5 with load.per_s=80`; empty where it does not."""
+        return unlike(self.scale, self.turned)
+
+
+def unlike(scale: float, turned: Sequence[Turned]) -> str:
+    """How a run at this scale with these knobs turned differs from one of the catalogue's; empty where it does not."""
+    knobs = " ".join(f"{each.knob}={each.value}" for each in turned)
+    return " ".join([f"at scale {scale:g}"] * (scale != 1.0) + [f"with {knobs}"] * bool(knobs))

@@ -160,6 +160,20 @@ class ExerciseSpec:
 
 
 @dataclass(frozen=True)
+class Turned:
+    """A knob turned for one run: its name, the value as it was typed, and the value without that, where it is one."""
+
+    knob: str
+    value: str
+    before: str = ""
+
+    @property
+    def text(self) -> str:
+        """As the plan and the report say it."""
+        return f"{self.knob}={self.value}" + (f" (otherwise {self.before})" if self.before else "")
+
+
+@dataclass(frozen=True)
 class Spec:
     """A scenario as plain data: enough to judge and draw a run without the file that asked for it."""
 

@@ -13,7 +13,7 @@ from lab.catalogue.handbook import Section
 from lab.evidence import shown
 from lab.evidence.facts import Body, counts, rows
 from lab.kit.files import put_in_place
-from lab.record import Verdict, runs_of
+from lab.record import Turned, Verdict, runs_of, unlike
 from lab.report.charts.theme import css_variables
 from lab.report.numbers import clock
 from lab.report.page import SYMBOLS, environment, favicon, policy, static
@@ -42,19 +42,20 @@ class _Head(msgspec.Struct):
     run: str
     started_epoch_s: float
     scale: float = 1.0
+    turned: list[Turned] = []
     judgement: _Judged | None = None
 
 
 @dataclass(frozen=True)
 class Past:
-    """A run that was made; `full` where its phases had their whole length."""
+    """A run that was made; `unlike` says how it differs from one of the catalogue's, empty where it does not."""
 
     run: str
     verdict: str
     when: str
     href: str
     reasons: Sequence[str]
-    full: bool = True
+    unlike: str = ""
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,13 @@ class Item:
 
     @property
     def last(self) -> Past | None:
-        """The newest run at full length: a quick look is no verdict of the catalogue's."""
-        return next((run for run in self.runs if run.full), None)
+        """The newest run as the catalogue has it: a quick look or a turned knob gives no verdict of the catalogue's."""
+        return next((run for run in self.runs if not run.unlike), None)
+
+    @property
+    def since(self) -> Past | None:
+        """The newest run of all, where it is another than that."""
+        return self.runs[0] if self.runs and self.runs[0].unlike else None
 
 
 @dataclass(frozen=True)
@@ -193,15 +199,23 @@ def _order(number: str) -> list[int]:
 
 
 def _past(reports: Path, name: str) -> list[Past]:
-    found = []
-    for path in list(reversed(runs_of(reports, name)))[:HISTORY]:
-        try:
-            head = msgspec.json.decode((path / "record.json").read_bytes(), type=_Head)
-        except (OSError, msgspec.MsgspecError):
-            found.append(Past(path.name, "NOT JUDGED", "its record cannot be read", f"{name}/{path.name}/", []))
-            continue
-        verdict = head.judgement.verdict if head.judgement else "NOT JUDGED"
-        page = f"{name}/{path.name}/" + ("index.html" if (path / "index.html").exists() else "")
-        reasons = head.judgement.reasons if head.judgement else []
-        found.append(Past(head.run, verdict, clock(head.started_epoch_s), page, reasons, full=head.scale >= 1))
+    """The newest runs, and the newest as the catalogue has it, however many there were since."""
+    found: list[Past] = []
+    for path in reversed(runs_of(reports, name)):
+        if len(found) >= HISTORY and any(not run.unlike for run in found):
+            break
+        past = _of(path, name)
+        if len(found) < HISTORY or not past.unlike:
+            found.append(past)
     return found
+
+
+def _of(path: Path, name: str) -> Past:
+    try:
+        head = msgspec.json.decode((path / "record.json").read_bytes(), type=_Head)
+    except (OSError, msgspec.MsgspecError):
+        return Past(path.name, "NOT JUDGED", "its record cannot be read", f"{name}/{path.name}/", [])
+    verdict = head.judgement.verdict if head.judgement else "NOT JUDGED"
+    page = f"{name}/{path.name}/" + ("index.html" if (path / "index.html").exists() else "")
+    reasons = head.judgement.reasons if head.judgement else []
+    return Past(head.run, verdict, clock(head.started_epoch_s), page, reasons, unlike(head.scale, head.turned))

@@ -23,7 +23,8 @@ def junit(run: Run) -> str:
     took_s = record.finished_epoch_s - record.started_epoch_s
     suite = ET.Element("testsuite", name=_clean(spec.name), time=f"{took_s:.3f}", timestamp=_when(run))
     properties = ET.SubElement(suite, "properties")
-    for name, value in (("run", record.run), ("seed", record.seed), ("trials", record.trials), ("scale", record.scale)):
+    facts = [("run", record.run), ("seed", record.seed), ("trials", record.trials), ("scale", record.scale)]
+    for name, value in [*facts, *(("turned", f"{each.knob}={each.value}") for each in record.turned)]:
         ET.SubElement(properties, "property", name=name, value=_clean(str(value)))
     judged = record.judgement
     if judged is None:

@@ -94,6 +94,7 @@ def _record(work: RunInProgress) -> Record:
         episodes=[episode_of(done, work.entry.scenario.links) for done in work.episodes],
         overhead_s=0.0,
         notes=work.notes,
+        turned=list(work.entry.turned),
     )
 
 
@@ -102,6 +103,8 @@ def _command(work: RunInProgress) -> str:
     options, file = work.options, work.entry.file
     name = work.entry.name if file.is_relative_to(SCENARIOS) else shown(file)
     words = ["make", "scenario", f"NAME={shlex.quote(name)}", f"SEED={options.seed}"]
+    turned = " ".join(f"{each.knob}={each.value}" for each in work.entry.turned)
+    words += [f"SET={shlex.quote(turned)}"] if turned else []
     words += [f"TRIALS={options.trials}"] if options.trials > 1 else []
     words += [f"SCALE={options.scale:g}"] if options.scale != 1 else []
     words += [f"LOAD_WORKERS={options.load_workers}"] if options.load_workers > 1 else []

@@ -110,7 +110,12 @@ async def _prepare(work: RunInProgress, progress: Progress, stack: AsyncExitStac
     Thread(target=_warm_up, daemon=True).start()
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(arithmetic(work.entry.spec(work.options.scale), work.options.trials))
-    beyond = [*out_of_reach(work.entry.scenario, work.options.scale), *filter(None, [complaint(raise_open_files())])]
+    if work.entry.turned:
+        progress.say(f"knobs turned: {', '.join(each.text for each in work.entry.turned)}")
+    beyond = [
+        *out_of_reach(work.entry.scenario, work.options.scale, bool(work.entry.turned)),
+        *filter(None, [complaint(raise_open_files())]),
+    ]
     work.notes += beyond
     for sentence in beyond:
         progress.say(sentence)

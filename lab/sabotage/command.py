@@ -79,7 +79,7 @@ def _passing(entry: Entry, say: Callable[[str], None]) -> Run | None:
     """The newest full run of today's scenario that passes; where there is none, one is made."""
     for folder in reversed(runs_of(REPORTS, entry.name)):
         run = read_run(folder)
-        if run.record.scale == 1 and decides(run.record.spec) == decides(entry.spec()) and offline.passes(run):
+        if run.record.is_full and decides(run.record.spec) == decides(entry.spec()) and offline.passes(run):
             return run
     say(f"{entry.name}: no full run of it passes yet; running it")
     run = run_one(entry, Options(seed=1, trials=1, scale=1.0, runtime="local", reports=REPORTS, quiet=True))

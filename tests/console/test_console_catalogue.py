@@ -14,6 +14,7 @@ from report.fabricate import fabricate
 from rich.cells import cell_len
 
 from lab.catalogue import find
+from lab.catalogue.knobs import Knob
 from lab.cli import console
 from lab.errors import LabError
 from lab.kit import screen
@@ -60,12 +61,14 @@ def test_damaged_runs_do_not_hide_the_catalogue(tmp_path: Path, screen: Callable
 def test_an_experiment_before_it_runs(screen: Callable[..., str], width: int) -> None:
     """Question, topology, timeline, variants, claims, and how long it takes."""
     spec = find("circuit-breaker").spec()
-    text = screen(lambda: console.show(spec), width=width)
+    knob = Knob("on:exchange.BREAKER_OPEN_S", "a number", "5", ("on",), lambda scenario, text: scenario)
+    text = screen(lambda: console.show(spec, [knob]), width=width)
     flat = " ".join(text.split())
     for part in (
         "load -> exchange", "exchange -> (link) -> payments", "broken in blip, fault", "baseline", "payments silent",
         "off (control)", "BREAKER=off", "p90_ms", "at most 50 ms", "exactly_once", "= 1 min 40 s",
-        "make scenario NAME=circuit-breaker", "(control: must hurt)", spec.question,
+        "make scenario NAME=circuit-breaker", "stands at", "SET=on:exchange.BREAKER_OPEN_S",
+        "(control: must hurt)", spec.question,
     ):  # fmt: skip
         assert (part in flat) if width >= 80 else all(word in flat for word in part.split()), part
     assert max(cell_len(line) for line in text.splitlines() if "/" not in line) <= width

@@ -16,7 +16,7 @@ from lab.cli import console
 from lab.cli.console import shapes
 from lab.cli.console.advice import try_next
 from lab.kit.screen import lasting
-from lab.record import Condition, Interval, Run, Verdict
+from lab.record import Condition, Interval, Run, Turned, Verdict
 from lab.run.arithmetic import arithmetic
 
 
@@ -171,6 +171,8 @@ def test_the_next_step_fits_the_verdict(made: dict[str, Run]) -> None:
     bare = replace(sound, trials=6, spec=replace(sound.spec, exercises=[]))
     assert try_next(bare).startswith("make show NAME=circuit-breaker")
     assert "at full length" in try_next(replace(sound, scale=0.5))
+    knob = Turned("load.per_s", "9", "50")
+    assert try_next(replace(sound, turned=[knob])).startswith("make scenario NAME=circuit-breaker, which is the cata")
     failed = made["ignored"].record
     assert "whether it was chance" in try_next(failed)
     assert "hold what the report shows" in try_next(replace(failed, trials=6))

@@ -10,7 +10,7 @@ from fabricate import Recipe, fabricate
 from reported import Reported
 
 from lab.catalogue.handbook import Section, sections
-from lab.record import write_record
+from lab.record import Turned, write_record
 from lab.report import Entry, Step, write_index
 
 BREAKER = Entry("circuit-breaker", "Circuit breaker", "Does the exchange stay quick?", ["7.6.1.3", "8.5.5"])
@@ -85,7 +85,22 @@ def test_a_quick_look_is_no_verdict(tmp_path: Path) -> None:
     write_record(run.path, replace(run.record, scale=0.5))
     body = lines_of(index_of(tmp_path).read_text("utf-8"))["7.6.1.3"]
     assert "not run yet" in body
-    assert ", shortened, " in body
+    assert ", at scale 0.5, " in body
+
+
+def test_a_turned_knob_is_no_verdict(tmp_path: Path) -> None:
+    """However many there are since, the catalogue's own last run counts; the newest is linked beside it."""
+    small = Recipe(phases_s=(2, 3, 3), per_s=10)
+    fabricate(tmp_path, replace(small, run="2026-01-01", fault_missing=True))
+    turned = fabricate(tmp_path, replace(small, run="2026-02-01"))
+    for day in range(1, 15):
+        folder = tmp_path / "circuit-breaker" / f"2026-02-{day:02}"
+        write_record(folder, replace(turned.record, run=folder.name, turned=[Turned("load.per_s", "9")]))
+    body = lines_of(index_of(tmp_path).read_text("utf-8"))["7.6.1.3"]
+    assert '<div class="last"><a href="circuit-breaker/2026-01-01/"><span class="badge unknown"' in body
+    assert "The last run was no run of the catalogue's" in body
+    assert 'href="circuit-breaker/2026-02-14/"' in body
+    assert ", with load.per_s=9, " in body
 
 
 def test_the_last_verdict_and_those_before_are_linked(reports: Path) -> None:

@@ -30,16 +30,22 @@ def reach_mistakes(scenario: Scenario) -> Problems:
             yield f'claim "{claim.text}" {problem}'
 
 
-def out_of_reach(scenario: Scenario, scale: float) -> list[str]:
-    """What a run at this scale cannot decide, each as a sentence; empty at full length, where that is a mistake."""
-    if scale == 1.0:
+def out_of_reach(scenario: Scenario, scale: float, turned: bool = False) -> list[str]:
+    """What a run at this scale, or with knobs turned, cannot decide, each as a sentence.
+
+    Empty for a run of the catalogue's own, where that is a mistake in the file.
+    """
+    if scale == 1.0 and not turned:
         return []
+    where = " ".join([f"at scale {scale:g}"] * (scale != 1.0) + ["with these knobs"] * turned)
+    where = where[:1].upper() + where[1:]
     found: list[str] = []
     for claim, phase in _claimed(scenario):
         scaled = Phase(phase.name, phase.lasts_s * scale)
         problems = [*_against_the_length(claim, scaled), *_against_the_load(claim, scaled, scenario)]
+        problems += _against_the_timeout(claim, scenario) if turned else []
         problems = problems or list(_too_few(claim, scaled, scenario))
-        found += [f'At scale {scale:g} claim "{claim.text}" {problem}' for problem in problems]
+        found += [f'{where} claim "{claim.text}" {problem}' for problem in problems]
     return found
 
 

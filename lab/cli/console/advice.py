@@ -15,6 +15,8 @@ def try_next(record: Record) -> str:
     judgement, make = record.judgement, f"make scenario NAME={shlex.quote(_name(record))}"
     if judgement is None:
         return record.command
+    if record.turned:
+        return f"{make}, which is the catalogue's own run; make compare sets the two side by side"
     trials = max(MIN_TRIALS_FOR_INTERVAL, 2 * record.trials)
     if judgement.verdict == "PASS" and record.scale >= 1:
         if record.trials < MIN_TRIALS_FOR_INTERVAL:
@@ -50,4 +52,6 @@ def _exercise(record: Record) -> str | None:
     if not exercises:
         return None
     chosen = exercises[math.floor(record.started_epoch_s) % len(exercises)]
+    if chosen.knob.startswith("SET="):
+        return f"make scenario NAME={_name(record)} {chosen.knob}: {chosen.text}"
     return f"{chosen.text} ({chosen.knob})"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +41,7 @@ def run_data(run: Run) -> dict[str, Any]:
         "seed": record.seed,
         "trials": record.trials,
         "scale": record.scale,
+        "turned": msgspec.to_builtins(record.turned),
         "runtime": record.runtime,
         "proxy": record.proxy,
         "overhead_s": round(record.overhead_s, 2),
@@ -79,16 +80,39 @@ def run_data(run: Run) -> dict[str, Any]:
     return data
 
 
-def last_verdict(reports: Path, name: str) -> Verdict | None:
-    """The verdict of an experiment's last readable run."""
+def _judged(reports: Path, name: str) -> Iterator[Run]:
+    """An experiment's runs that were judged and can be read, the newest first."""
     for path in reversed(runs_of(reports, name)):
         try:
-            judgement = read_run(path).record.judgement
+            run = read_run(path)
         except RecordError:
             continue
-        if judgement:
-            return judgement.verdict
-    return None
+        if run.record.judgement:
+            yield run
+
+
+def last_judged(reports: Path, name: str) -> Run | None:
+    """The newest of them."""
+    return next(_judged(reports, name), None)
+
+
+def last_full(reports: Path, name: str) -> Run | None:
+    """The newest that ran the experiment as the catalogue has it."""
+    return next((run for run in _judged(reports, name) if run.record.is_full), None)
+
+
+def last_verdict(reports: Path, name: str) -> Verdict | None:
+    """The verdict of that run."""
+    run = last_full(reports, name)
+    return run.record.judgement.verdict if run and run.record.judgement else None
+
+
+def _in_short(run: Run | None) -> dict[str, Any] | None:
+    if run is None or run.record.judgement is None:
+        return None
+    record = run.record
+    knobs = msgspec.to_builtins(record.turned)
+    return {"run": record.run, "verdict": run.record.judgement.verdict, "scale": record.scale, "turned": knobs}
 
 
 def catalogue_data(entries: Sequence[Entry], reports: Path, runs: bool) -> list[dict[str, Any]]:
@@ -101,6 +125,7 @@ def catalogue_data(entries: Sequence[Entry], reports: Path, runs: bool) -> list[
             "question": entry.scenario.question,
             "file": shown(entry.file),
             "last_verdict": last_verdict(reports, entry.name),
+            "last_run": _in_short(last_judged(reports, entry.name)),
             **({"runs": [str(path) for path in runs_of(reports, entry.name)]} if runs else {}),
         }
         for entry in entries

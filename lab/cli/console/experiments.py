@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.text import Text
 
 from lab.catalogue import Entry, handbook
-from lab.cli.console.data import last_verdict
+from lab.catalogue.knobs import Knob
+from lab.cli.console.data import last_judged, last_verdict
 from lab.cli.console.shapes import NARROW, Cell, dim, lines, list_of, mark, put, table
 from lab.errors import RecordError
 from lab.kit.screen import console
@@ -29,7 +30,7 @@ def catalogue(entries: Sequence[Entry], reports: Path, runs: bool) -> None:
         for entry in group:
             last = last_verdict(reports, entry.name)
             made = [_run(path) for path in runs_of(reports, entry.name)] if runs else []
-            question = lines(entry.scenario.question, *made)
+            question = lines(entry.scenario.question, _since(reports, entry.name), *made)
             rows.append([entry.scenario.sections[0], entry.name, question, mark(last) if last else dim("not run yet")])
     put(to, table(to, ["section", "name", "question", "last verdict"], rows, fixed=(0, 1, 3)))
     if entries:
@@ -39,17 +40,26 @@ def catalogue(entries: Sequence[Entry], reports: Path, runs: bool) -> None:
         put(to, "", list_of([(dim(what), dim(how)) for what, how in hints]))
 
 
+def _since(reports: Path, name: str) -> Text | None:
+    """The newest run, where it is none of the catalogue's own."""
+    run = last_judged(reports, name)
+    if run is None or run.record.judgement is None or run.record.is_full:
+        return None
+    return dim(f"last run: {run.record.judgement.verdict} {run.record.unlike}")
+
+
 def _run(path: Path) -> Text:
     try:
         record = read_run(path).record
     except RecordError:
         return dim(f"{path.name} (damaged)")
     verdict = mark(record.judgement.verdict) if record.judgement else dim("not judged")
-    return Text.assemble((f"{path.name}  ", "dim"), verdict)
+    unlike = f"  {record.unlike}" if record.unlike else ""
+    return Text.assemble((f"{path.name}  ", "dim"), verdict, (unlike, "dim"))
 
 
-def show(spec: Spec) -> None:
-    """Print one experiment before it runs: summary, topology, timeline, claims, how long it takes."""
+def show(spec: Spec, knobs: Sequence[Knob] = ()) -> None:
+    """Print one experiment before it runs: summary, topology, timeline, claims, knobs, how long it takes."""
     to = console()
     titles = handbook.sections()
     put(to, Text.assemble((spec.title, "bold"), (f"  {spec.name}", "dim")), dim(spec.file))
@@ -63,7 +73,18 @@ def show(spec: Spec) -> None:
     put(to, Text("Timeline of each variant", "bold"), list_of(_timeline(spec), 2), "")
     put(to, Text("Variants", "bold"), list_of(_variants(spec), 2), "")
     put(to, table(to, ["claim", "metric", "asked"], _claims(spec), fixed=(1,)), "")
+    if knobs:
+        rows: list[list[Cell]] = [[knob.name, knob.now, dim(knob.takes)] for knob in knobs]
+        put(to, table(to, ["knob", "stands at", "takes"], rows, fixed=(0,)))
+        put(to, dim(f"turn it: make scenario NAME={spec.name} SET={_example(knobs)}"))
+        put(to, dim(f"of a setting, one variant alone: {spec.variants[-1].name}:SERVICE.SETTING=..."), "")
     put(to, list_of([("takes", arithmetic(spec)), ("run it", f"make scenario NAME={spec.name}")]))
+
+
+def _example(knobs: Sequence[Knob]) -> str:
+    """A knob of one variant, as most are that the pattern has."""
+    knob = next((each for each in reversed(knobs) if ":" in each.name), knobs[0])
+    return f"{knob.name}={knob.now or '...'}"
 
 
 def _edge(spec: Spec, link: LinkSpec) -> tuple[Cell, Cell]:

@@ -11,7 +11,7 @@ from rich.text import Text
 
 from lab.catalogue import shown
 from lab.cli.console.advice import try_next
-from lab.cli.console.data import notes_of, run_data
+from lab.cli.console.data import last_full, notes_of, run_data
 from lab.cli.console.shapes import MARKS, SHORT, STYLES, Cell, dim, lines, link, list_of, mark, put, table
 from lab.kit.screen import console, lasting
 from lab.record import ClaimResult, InvariantResult, Run
@@ -48,11 +48,24 @@ def verdict(run: Run, *notes: str) -> None:
     put(to, list_of([(mark(judgement.verdict), lines(title, *reasons))]))
     told = [("  note  ", Text(note, "yellow")) for note in [*notes_of(record), *notes]]
     made = draws(judgement, record.trials)
-    put(to, list_of([("  time  ", _time(run)), *([("  odds  ", made)] if made else []), *told]))
+    put(to, list_of([*_unlike(run), ("  time  ", _time(run)), *([("  odds  ", made)] if made else []), *told]))
     page = run.path / "index.html"
     if page.exists():
         put(to, Text("  report  ").append_text(link(page, shown(page))), whole_lines=True)
     put(to, list_of([("  next  ", try_next(record))]))
+
+
+def _unlike(run: Run) -> list[tuple[Cell, Cell]]:
+    """The knobs that were turned, and what the catalogue's own last run was: neither takes the other's place."""
+    record = run.record
+    if record.is_full:
+        return []
+    knobs = ", ".join(each.text for each in record.turned)
+    full = last_full(run.path.parent.parent, record.spec.name)
+    last = full.record if full else None
+    own = f"{last.judgement.verdict} ({last.run})" if last and last.judgement else "not run yet"
+    beside: tuple[Cell, Cell] = ("  beside  ", f"the catalogue's own last run: {own}")
+    return [("  knobs  ", Text(knobs, "yellow")), beside] if knobs else [beside]
 
 
 def _time(run: Run) -> str:
@@ -152,7 +165,8 @@ def _header(run: Run) -> Text:
     record = run.record
     verdict = mark(record.judgement.verdict) if record.judgement else dim("not judged")
     facts = f"  seed {record.seed}, scale {record.scale:g}, trials {record.trials}, {record.proxy.split(' (')[0]}"
-    return Text.assemble(verdict, f"  {record.run}", (facts, "dim"))
+    knobs = "".join(f", {each.knob}={each.value}" for each in record.turned)
+    return Text.assemble(verdict, f"  {record.run}", (facts, "dim"), knobs)
 
 
 def _compared(result: ClaimResult | None, asked: str) -> Text:

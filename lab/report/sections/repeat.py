@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 
 from lab.report.view import View
@@ -25,6 +26,8 @@ def build(view: View) -> Data:
     """Always there."""
     record = view.record
     again = f"make scenario NAME={record.spec.name} SEED={record.seed}"
+    if record.turned:
+        again += " SET=" + shlex.quote(" ".join(f"{each.knob}={each.value}" for each in record.turned))
     if record.trials > 1:
         again += f" TRIALS={record.trials}"
     if record.scale != 1.0:

@@ -108,6 +108,12 @@ def _words(metric: MetricSpec) -> str:
 
 def _warnings(view: View) -> list[str]:
     found = []
+    if view.record.turned:
+        knobs = ", ".join(each.text for each in view.record.turned)
+        found.append(
+            f"Knobs were turned: {knobs}. The bounds are those of the file, so that a claim may fail; "
+            "this is no verdict of the catalogue's."
+        )
     if view.record.scale != 1.0:
         found.append(f"A quick look: every phase was {view.record.scale:g} times as long as the scenario asks.")
     found += [note for note in view.record.notes if note.startswith("Left out: ")]
