@@ -56,6 +56,7 @@ def _ended_early(record: Record) -> bool:
 _REFUSED: tuple[tuple[Callable[[Record], bool], str], ...] = (
     (lambda record: record.judgement is None, "not judged"),
     (_short, "not at full length"),
+    (lambda record: bool(record.turned), "with knobs turned"),
     (_ended_early, "ended early"),
     (lambda record: record.git_commit is None, "of no commit"),
     (lambda record: record.git_dirty, "with uncommitted changes"),
