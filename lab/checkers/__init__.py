@@ -35,6 +35,7 @@ from lab.checkers.no_lost_update import no_lost_update as _no_lost_update
 from lab.checkers.one_leader_a_term import one_leader_a_term as _one_leader_a_term
 from lab.checkers.one_stays import one_stays as _one_stays
 from lab.checkers.recovered import recovered as _recovered
+from lab.checkers.regular_register import regular_register as _regular_register
 from lab.model import Scalar
 
 acknowledged_stay = called(_acknowledged_stay)
@@ -51,6 +52,7 @@ no_lost_update = called(_no_lost_update)
 one_leader_a_term = called(_one_leader_a_term)
 one_stays = called(_one_stays)
 recovered = called(_recovered)
+regular_register = called(_regular_register)
 
 Checker = Callable[..., Finding]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from typing import Literal
 
 from lab.faults.kit.bounds import share, whole
 from lab.faults.kit.chance import seems
@@ -13,13 +14,15 @@ from lab.faults.kit.inject import toxic, toxics
 from lab.faults.kit.throughout import broken_off
 from lab.faults.kit.window import Window, window
 from lab.model import Fault, Link, ProbeShape, Scalar, Sign
-from lab.model.bench import Bench
+from lab.model.bench import Bench, Stream
 from lab.record import Dose, Probe
 
 
 @dataclass(frozen=True)
 class Latency(Fault):
     """Every answer is held `ms`, give or take `jitter_ms` (uniform); the handshake of TCP is not.
+
+    With `delays="request"` what the caller sends is held instead, so that the callee gets it late.
 
     With a `share` below 1 only that share of *connections* is slow, each for as long as it lives: a caller with a
     pool has a few slow connections, not a few slow requests.
@@ -29,6 +32,7 @@ class Latency(Fault):
     ms: int
     jitter_ms: int = 0
     share: float = 1.0
+    delays: Literal["request"] | None = None  # None: the answer
 
     def __post_init__(self) -> None:
         whole("latency", "ms", self.ms, 1)
@@ -38,6 +42,8 @@ class Latency(Fault):
                 f"latency: jitter_ms is {self.jitter_ms}; it must not be above ms, since no answer is early"
             )
         share("latency", "share", self.share)
+        if self.delays not in (None, "request"):
+            raise ValueError(f'latency: delays is {self.delays!r}; it takes "request", or None for answers')
 
     @property
     def targets(self) -> tuple[Link]:
@@ -46,10 +52,11 @@ class Latency(Fault):
 
     @property
     def text(self) -> str:
-        """`payments +200 ms`."""
+        """`payments +200 ms`, `payments requests +200 ms`."""
+        what = " requests" if self.delays else ""
         jitter = f" ± {self.jitter_ms} ms" if self.jitter_ms else ""
         some = f" on {self.share * 100:g} % of connections" if self.share < 1 else ""
-        return f"{self.link.callee.name} +{self.ms} ms{jitter}{some}"
+        return f"{self.link.callee.name}{what} +{self.ms} ms{jitter}{some}"
 
     @property
     def probe(self) -> ProbeShape:
@@ -62,8 +69,9 @@ class Latency(Fault):
         return Sign(self.ms, self.share)
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
-        """Add the toxic to what the callee sends, remove it on exit."""
-        held = toxic("latency", share=self.share, latency=self.ms, jitter=self.jitter_ms)
+        """Add the toxic to what the callee sends, or the caller, remove it on exit."""
+        stream: Stream = "upstream" if self.delays else "downstream"
+        held = toxic("latency", stream, share=self.share, latency=self.ms, jitter=self.jitter_ms)
         return toxics(bench, self.text, {self.link: [held]})
 
     def dose(self, probes: Sequence[Probe]) -> Dose:

@@ -65,6 +65,16 @@ MANY = faults.partition([caller], [callee], [link, Link(callee, caller)], one_wa
                 {"link": "exchange->payments"},
             ),
         ),
+        (
+            faults.latency(link, ms=200, delays="request"),
+            FaultSpec(
+                "latency",
+                "exchange->payments",
+                "payments requests +200 ms",
+                {"ms": 200, "jitter_ms": 0, "share": 1.0, "delays": "request"},
+                {"link": "exchange->payments"},
+            ),
+        ),
         (faults.kill(callee), FaultSpec("kill", "payments", "payments killed", on={"member": "payments"})),
         (
             faults.kill(callee, 2),
@@ -111,6 +121,7 @@ def test_links_to_one_callee_are_told_apart():
         (lambda: faults.latency(link, ms=9, jitter_ms=10), "jitter_ms is 10; it must not be above ms"),
         (lambda: faults.latency(link, ms=1, share=0), "share is 0; it takes a share above 0, up to 1"),
         (lambda: faults.latency(link, ms="9"), "ms is '9'"),
+        (lambda: faults.latency(link, ms=1, delays="answer"), "delays is 'answer'"),
         (lambda: faults.bandwidth(link, kilobytes_per_s=-1), "kilobytes_per_s is -1"),
         (lambda: faults.truncate(link, after_bytes=-1), "after_bytes is -1"),
         (lambda: faults.slice(link, average_bytes=0), "average_bytes is 0"),
