@@ -19,7 +19,7 @@ WELL, SLOW, TWICE = ("baseline", "far", "settled", "reads"), (475, 650), (950, 1
 
 def quorums(name: str, reads: int, writes: int, repair: str = "off", **more: str) -> Variant:
     """Each node with these quorums."""
-    env = {"KV_READ_QUORUM": reads, "KV_WRITE_QUORUM": writes, "KV_READ_REPAIR": repair}
+    env: dict[str, str | int] = {"KV_READ_QUORUM": reads, "KV_WRITE_QUORUM": writes, "KV_READ_REPAIR": repair}
     return Variant(name, dict.fromkeys(nodes, env), unclaimed=more)
 
 
