@@ -166,7 +166,7 @@ def problem_with(deal: Deal, error: Refused | NoAnswer | Failed) -> Problem:
 def build(settings: ExchangeSettings, service: Service) -> web.Application:
     """The application."""
     payments = service.peer("payments", settings.payments_url, settings.payments_timeout_s)
-    guard = guard_of(settings.breaker, service.metrics, "payments", settings.payments_timeout_s)
+    guard = guard_of(settings.breaker, service.metrics, service.log, "payments", settings.payments_timeout_s)
     exchange = Exchange(payments, guard, retry_of(settings.retry, service.metrics, "payments"))
     service.answers("POST /trades", 201, 409, 502, 503, 504)
     service.answers("GET /trades/{id}", 200, 404)

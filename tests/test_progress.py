@@ -1,10 +1,12 @@
 import io
+import math
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
 
-from lab.load.sample import Sample
+from lab.load.sample import OfPhase, Sample
 from lab.run.progress import Progress
 
 FACTS = {"exchange breaker": "open"}
@@ -132,3 +134,17 @@ def test_broken_off():
     with pytest.raises(KeyboardInterrupt):
         interrupted()
     assert "on, recovery (broken off): 41/s" in visible(console.file.getvalue())  # type: ignore[attr-defined]
+
+
+def test_a_phase_counts_the_requests_that_were_due_in_it():
+    """As the report does: of 100 due in the fault 60 are over, whatever else ended meanwhile; 40 still wait."""
+    fault = OfPhase(due=100, ok=3, fail=7, info=50, waits_ms=[1.0, 2.0, 3.0, *[500.0] * 7, *[math.inf] * 50])
+    console = Console(file=io.StringIO(), width=120, force_terminal=True, highlight=False, _environ={"TERM": "xterm"})
+    clock = Clock()
+    with Progress("Circuit breaker", console, clock) as progress:
+        progress.variant("off", 1, 1)
+        progress.phase("fault", 20)
+        clock.now_s += 20
+        progress.update(replace(sample(20, ok=150, fail=7, info=1), phases={"fault": fault}))
+    left = [line for line in visible(console.file.getvalue()).splitlines() if line.startswith("off, fault:")]
+    assert left[-1].endswith("p50 no answer, p99 no answer; 3 ok, 7 failed, 50 no answer, 40 waiting")

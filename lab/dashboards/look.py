@@ -26,8 +26,8 @@ from grafana_foundation_sdk.models.heatmap import HeatmapColorMode
 from grafana_foundation_sdk.models.prometheus import PromQueryFormat
 from grafana_foundation_sdk.models.text import TextMode
 
-from lab.observe.grafana import FAULT, PHASE, REPORTS, TAG, VARIANT, uid_of
-from lab.observe.promql import moved, narrow
+from lab.observe.grafana import EVENT, FAULT, PHASE, REPORTS, TAG, VARIANT, uid_of
+from lab.observe.promql import looks_back_s, moved, narrow
 
 SOURCE = kinds.DataSourceRef(type_val="prometheus", uid="lab-prometheus")  # as dashboards/provisioning says
 WIDE, HALF, THIRD = 24, 12, 8
@@ -36,7 +36,12 @@ NAME = "name"  # as a unit of a number: what counts is what the series is called
 KEPT_D = 30  # days: how long docker-compose.yml has Prometheus keep what it saw
 AROUND_S = 5  # shown before a run and after it
 # What the lab draws, each a layer of its own: its tag and colour.
-COLOURS = {"Faults": (FAULT, "#B877D9"), "Phases": (PHASE, "#8E8E8E"), "Variants": (VARIANT, "#8AB8FF")}
+COLOURS = {
+    "Faults": (FAULT, "#B877D9"),
+    "Phases": (PHASE, "#8E8E8E"),
+    "Variants": (VARIANT, "#8AB8FF"),
+    "Events": (EVENT, "#F2CC0C"),
+}
 # States whose colour everyone expects; all others take the rest in order.
 STATE_COLOURS = {
     "closed": "green", "half-open": "yellow", "open": "red", "up": "green", "down": "red", "leader": "green",
@@ -81,8 +86,17 @@ def panel(graph: Graph, matchers: str, links: Sequence[dashboard.DashboardLink] 
     for name, (expr, legend) in zip("ABCDEFGHIJKL", _queries(graph, matchers), strict=False):
         query = prometheus.Dataquery().ref_id(name).range().expr(expr).legend_format(legend)
         made = made.with_target(query.format(PromQueryFormat.HEATMAP) if graph.heat else query)
-    made = made.title(graph.title).description(graph.text).datasource(SOURCE).span(graph.span).height(TALL)
+    about = " ".join(filter(None, (graph.text, averaged(graph.expr))))
+    made = made.title(graph.title).description(about).datasource(SOURCE).span(graph.span).height(TALL)
     return made.unit(graph.unit).links(list(links))
+
+
+def averaged(expr: str) -> str:
+    """Over how long each point is taken, where that is not a moment: shown when a panel's title is pointed at."""
+    over_s = looks_back_s(expr)
+    if not over_s:
+        return ""
+    return f"Each point is of the {over_s:g} s before it, so an edge shows up to {over_s:g} s late; events are exact."
 
 
 def _queries(graph: Graph, matchers: str) -> list[tuple[str, str]]:

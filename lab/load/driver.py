@@ -215,7 +215,7 @@ class LoadDriver:
             plan = self._plan
             arrivals = schedule(load, plan.lasts_s, plan.seed, plan.salt, plan.ends, self._making)
             self._due_s = [arrival.due_s for arrival in arrivals]
-            self._tally = Tally(self._due_s)
+            self._tally = Tally(self._due_s, plan.ends)
             self._append(arrivals)
         else:
             self._append(list(islice(self._stream, _AHEAD)))

@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter, deque
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from lab.load.forms import Beat, Row
 
 _RATE_OVER_S = 1.0
 _LATENCIES_OVER_S = 5.0
+
+
+@dataclass
+class OfPhase:
+    """The operations that are due in one phase, as the report counts them: whenever they end.
+
+    `due` are those due so far, None in the closed model; `waits_ms` of those that are over, infinite without an answer.
+    """
+
+    due: int | None = None
+    ok: int = 0
+    fail: int = 0
+    info: int = 0
+    waits_ms: list[float] = field(default_factory=list)
+
+    @property
+    def waiting(self) -> int:
+        """How many of those due are not over."""
+        return 0 if self.due is None else max(0, self.due - self.ok - self.fail - self.info)
 
 
 @dataclass(frozen=True)
@@ -34,6 +53,7 @@ class Sample:
     per_s: float
     p50_ms: float | None
     p99_ms: float | None
+    phases: Mapping[str, OfPhase] = field(default_factory=dict, hash=False)
 
     @property
     def in_flight(self) -> int:
@@ -42,10 +62,16 @@ class Sample:
 
 
 class Tally:
-    """Adds up beats and rows as they come. `due_s` is the schedule in order of time; None in the closed model."""
+    """Adds up beats and rows as they come. `due_s` is the schedule in order of time; None in the closed model.
 
-    def __init__(self, due_s: Sequence[float] | None) -> None:
+    `ends` are the phases with their ends, in seconds since the load began.
+    """
+
+    def __init__(self, due_s: Sequence[float] | None, ends: Sequence[tuple[str, float]] = ()) -> None:
         self._due_s = due_s
+        self._ends_s = [end_s for _, end_s in ends]
+        self._phases = {name: OfPhase() for name, _ in ends}
+        self._names = list(self._phases)
         self.newest: dict[int, Beat] = {}  # by worker
         self._beats: deque[Beat] = deque()  # of all workers together
         self._recent: deque[tuple[float, float]] = deque()
@@ -61,6 +87,7 @@ class Tally:
                 self._beats.popleft()
         for row in rows:
             self._outcomes[row.outcome] += 1
+            self._count(row)
             if row.end_s is not None:
                 self._recent.append((row.end_s, (row.end_s - row.due_s) * 1000))
         while self._recent and self._beats and self._recent[0][0] < self._beats[-1].at_s - _LATENCIES_OVER_S:
@@ -89,7 +116,24 @@ class Tally:
             per_s=self._per_s(last.started - first.started, first, last),
             p50_ms=quantile(latencies, 0.5),
             p99_ms=quantile(latencies, 0.99),
+            phases=self._phases_by(last.at_s),
         )
+
+    def _count(self, row: Row) -> None:
+        """Into the phase that it was due in."""
+        if (k := bisect_right(self._ends_s, row.due_s)) < len(self._names):
+            mine = self._phases[self._names[k]]
+            mine.ok, mine.fail = mine.ok + (row.outcome == "ok"), mine.fail + (row.outcome == "fail")
+            mine.info += row.outcome == "info"
+            mine.waits_ms.append(math.inf if row.end_s is None else (row.end_s - row.due_s) * 1000)
+
+    def _phases_by(self, at_s: float) -> Mapping[str, OfPhase]:
+        if self._due_s is not None:
+            before = 0
+            for name, end_s in zip(self._names, self._ends_s, strict=True):
+                by_now = bisect_left(self._due_s, min(end_s, at_s))
+                self._phases[name].due, before = by_now - before, by_now
+        return self._phases
 
     def _asked(self, beat: Beat) -> int:
         return beat.started if self._due_s is None else bisect_right(self._due_s, beat.at_s)

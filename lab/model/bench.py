@@ -40,6 +40,15 @@ class Toxic:
     attributes: Mapping[str, int] = field(default_factory=dict, hash=False)
 
 
+@dataclass(frozen=True)
+class Moment:
+    """What the lab itself saw happen, exactly: seconds since the epoch, to which member or link, in a few words."""
+
+    at_epoch_s: float
+    source: str
+    text: str
+
+
 class LinkControl(Protocol):
     """One link's proxy. Every change is read back; anything but the state asked for raises ProxyError."""
 
@@ -105,6 +114,13 @@ class Bench(Protocol):
 
     def address(self, member: Member) -> Address:
         """Where a member listens, with no proxy between."""
+        ...
+
+    def moment(self, source: str, text: str) -> None:
+        """Keep an event of the run that happens now to a member or link: `moment(standby.name, "promoted")`.
+
+        It is in the record and on every chart. Targets tell theirs themselves, by `service.log.moment("...")`.
+        """
         ...
 
     def journal(self, what: str, **facts: str | int | float | bool) -> AbstractContextManager[None]:

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from urllib.parse import urlencode
 
-TAG, FAULT, PHASE, VARIANT = "chaos-lab", "fault", "phase", "variant"  # what the dashboards' annotations are found by
+# What the dashboards' annotations are found by.
+TAG, FAULT, PHASE, VARIANT, EVENT = "chaos-lab", "fault", "phase", "variant", "event"
 OVERVIEW = "lab-overview"
 REPORTS = "http://127.0.0.1:8475"  # what docker-compose.yml serves them at: another origin than Grafana's
 LONGEST = 40  # letters of a uid

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import Counter, deque
 from collections.abc import Collection, Iterator, Sequence
@@ -48,6 +49,26 @@ def lines(file: Path, having: Collection[str] | None = None) -> Iterator[dict[st
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
                 found = None
             yield found if isinstance(found, dict) else line.decode(errors="replace")
+
+
+def lines_with(file: Path, field: str, values: Collection[str]) -> Iterator[dict[str, Any] | str]:
+    """As `lines`, only those whose text `field` has one of these values; thousands are as quick as one."""
+    decoder = msgspec.json.Decoder()
+    try:
+        opened = file.open("rb")
+    except OSError:
+        return
+    found = re.compile(rb'"%s"\s*:\s*"([^"]*)"' % re.escape(field).encode())
+    wanted = {value.encode() for value in values}
+    with opened:
+        for raw in opened:
+            if any(each[1] in wanted for each in found.finditer(raw)):
+                try:
+                    line = decoder.decode(raw)
+                except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+                    continue
+                if isinstance(line, dict):
+                    yield line
 
 
 def _holding(opened: BinaryIO, words: Sequence[bytes]) -> Iterator[bytes]:

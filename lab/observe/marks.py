@@ -1,5 +1,5 @@
 """
-What a run draws in Grafana while it goes: a region for each variant, each phase and each fault window.
+What a run draws in Grafana while it goes: a region for each variant, phase and fault window; after it, the events.
 
 A region is posted with the end that is planned for it and gets its real end afterwards: so it is a region while it
 lasts, and where the lab is killed meanwhile.
@@ -30,6 +30,7 @@ from lab.runtime.journal import JOURNAL, Entry, Journal, read
 
 AROUND_S = 30.0  # what the link of a region shows before and after it
 SAME_S = 0.002  # Grafana keeps milliseconds
+MOST_MOMENTS = 100  # of one episode: each is a request, and the run waits PATIENCE_S for the last
 PATIENCE_S = 3.0  # for what is still to be drawn when the run is over
 HINT = "; fault windows are missing there from now on, and nothing else"
 
@@ -79,6 +80,20 @@ class RunAnnotations:
             if end:
                 at_epoch_s = time.time()
                 self._jobs.put(lambda: end(at_epoch_s))
+
+    def moments(self, told: Sequence[tuple[float, str]], *tags: str) -> None:
+        """Draw events, each a moment (seconds since the epoch) with its text; the first MOST_MOMENTS of them."""
+        if (grafana := self._grafana) is None or self._told:
+            return
+        all_tags = tuple(dict.fromkeys([TAG, self._scenario, self._run, *tags]))
+
+        def add(one: Annotation) -> None:
+            grafana.add(one)
+            self._on_loop(self._added)
+
+        for at_epoch_s, text in told[:MOST_MOMENTS]:
+            drawn = _linked(text, self._link(grafana, at_epoch_s, 0.0))
+            self._jobs.put(partial(add, Annotation(drawn, all_tags, at_epoch_s)))
 
     async def finish(self) -> None:
         """Wait, not for long, until all is drawn."""

@@ -143,6 +143,17 @@ def _filled(template: str, labels: Mapping[str, str]) -> str:
     return re.sub(r"\{\{\s*(\w+)\s*\}\}", lambda match: labels.get(match[1], ""), template)
 
 
+_MEAN = re.compile(r"\b(?:rate|increase|delta|\w+_over_time)\(")
+_RANGE = re.compile(r"\[(\d+(?:\.\d+)?)(ms|s|m|h)")
+_UNITS_S = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+def looks_back_s(expr: str) -> float:
+    """Over how many seconds each point of an expression is taken; 0 where it shows the moment."""
+    ranges = [float(number) * _UNITS_S[unit] for number, unit in _RANGE.findall(expr)]
+    return max(ranges, default=0.0) if _MEAN.search(expr) else 0.0
+
+
 _AGGREGATIONS = {
     "sum", "min", "max", "avg", "group", "stddev", "stdvar", "count", "count_values", "bottomk", "topk", "quantile",
 }  # fmt: skip

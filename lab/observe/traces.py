@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from lab.observe.logs import lines
+from lab.observe.logs import lines_with
 
 
 class _Logged(msgspec.Struct):
@@ -74,7 +74,7 @@ def assemble(logs: Path, trace_ids: Sequence[str]) -> list[Trace]:
     wanted = set(trace_ids)
     found: dict[str, dict[str, _Logged]] = {}
     for file in sorted(logs.glob("*.log")):
-        for line in lines(file, wanted):
+        for line in lines_with(file, "trace_id", wanted):
             span = _span(line, wanted)
             if span is not None:
                 found.setdefault(span.trace_id, {}).setdefault(span.span_id, span)

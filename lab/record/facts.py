@@ -11,6 +11,7 @@ from lab.model.dose import Dose
 from lab.record.spec import ClaimSpec, FaultSpec, InvariantSpec, Spec, Turned
 
 Verdict = Literal["PASS", "FAIL", "UNKNOWN"]
+EventKind = Literal["told", "seen", "fault", "alert"]
 Outcome = Literal["ok", "fail", "info"]
 
 
@@ -124,12 +125,27 @@ class FiredAlert:
 
 
 @dataclass(frozen=True)
+class Event:
+    """A moment that a target, the fault proxy or the lab told exactly: a breaker opened, a leader was elected.
+
+    `source` is the member, the link or, of alerts, the service. `kind`: `told` by a target, `seen` by the lab (a
+    kill, a restart, a promotion), `fault` in or out as the receipts have it, `alert`. `facts` belong to it.
+    """
+
+    at_s: float
+    source: str
+    text: str
+    kind: EventKind
+    facts: dict[str, Scalar] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
 class Episode:
     """One variant in one trial. `overhead_s` says how long starting, stopping and
     collecting took; `deaths` name services that ended though no fault asked them to.
 
     `alerts` are those that fired; None where nobody asked, as in older records, or Prometheus did not tell. `clock` is
-    None in records that did not compare the clocks.
+    None in records that did not compare the clocks, `events` in those of labs that kept none.
     """
 
     trial: int
@@ -144,6 +160,7 @@ class Episode:
     notes: list[str] = field(default_factory=list)
     alerts: list[FiredAlert] | None = None
     clock: ClockFacts | None = None
+    events: list[Event] | None = None
 
 
 @dataclass(frozen=True)

@@ -37,6 +37,7 @@ class Bin:
     info: int
     p50_ms: float
     p99_ms: float
+    p90_ms: float = math.inf
 
     @property
     def count(self) -> int:
@@ -58,7 +59,14 @@ def over_time(ops: Operations, timeout_s: float, end_s: float, width_s: float) -
         ok, fail = int((outcome == "ok").sum()), int((outcome == "fail").sum())
         waits = everyones[mask]
         bins.append(
-            Bin(k * width_s, min((k + 1) * width_s, end_s), ok, fail, count - ok - fail, *quantiles(waits, 0.5, 0.99))
+            Bin(
+                k * width_s,
+                min((k + 1) * width_s, end_s),
+                ok,
+                fail,
+                count - ok - fail,
+                *quantiles(waits, 0.5, 0.99, 0.9),
+            )
         )
     return bins
 

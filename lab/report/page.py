@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import importlib
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markdown_it import MarkdownIt
 from markupsafe import Markup
 
-from lab.report.charts.render import Chart, Drawn, draw, runtime
+from lab.report.charts.render import Chart, Drawn, draw, runtime, slug
 from lab.report.charts.theme import DASHES, HATCHES, SERIES, css_variables
 from lab.report.numbers import at, bound, claim_value, link_text, number, percent, quantity
 from lab.report.sections import ORDER
@@ -54,7 +55,7 @@ def parts(view: View) -> list[Part]:
 def page(view: View, sections: Sequence[Part], drawn: Mapping[str, Drawn]) -> str:
     """The whole report as HTML."""
     verdict = view.judgement.verdict if view.judgement else "NOT JUDGED"
-    scripts = {name: static(f"{name}.js") for name in ("theme", "toc", "charts", "flame")}
+    scripts = {name: static(f"{name}.js") for name in ("theme", "toc", "cells", "charts", "flame")}
     stills, specs = fitted(drawn, CHARTS_BYTES)
     if specs:
         scripts["vega"] = runtime()
@@ -106,7 +107,7 @@ def environment() -> Environment:
         lstrip_blocks=True,
     )
     env.filters |= {"number": number, "percent": percent, "as_json": _json, "titled": titled, "inline": inline}
-    env.filters["link_text"] = link_text
+    env.filters |= {"link_text": link_text, "self_linked": self_linked}
     env.globals |= {
         "at": at,
         "bound": bound,
@@ -117,6 +118,32 @@ def environment() -> Environment:
         "series_dashes": [" ".join(str(n) for n in dash) if len(dash) > 2 or dash[1] else "" for dash in DASHES],
     }
     return env
+
+
+_HEADING = re.compile(r"<h([23])((?: [a-z-]+=\"[^\"]*\")*)>(.*?)</h\1>", re.DOTALL)
+
+
+def self_linked(inside: Markup, section: str) -> Markup:
+    """A section's HTML with a link to itself behind each heading: the first leads to the section.
+
+    An id of a heading goes to its words alone, so that what is named by it is not called by the link too.
+    """
+    used: set[str] = set()
+
+    def linked(found: re.Match[str]) -> str:
+        level, attributes, words = found.groups()
+        name = section if level == "2" and not used else f"{section}-{slug(Markup(words).striptags()).lower()}"
+        while name in used:
+            name += "-"
+        used.add(name)
+        own = "" if name == section else f' id="{name}"'
+        called = re.search(r' id="[^"]*"', attributes)
+        text = f"<span{called[0]}>{words}</span>" if called else words
+        rest = attributes.replace(called[0], "") if called else attributes
+        link = f'<a class="self" href="#{name}" aria-label="Link to this place">#</a>'
+        return f"<h{level}{rest}{own}>{text} {link}</h{level}>"
+
+    return Markup(_HEADING.sub(linked, str(inside)))
 
 
 def titled(text: str) -> Markup:

@@ -8,7 +8,7 @@ from functools import cached_property
 
 from lab import metrics
 from lab.catalogue.handbook import Section
-from lab.record import Episode, Judgement, MetricSpec, PhaseWindow, Record, Run, Spec
+from lab.record import Episode, Event, Judgement, MetricSpec, PhaseWindow, Record, Run, Spec
 
 
 @dataclass(frozen=True)
@@ -99,12 +99,21 @@ class View:
         return phases[-1].end_s if phases else self.end_s
 
     def faults(self, variant: str) -> list[FaultWindow]:
-        """Every fault window of a variant: from its receipt, or, where it has none, from the phase that asked."""
+        """Every fault window of a variant: from its receipt, or, where it has none, from the phase that asked.
+
+        A window ends where the load does at the latest; of a fault that went in only then there is none.
+        """
         episode = self.episode(variant)
         last_s = self.ended_s(variant)
         found = [
-            FaultWindow(r.fault.text, r.injected_s, r.removed_s if r.removed_s is not None else last_s, r.dose.in_force)
+            FaultWindow(
+                r.fault.text,
+                r.injected_s,
+                last_s if r.removed_s is None else min(r.removed_s, last_s),
+                r.dose.in_force,
+            )
             for r in episode.receipts
+            if r.injected_s < last_s
         ]
         for phase in self.spec.phases:
             window = next((w for w in episode.phases if w.name == phase.name), None)
@@ -116,6 +125,10 @@ class View:
                 if not any(r.phase == phase.name and r.fault == fault for r in episode.receipts)
             )
         return sorted(found, key=lambda f: (f.start_s, f.text))
+
+    def events(self, variant: str) -> list[Event]:
+        """The events of a variant while its load lasted; none in records of labs that kept none."""
+        return [e for e in self.episode(variant).events or [] if 0 <= e.at_s <= self.ended_s(variant)]
 
     @cached_property
     def _windows(self) -> dict[tuple[str, str, int], metrics.Window]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -14,7 +15,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from lab.load.sample import Sample
+from lab.load.sample import OfPhase, Sample, quantile
 
 PLAIN_EVERY_S = 5.0
 _NARROW = 50  # columns; below this a name stands above its value and not beside it
@@ -134,11 +135,19 @@ def _left_behind(state: _State, how: str) -> str:
     numbers = _numbers(state, state.sample)
     passed_s = state.sample.at_s - state.before.at_s
     per_s = (state.sample.started - state.before.started) / passed_s if passed_s > 0 else state.sample.per_s
-    return f"{_where(state)}{how}: {per_s:,.0f}/s; {numbers['latency']}; {numbers['outcomes']}"
+    mine = state.sample.phases.get(state.phase)
+    waits = f"p50 {_wait(mine, 0.5)}, p99 {_wait(mine, 0.99)}" if mine else numbers["latency"]
+    return f"{_where(state)}{how}: {per_s:,.0f}/s; {waits}; {numbers['outcomes']}"
+
+
+def _wait(mine: OfPhase, share: float) -> str:
+    """A quantile of those due in a phase that are over, as the report has it of all of them."""
+    value = quantile(sorted(mine.waits_ms), share)
+    return "no answer" if value == math.inf else _ms(value)
 
 
 def _numbers(state: _State, sample: Sample) -> dict[str, str]:
-    """The load in words, by name; the outcomes are those of this phase."""
+    """The load in words, by name; the outcomes are of the requests due in this phase, as in the report."""
     ok, failed, silent = (
         now - then
         for now, then in (
@@ -147,10 +156,14 @@ def _numbers(state: _State, sample: Sample) -> dict[str, str]:
             (sample.info, state.before.info),
         )
     )
+    waiting = ""
+    if mine := sample.phases.get(state.phase):
+        ok, failed, silent = mine.ok, mine.fail, mine.info
+        waiting = f", {mine.waiting:,} waiting" if mine.waiting else ""
     return {
         "load": f"{sample.per_s:,.0f}/s of {sample.asked_per_s:,.0f}/s asked, {sample.in_flight:,} in flight",
         "latency": f"p50 {_ms(sample.p50_ms)}, p99 {_ms(sample.p99_ms)}",
-        "outcomes": f"{ok:,} ok, {failed:,} failed, {silent:,} no answer",
+        "outcomes": f"{ok:,} ok, {failed:,} failed, {silent:,} no answer{waiting}",
     }
 
 

@@ -9,7 +9,7 @@ from typing import Protocol
 
 from lab.model import Backing, Env, Link, Member
 from lab.model.bench import Address as Address
-from lab.model.bench import Bench
+from lab.model.bench import Bench, Moment
 
 
 @dataclass(frozen=True)
@@ -67,6 +67,11 @@ class Running(Bench, Protocol):
 
     def deaths(self) -> Sequence[str]:
         """Members that ended though nobody asked them to, a sentence each with their last log lines."""
+        ...
+
+    @property
+    def moments(self) -> Sequence[Moment]:
+        """What the lab itself saw happen to its members and links, by `moment`, in order of time."""
         ...
 
     async def stop(self) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from lab.errors import ProxyError, StartError
 from lab.kit.tasks import surely
 from lab.model import Backing, Link, Member, Scalar, Service
-from lab.model.bench import LinkControl, ProcessControl
+from lab.model.bench import LinkControl, Moment, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.credentials import Credentials
 from lab.runtime.member_process import Command, MemberProcess
+from lab.runtime.moments import Moments
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, Ready, http_ok, service_ok, wait_ready
 from lab.runtime.spy import beside
@@ -108,6 +109,7 @@ class LocalRunning:
         self._joined = settings_of_members(
             stack.links, lambda server: self._peer_addresses[server], lambda link: self._link_addresses[link]
         )
+        self._moments = Moments()
         self._started: dict[Member, MemberProcess] = {}
         self._links: dict[Link, ProxiedLink] = {}
         self._proxy: FaultProxy | None = None
@@ -137,6 +139,15 @@ class LocalRunning:
     def process(self, member: Member) -> ProcessControl:
         """The process of a member."""
         return self._started[member]
+
+    def moment(self, source: str, text: str) -> None:
+        """Keep an event that happens now."""
+        self._moments.add(source, text)
+
+    @property
+    def moments(self) -> Sequence[Moment]:
+        """What was kept, in order of time."""
+        return self._moments.all
 
     def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
         """Write a fault down before it goes in, and on exit that it is out again."""
@@ -230,7 +241,8 @@ class LocalRunning:
 
     def _process_of(self, member: Member, command: Command, ready: Ready) -> MemberProcess:
         log = self._logs / f"{member.name}.log"
-        started = MemberProcess(member, self._addresses[member], command, ready, log, self._supervisor)
+        tell = self._moments.of(member)
+        started = MemberProcess(member, self._addresses[member], command, ready, log, self._supervisor, tell)
         self._started[member] = started
         return started
 

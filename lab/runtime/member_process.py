@@ -16,6 +16,7 @@ from lab.model import Member
 from lab.model.bench import ProcessState
 from lab.runtime import processes
 from lab.runtime.base import Address
+from lab.runtime.moments import KILLED, PAUSED, READY_AGAIN, RESUMED, Tell
 from lab.runtime.ready import Ready, wait_ready
 from lab.runtime.supervisor import Managed, Supervisor, ending
 
@@ -37,7 +38,14 @@ class MemberProcess:
     """A member's process, of whom there may be several one after the other; the ProcessControl of faults."""
 
     def __init__(
-        self, member: Member, address: Address, command: Command, ready: Ready, log: Path, supervisor: Supervisor
+        self,
+        member: Member,
+        address: Address,
+        command: Command,
+        ready: Ready,
+        log: Path,
+        supervisor: Supervisor,
+        tell: Tell,
     ) -> None:
         self.member = member
         self.address = address
@@ -45,6 +53,7 @@ class MemberProcess:
         self._ready = ready
         self._log = log
         self._supervisor = supervisor
+        self._tell = tell
         self._child: Managed | None = None
         self._unexpected_exits: list[str] = []
 
@@ -78,6 +87,7 @@ class MemberProcess:
         if len(self.pids()) > 1:
             await self._freeze(self._child)
         pids = self._signal_all(signal.SIGKILL)
+        self._tell(KILLED)
         await self._child.kill()
         deadline = time.monotonic() + STATE_CHANGE_S
         while any(processes.look(pid) for pid in pids) and time.monotonic() < deadline:  # noqa: ASYNC110 - no Event
@@ -86,17 +96,22 @@ class MemberProcess:
     async def pause(self) -> None:
         """Stop all its processes in their tracks (SIGSTOP); they keep their sockets."""
         await self._until("paused", signal.SIGSTOP, "T")
+        self._tell(PAUSED)
 
     async def resume(self) -> None:
         """Let all its processes go on (SIGCONT)."""
         if self.pids():
+            was = await self.state()
             await self._until("running", signal.SIGCONT, "")
+            if was == "paused":
+                self._tell(RESUMED)
 
     async def restart(self) -> None:
         """Stop it where it still runs, and start it again with the same environment, port and data."""
         self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.start()
+        self._tell(READY_AGAIN)
 
     async def state(self) -> ProcessState:
         """What the operating system says of it."""

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
-from targets.kit.metrics import Metrics
+from targets.kit.logs import Log
+from targets.kit.metrics import Metrics, spelled
 from targets.kit.settings import Count, Ratio, Seconds
-from targets.patterns.breaker import Breaker, Call, Policy
+from targets.patterns.breaker import Breaker, Call, Policy, State
 
 Guard = Callable[[], AbstractContextManager[Call | None]]
 
@@ -31,7 +32,25 @@ class BreakerSettings:
             raise ValueError(f"{asked}: give fewer calls or a larger window")
 
 
-def guard_of(settings: BreakerSettings, metrics: Metrics, peer: str, timeout_s: float) -> Guard:
+@dataclass(frozen=True)
+class Moments:
+    """Tells the exact moments at which the breaker before `peer` moves: no scrape sees a probe of some milliseconds."""
+
+    log: Log
+    peer: str
+
+    def moved(self, to: State) -> None:
+        """Tell the new state."""
+        self.log.moment(MOVED[to], peer=self.peer, breaker=spelled(to))
+
+    def refused(self) -> None:
+        """Not worth an event: there may be hundreds a second."""
+
+
+MOVED = {State.CLOSED: "breaker closed", State.HALF_OPEN: "breaker lets a probe through", State.OPEN: "breaker opened"}
+
+
+def guard_of(settings: BreakerSettings, metrics: Metrics, log: Log, peer: str, timeout_s: float) -> Guard:
     """What each call to `peer` goes through: a breaker's `call`, or, where none is asked for, nothing.
 
     `timeout_s` is that of the calls: a probe that has not ended after twice that time has surely ended.
@@ -47,4 +66,4 @@ def guard_of(settings: BreakerSettings, metrics: Metrics, peer: str, timeout_s: 
         probes=settings.breaker_probes,
         probe_s=2 * timeout_s,
     )
-    return Breaker(policy, listeners=[metrics.breaker(peer)]).call
+    return Breaker(policy, listeners=[metrics.breaker(peer), Moments(log, peer)]).call

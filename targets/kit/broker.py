@@ -72,10 +72,12 @@ async def _connect(service: Service, broker: Broker, url: str, connected: Gauge)
     async def lost() -> None:
         connected.set(0)
         service.log.warning("broker lost", url=without_login(url))
+        service.log.moment("connection to the broker lost")
 
     async def back() -> None:
         connected.set(1)
         service.log.info("broker back", url=without_login(url))
+        service.log.moment("connected to the broker")
 
     async def wrong(error: Exception) -> None:
         service.log.debug("broker", error=repr(error))

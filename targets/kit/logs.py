@@ -19,6 +19,7 @@ from targets.kit import tracing
 
 Level = Literal["debug", "info", "warning", "error"]
 RANKS: Mapping[Level, int] = {"debug": 10, "info": 20, "warning": 30, "error": 40}
+MOMENT = "moment"  # the `event` of lines that the lab keeps as events of the run
 STDOUT = 1
 FLUSH_EVERY_S = 0.1
 MOST_WAITING = 100_000  # lines; some 30 MB: a reader that has stopped must not fill the memory
@@ -65,6 +66,14 @@ class Log:
         """A line that no level hides and that is written at once: where the service listens, that it stops."""
         self.put("info", event, more)
         self.flush()
+
+    def moment(self, text: str, **facts: str | int | float | bool) -> None:
+        """An event of the run, such as `moment("breaker opened", peer="payments")`: exactly now, drawn on every chart.
+
+        No level hides it, and nothing waits for it to be written. `text` is a few words about this service; `facts`
+        are shown behind it.
+        """
+        self.put("info", MOMENT, {"text": text, "facts": facts})
 
     def put(self, level: Level, event: str, more: Mapping[str, object]) -> None:
         """Queue one line, whatever the level. Values that JSON cannot say are written as text."""

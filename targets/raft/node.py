@@ -130,6 +130,10 @@ class Node:
     def _note_what_changed(self) -> None:
         now = (self.core.role, self.core.current_term, self.core.leader_id)
         if now != self._seen:
+            if now[0] is Role.LEADER and self._seen[:2] != now[:2]:
+                self.log.moment("elected leader", term=now[1])
+            elif self._seen[0] is Role.LEADER and now[0] is not Role.LEADER:
+                self.log.moment("stepped down", term=now[1])
             if now[0] is Role.LEADER and now[1] not in self.led:
                 self.led.append(now[1])
             if now[2] is not None:

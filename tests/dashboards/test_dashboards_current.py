@@ -236,8 +236,8 @@ def test_what_the_lab_posts_is_a_layer_of_its_own(file: Path) -> None:
     whole = json.loads(file.read_text("utf-8"))
     run = [] if file.stem == "overview" else [file.stem, "$run"]
     layers = {layer["name"]: layer for layer in whole["annotations"]["list"]}
-    assert list(layers) == ["Faults", "Phases", "Variants"]
-    for name, tag in (("Faults", "fault"), ("Phases", "phase"), ("Variants", "variant")):
+    assert list(layers) == ["Faults", "Phases", "Variants", "Events"]
+    for name, tag in (("Faults", "fault"), ("Phases", "phase"), ("Variants", "variant"), ("Events", "event")):
         layer = layers[name]
         assert layer["datasource"] == {"type": "grafana", "uid": "-- Grafana --"}
         assert (layer["enable"], layer["hide"]) == (True, False)

@@ -110,6 +110,10 @@ async def test_postgres_is_durable_and_takes_settings(tmp_path):
         assert not any(processes.look(pid) for pid in pids)
         await database.close()
         await running.process(server).restart()
+        assert [(moment.source, moment.text) for moment in running.moments] == [
+            (server.name, "killed"),
+            (server.name, "ready again"),
+        ]
         database = await Postgres.connect(running.url(server))
         assert await database.ask("SELECT cents FROM account") == [["42"]]
         await database.close()

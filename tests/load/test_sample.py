@@ -1,3 +1,5 @@
+import math
+
 import pytest
 
 from lab.load.forms import Beat, Row
@@ -60,6 +62,19 @@ def test_counts_add_up():
     sample = tally.sample()
     assert sample is not None
     assert (sample.ok, sample.fail, sample.info, sample.in_flight) == (1, 2, 1, 5)
+
+
+def test_a_phase_counts_what_is_due_in_it():
+    """However late it ends: of the two phases each has its own, and what is due by now and not over waits."""
+    tally = Tally([n / 10 for n in range(100)], [("baseline", 4.0), ("fault", 10.0)])
+    ended_late = [row(n, n / 10, 5.0) for n in range(40)]
+    tally.add([beat(5.0, 50)], [*ended_late, row(40, 4.0, 4.1, "fail"), row(41, 4.1, None, "info")])
+    sample = tally.sample()
+    assert sample is not None
+    baseline, fault = sample.phases["baseline"], sample.phases["fault"]
+    assert (baseline.due, baseline.ok, baseline.waiting) == (40, 40, 0)
+    assert (fault.due, fault.ok, fault.fail, fault.info, fault.waiting) == (10, 0, 1, 1, 8)
+    assert fault.waits_ms == [pytest.approx(100), math.inf]
 
 
 def test_quantile():

@@ -24,7 +24,7 @@ from waits import until
 
 from lab.observe import marks as room
 from lab.observe.annotations import Grafana
-from lab.observe.grafana import FAULT, VARIANT, Place, dashboard_url
+from lab.observe.grafana import EVENT, FAULT, VARIANT, Place, dashboard_url
 from lab.observe.marks import RunAnnotations, end_left_open, in_time, left_open
 from lab.runtime.journal import JOURNAL, Journal, read
 
@@ -96,6 +96,21 @@ async def test_a_click_on_a_region_leads_to_the_run(tmp_path: Path) -> None:
         asked = dict(parse_qsl(parts.query))
         assert (asked["var-run"], asked["var-variant"]) == (RUN, "$__all")
         assert (int(asked["from"]), int(asked["to"])) == (one["time"] - 30_000, one["time"] + 2_000 + 30_000)
+
+
+async def test_events_are_moments_and_no_more_than_a_run_can_wait_for(tmp_path: Path) -> None:
+    """Each is a point at its own time, found by the tag of events; past the most, the first are drawn."""
+    with grafana() as (url, state):
+        async with drawing(tmp_path, url) as this:
+            told = [(1_000.0 + k, f"exchange: breaker opened <{k}>") for k in range(room.MOST_MOMENTS + 3)]
+            this.marks.moments(told, EVENT, "on")
+            await until(lambda: len(state.annotations) == room.MOST_MOMENTS)
+        first = state.annotations[0]
+        assert first["tags"] == ["chaos-lab", "circuit-breaker", RUN, "event", "on"]
+        assert (first["time"], plain(first)) == (1_000_000, "exchange: breaker opened <0>")
+        assert (first.get("timeEnd") or first["time"]) == first["time"]
+        assert len(state.annotations) == room.MOST_MOMENTS
+    assert this.told == []
 
 
 async def test_an_error_in_the_block_ends_the_region_too(tmp_path: Path) -> None:

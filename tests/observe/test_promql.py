@@ -9,7 +9,7 @@ import pytest
 from run_ids import fresh
 
 from lab.observe.prometheus import Prometheus, Watch
-from lab.observe.promql import grouping, kept_apart, legends, restrict
+from lab.observe.promql import grouping, kept_apart, legends, looks_back_s, restrict
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
@@ -107,3 +107,17 @@ def test_a_label_is_kept_apart_by_every_aggregation(expr: str, kept: str) -> Non
 def test_the_first_grouping_names_the_lines(expr: str, labels: list[str]) -> None:
     """Where a panel says no legend of its own."""
     assert grouping(expr) == labels
+
+
+@pytest.mark.parametrize(
+    ("expr", "over_s"),
+    [
+        ("sum by (peer) (rate(calls_total[5s]))", 5.0),
+        ("histogram_quantile(0.99, rate(a_bucket[1m])) / rate(b[500ms])", 60.0),
+        ("max_over_time(lag[3s])", 3.0),
+        ("max by (peer) (breaker_state)", 0.0),
+    ],
+)
+def test_an_expression_says_how_far_it_looks_back(expr: str, over_s: float) -> None:
+    """A rate is a mean over its range; what shows the moment has none."""
+    assert looks_back_s(expr) == over_s

@@ -14,6 +14,7 @@ import numpy as np
 from lab.record import (
     Dose,
     Episode,
+    Event,
     FaultSpec,
     FiredAlert,
     LoadFacts,
@@ -91,6 +92,7 @@ def one_pass(recipe: Recipe, spec: Spec, variant: str, trial: int, cut: bool) ->
         overhead_s={"start": 1.61, "stop": 0.38, "collect": 0.42},
         notes=["py-spy fell behind once; its samples are still spread evenly"] if variant == "on" else [],
         alerts=[FiredAlert("ExchangeAvailability", "page", "availability", "exchange", windows[1].start_s + 3.0, None)],
+        events=[_opened(windows[1].start_s + 1.2, recipe.nasty)] if variant == "on" else [],
     )
     tables = {
         "operations": rows,
@@ -99,6 +101,10 @@ def one_pass(recipe: Recipe, spec: Spec, variant: str, trial: int, cut: bool) ->
         "series": list(_series(spec, rng, end_s, fault, breaker, variant, trial, recipe.fault_missing)),
     }
     return Made(episode, tables)
+
+
+def _opened(at_s: float, nasty: str) -> Event:
+    return Event(at_s, "exchange", "breaker opened" + nasty, "told", {"peer": "payments" + nasty})
 
 
 def _operations(

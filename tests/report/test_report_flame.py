@@ -9,6 +9,7 @@ import pytest
 from lab.record import Run
 from lab.report import flame
 from lab.report.flame import Flames, Frame, flames
+from lab.report.sections.flames import Data
 from lab.report.view import View
 
 ViewOf = Callable[[str], View]
@@ -97,3 +98,13 @@ def test_no_profile_is_no_graph(tmp_path: Path, view_of: ViewOf) -> None:
     assert data.notes == ["on: py-spy fell behind once; its samples are still spread evenly"]
     spec = replace(view.spec, profile=[])
     assert section.build(View(Run(tmp_path, replace(view.record, spec=spec)), {})) is None
+
+
+def test_the_function_that_changed_most_is_named(tmp_path: Path, view_of: ViewOf) -> None:
+    """One sentence over the graphs; where no function changed by a hundredth, it says that."""
+    graphs = profiled(tmp_path, view_of("pass"), off="main;work 30\nmain;wait 10\n", on="main;work 5\nmain;refuse 15\n")
+    says = Data(graphs, ["exchange"], []).says.replace("\u202f", " ")
+    assert says == "Most changed: refuse of exchange in fault, 0 % of the samples in off and 75 % in on."
+    same = profiled(tmp_path / "same", view_of("pass"), off="main;work 30\n", on="main;work 5\n")
+    assert Data(same, ["exchange"], []).says.startswith("No function's own share")
+    assert Data(None, ["exchange"], []).says == ""

@@ -88,7 +88,7 @@ def test_the_policy_lets_only_the_pages_own_scripts_run(report_of: ReportOf) -> 
     assert given is not None
     assert given[1].startswith("default-src &#39;none&#39;")
     scripts = re.findall(r"<script>(.*?)</script>", html, re.S)
-    assert len(scripts) == 5
+    assert len(scripts) == 6
     assert set(re.findall(r"sha256-[^&']+", given[1])) == set(re.findall(r"sha256-[^&']+", policy(scripts)))
 
 
@@ -116,12 +116,14 @@ def test_charts_past_the_budget_stand_still_or_wait(drawn_of: Callable[[str], di
 def test_sections_stand_in_the_agreed_order(report_of: ReportOf) -> None:
     """The verdict comes first, the data last, and the table of contents says the same.
 
-    This run has something for every section but the matrix, whose place test_report_matrix.py looks at.
+    This run has something for every section but the matrix, whose place test_report_matrix.py looks at, and the trials,
+    of which it has one.
     """
     html = report_of("nasty").html
     order = re.findall(r'<section id="([a-z]+)"', html)
-    assert order == [name for name in ORDER if name != "matrix"]
-    assert re.findall(r'<li><a href="#([a-z]+)">', html) == order
+    assert order == [name for name in ORDER if name not in ("matrix", "trials")]
+    contents = re.findall(r'<li><a href="#([a-z]+)">', html)
+    assert contents == [*order, *order], "in the head of a small screen, and beside the page of a large one"
 
 
 def test_sections_without_data_say_nothing(report_of: ReportOf) -> None:
@@ -155,7 +157,7 @@ def test_every_text_of_the_run_is_escaped(report_of: ReportOf) -> None:
     assert "<script>document.title" not in html
     assert "<script>document.title" in reader.text  # shown, as text
     executable = [a for tag, a in reader.elements if tag == "script" and a.get("type") != "application/json"]
-    assert len(executable) == 5
+    assert len(executable) == 6
     assert "<script" not in report.markdown
     for svg in (report.run.path / "charts").glob("*.svg"):
         assert "<script" not in svg.read_text("utf-8")
@@ -165,7 +167,18 @@ def test_nasty_names_reach_every_kind_of_section(report_of: ReportOf) -> None:
     """The planted text really is in claims, receipts, flame graphs, traces, anomalies and notes."""
     html = report_of("nasty").html
     escaped = "&lt;script&gt;document.title"
-    for section in ("verdict", "idea", "predict", "claims", "receipts", "traces", "exercises", "machine", "panels"):
+    for section in (
+        "verdict",
+        "idea",
+        "predict",
+        "claims",
+        "receipts",
+        "traces",
+        "exercises",
+        "machine",
+        "panels",
+        "events",
+    ):
         body = html.split(f'<section id="{section}"')[1].split("</section>")[0]
         assert escaped in body, section
     assert "\\u003cscript>document.title" in html.split('id="flame-data">')[1].split("</script>")[0]
@@ -201,7 +214,7 @@ def test_links_lead_to_files_that_are_there(report_of: ReportOf) -> None:
     """Every link to the run's own data names a file or folder that exists."""
     report = report_of("pass")
     body = report.html.split('<section id="links"')[1]
-    hrefs = [href for href in re.findall(r'href="([^"]+)"', body) if not href.startswith("..")]
+    hrefs = [href for href in re.findall(r'href="([^"]+)"', body) if not href.startswith(("..", "#"))]
     assert {"record.json", "operations.parquet", "junit.xml", "summary.md", "logs/", "profiles/"} <= set(hrefs)
     for href in hrefs:
         assert (report.run.path / href).exists(), href

@@ -120,6 +120,19 @@ def test_a_fault_without_receipt_is_named(view_of: ViewOf) -> None:
     assert [chart.name for chart in proven.charts] == ["canary-1-off", "canary-1-on"]
 
 
+def test_receipts_that_say_the_same_are_folded(view_of: ViewOf) -> None:
+    """Thirty faults of which one was not in force: that one is seen, first, and six others."""
+    view = view_of("pass")
+    episode = view.episode("off")
+    (proof,) = episode.receipts
+    lost = replace(proof, dose=replace(proof.dose, in_force=False))
+    record = replace(view.record, episodes=[replace(episode, receipts=[*[proof] * 29, lost])])
+    data = receipts.build(View(Run(view.run.path, record), {}))
+    assert data is not None
+    assert [row.receipt.dose.in_force for row in data.shown] == [False, *[True] * receipts.SHOWN]
+    assert len(data.folded) == 29 - receipts.SHOWN
+
+
 def test_many_canaries_are_named_and_not_drawn(view_of: ViewOf, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fault of many links has charts for some of its canaries, and the names of the others."""
     monkeypatch.setattr(receipts, "MAX_CANARIES", 0)
@@ -154,7 +167,8 @@ def test_overlapping_faults_get_a_line_each(view_of: ViewOf) -> None:
     ]
     spec = replace(view.spec, phases=[PhaseSpec("fault", 37, [receipt.fault for receipt in made])])
     record = replace(view.record, spec=spec, episodes=[replace(episode, receipts=made)])
-    assert label_rows(View(Run(view.run.path, record), {})) == 1 + 2
+    phases = 2  # on a phone the name of the first, which lasts 5 s, reaches into the second
+    assert label_rows(View(Run(view.run.path, record), {})) == phases + 2
 
 
 def test_naive_and_intended_are_held_against_each_other(view_of: ViewOf) -> None:
@@ -241,7 +255,7 @@ def test_rates_that_stay_at_0_are_not_drawn(tmp_path: Path, view_of: ViewOf) -> 
     rows = [
         {"trial": 1, "variant": "off", "panel": "Answers", "series": name, "at_s": float(at), "value": value * at}
         for name, value in (("201", 2.0), ("500", 0.0), ("504", 1.0))
-        for at in range(3)
+        for at in range(6)
     ]
     write_table(tmp_path, "series", rows)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from statistics import median
 
 import altair as alt
 
@@ -21,10 +22,15 @@ def chart(
     """Median latency of the answered probes of both paths; the unanswered stand in a lane of their own."""
     low, high = domain
     lane = (high * 1.25, high * 2.6)
+    usual = [
+        median(seen)
+        for path in ("through", "beside")
+        if (seen := [b.p50_ms for b in bins if b.path == path and b.p50_ms is not None])
+    ]
     scale = alt.Scale(type="log", domain=[low, lane[1]], nice=False)
 
     def y(field: str) -> alt.Y:
-        return alt.Y(field, scale=scale, axis=waits_axis(low, high))
+        return alt.Y(field, scale=scale, axis=waits_axis(low, high, at_ms=usual, length_px=HEIGHT))
 
     lost = [
         {"s": b.start_s, "e": b.end_s, "y": lane[0], "y2": lane[1]}

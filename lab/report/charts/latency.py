@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import altair as alt
 
@@ -15,6 +16,10 @@ from lab.report.numbers import duration, number
 from lab.report.view import View
 
 HEIGHT = 210
+HEADROOM = 1.5  # above the slowest: a band at the very edge would not be seen as one
+NEAR = 1.5  # times the slowest wait
+FULL = 0.02  # of all requests
+Timeouts = Sequence[tuple[str, float]]
 LINES = {"p50": [4, 3], "p99": [1, 0]}
 
 
@@ -23,12 +28,41 @@ def charts(view: View, bins: Mapping[str, Sequence[Bin]], cells: Mapping[str, Se
     everything = [cell for found in cells.values() for cell in found]
     answered = [cell for cell in everything if math.isfinite(cell.low_ms)]
     low = min((c.low_ms for c in answered), default=1.0) / 1.3
-    high = max((c.high_ms for c in answered), default=1000.0) * 1.15
+    high = max((c.high_ms for c in answered), default=1000.0) * HEADROOM
+    timeouts = {variant: _within(timeouts_of(view, variant), low, high) for variant in view.variants}
+    high = max([high, *(HEADROOM * ms for found in timeouts.values() for _, ms in found)])
     step = (high / low) ** 0.09  # a lane as high as a ninth of the rest
     lane = (high * step**0.25, high * step**1.25) if len(answered) < len(everything) else None
     steps = shades(max((c.count for c in everything), default=1))
-    axis = _Axis(low, high, lane, steps)
-    return [_chart(view, variant, bins[variant], cells[variant], axis) for variant in view.variants]
+    axis = _Axis(low, high, lane, steps, _where_they_are(answered))
+    return [_chart(view, variant, bins[variant], cells[variant], axis, timeouts[variant]) for variant in view.variants]
+
+
+def timeouts_of(view: View, variant: str) -> list[tuple[str, float]]:
+    """The timeouts that a variant's services were told, by the setting's name, and the load's; in milliseconds."""
+    told = [view.spec.settings, next(v.env for v in view.spec.variants if v.name == variant)]
+    found = {
+        f"{member}.{name}": float(value) * 1000
+        for settings in told
+        for member, env in settings.items()
+        for name, value in env.items()
+        if name.endswith("TIMEOUT_S") and isinstance(value, int | float) and value > 0
+    }
+    return [*found.items(), ("the load's timeout", view.spec.load.timeout_s * 1000)]
+
+
+def _within(timeouts: Sequence[tuple[str, float]], low_ms: float, high_ms: float) -> list[tuple[str, float]]:
+    """Those near enough to the waits that they may have shaped them: one far above would squeeze all else."""
+    return [(name, ms) for name, ms in timeouts if low_ms <= ms <= high_ms * NEAR]
+
+
+def _where_they_are(cells: Sequence[Cell]) -> list[float]:
+    """The middles of the fullest rows, in milliseconds: there the axis has a label, whatever the decades are."""
+    rows: dict[tuple[float, float], int] = {}
+    for cell in cells:
+        rows[cell.low_ms, cell.high_ms] = rows.get((cell.low_ms, cell.high_ms), 0) + cell.count
+    full = sum(rows.values()) * FULL
+    return [math.sqrt(low * high) for (low, high), n in sorted(rows.items(), key=lambda row: -row[1]) if n >= full]
 
 
 def shades(peak: int) -> list[int]:
@@ -40,16 +74,20 @@ def shades(peak: int) -> list[int]:
 
 
 class _Axis:
-    def __init__(self, low: float, high: float, lane: tuple[float, float] | None, steps: list[int]) -> None:
-        self.lane, self.steps = lane, steps
+    def __init__(
+        self, low: float, high: float, lane: tuple[float, float] | None, steps: list[int], at_ms: Sequence[float]
+    ) -> None:
+        self.lane, self.steps, self.highest_ms = lane, steps, high
         self.scale = alt.Scale(type="log", domain=[low, lane[1] if lane else high], nice=False)
-        self.ticks = waits_axis(low, high)
+        self.ticks = waits_axis(low, high, at_ms=at_ms, length_px=HEIGHT)
 
     def y(self, field: str) -> alt.Y:
         return alt.Y(field, scale=self.scale, axis=self.ticks)
 
 
-def _chart(view: View, variant: str, bins: Sequence[Bin], cells: Sequence[Cell], axis: _Axis) -> Chart:
+def _chart(
+    view: View, variant: str, bins: Sequence[Bin], cells: Sequence[Cell], axis: _Axis, timeouts: Timeouts
+) -> Chart:
     rows = [
         {"s": c.start_s, "e": c.end_s, "y": round(c.low_ms, 4), "y2": round(c.high_ms, 4), "n": c.count}
         for c in cells
@@ -65,6 +103,7 @@ def _chart(view: View, variant: str, bins: Sequence[Bin], cells: Sequence[Cell],
     if axis.lane is not None:
         marks += _lane(view, lost, axis)
     marks += [stroke for name in LINES for stroke in _line(view, bins, name, axis)]
+    marks += _limits(view, timeouts, axis)
     tips = [{"s": b.start_s, "e": b.end_s, "tip": _tip(b)} for b in bins]
     worst = max((b.p99_ms for b in bins), default=0.0)
     return Chart(
@@ -76,6 +115,7 @@ def _chart(view: View, variant: str, bins: Sequence[Bin], cells: Sequence[Cell],
         ),
         definition=framed(view, variant, marks, tips),
         height=HEIGHT,
+        heat=(variant, axis.highest_ms),
     )
 
 
@@ -106,6 +146,32 @@ def _line(view: View, bins: Sequence[Bin], name: str, axis: _Axis) -> list[alt.C
     return [
         base.mark_line(color="var(--paper)", strokeWidth=3.5, strokeOpacity=0.8),
         base.mark_line(color="var(--ink)", strokeWidth=1.4, strokeDash=LINES[name]),
+    ]
+
+
+_RIGHT: dict[str, Any] = {"align": "right", "baseline": "bottom", "dx": -4, "dy": -2}
+_LEFT: dict[str, Any] = {"align": "left", "baseline": "bottom", "dx": 4, "dy": -2}
+
+
+def _limits(view: View, timeouts: Timeouts, axis: _Axis) -> list[alt.Chart]:
+    """Each timeout as a dotted line with its name."""
+    if not timeouts:
+        return []
+    named = [(f"{name.removesuffix('_S')}: {duration(ms / 1000)}", ms) for name, ms in timeouts]
+    layers: list[alt.Chart] = []
+    for place, mine in ((_RIGHT, named[::2]), (_LEFT, named[1::2])):  # two that are close do not lie over each other
+        layers += _limits_at(view, place, mine, axis) if mine else []
+    return layers
+
+
+def _limits_at(view: View, place: dict[str, Any], named: Sequence[tuple[str, float]], axis: _Axis) -> list[alt.Chart]:
+    s = view.end_s if place["align"] == "right" else 0.0
+    base = alt.Chart(data([{"s": s, "y": ms, "t": text} for text, ms in named]))
+    text = base.encode(x=seconds(view), y=axis.y("y:Q"), text=alt.Text("t:N"))
+    return [
+        base.mark_rule(color="var(--fail)", strokeWidth=1.2, strokeDash=[2, 3]).encode(y=axis.y("y:Q")),
+        text.mark_text(**place, stroke="var(--paper)", strokeWidth=3, strokeOpacity=0.85),
+        text.mark_text(**place, color="var(--fail)"),
     ]
 
 

@@ -62,7 +62,13 @@ def chart(pairs: Sequence[Pair]) -> Chart:
     y = alt.Y("row:N", sort=order, axis=labels)
 
     def x(field: str) -> alt.X:
-        return alt.X(field, scale=scale, axis=waits_axis(*domain, labels_px=X_LABELS_PX))
+        return alt.X(
+            field,
+            scale=scale,
+            axis=waits_axis(
+                *domain, labels_px=X_LABELS_PX, at_ms=[max(shown, default=1.0)], length_px=260, apart_px=44
+            ),
+        )
 
     base = alt.Chart(data(rows))
     marks = [

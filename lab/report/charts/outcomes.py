@@ -8,7 +8,7 @@ import altair as alt
 
 from lab.report.aggregate import Bin
 from lab.report.charts.render import Chart, slug
-from lab.report.charts.timeline import data, framed, plain_axis, seconds
+from lab.report.charts.timeline import amounts_axis, data, framed, seconds
 from lab.report.numbers import number
 from lab.report.view import View
 
@@ -41,7 +41,9 @@ def _chart(view: View, variant: str, bins: Sequence[Bin], peak: float) -> Chart:
     marks = [
         alt.Chart(data([row for row in rows if row["o"] == outcome]))
         .mark_rect(fill=fill)
-        .encode(x=seconds(view), x2=alt.X2("e:Q"), y=alt.Y("y:Q", scale=scale, axis=plain_axis()), y2=alt.Y2("y2:Q"))
+        .encode(
+            x=seconds(view), x2=alt.X2("e:Q"), y=alt.Y("y:Q", scale=scale, axis=amounts_axis("/s")), y2=alt.Y2("y2:Q")
+        )
         for outcome, fill in FILLS.items()
         if any(row["o"] == outcome for row in rows)
     ]

@@ -12,33 +12,51 @@ import altair as alt
 from lab.record import PanelSpec
 from lab.report.charts.render import Chart, slug
 from lab.report.charts.theme import DASHES, SERIES
-from lab.report.charts.timeline import data, fixed, framed, plain_axis, seconds
+from lab.report.charts.timeline import amounts_axis, data, fixed, framed, plain_axis, seconds
 from lab.report.numbers import number, panel_value
 from lab.report.view import View
 
 HEIGHT = 120
 MAX_SERIES = len(SERIES)
+UNITS = {"ms": " ms", "reqps": "/s", "ops": "/s", "cps": "/s", "percent": " %"}  # Grafana's names, as on an axis
 GAP = 1.6  # of the usual time between samples: one scrape is missing
 Samples = Mapping[str, Sequence[tuple[float, float]]]  # series -> (at_s, value)
 
 
 def charts(
-    view: View, number_of: int, panel: PanelSpec, samples: Mapping[str, Samples], names: Sequence[str]
+    view: View, number_of: int, panel: PanelSpec, samples: Mapping[str, Samples], names: Sequence[str], *, exact: bool
 ) -> list[Chart]:
-    """One chart a variant; `names` are the series drawn, in the order of their colours."""
+    """One chart a variant; `names` are the series drawn, in the order of their colours.
+
+    `exact`: samples are moments at which something changed, else they are scraped and some may be missing.
+    """
     values = [v for found in samples.values() for name in names for _, v in found.get(name, ())]
     low, high = min([0.0, *values]), max([*values, *panel.values], default=1.0)
     scale = alt.Scale(domain=[low, high * 1.05 if high > 0 else 1.0], nice=False)
-    return [_chart(view, variant, number_of, panel, samples[variant], names, scale) for variant in view.variants]
+    lines = {
+        variant: {name: list(s) if exact else with_gaps(s) for name, s in found.items()}
+        for variant, found in samples.items()
+    }
+    return [
+        _chart(view, variant, number_of, panel, samples[variant], lines[variant], names, scale)
+        for variant in view.variants
+    ]
 
 
 def _chart(
-    view: View, variant: str, number_of: int, panel: PanelSpec, samples: Samples, names: Sequence[str], scale: alt.Scale
+    view: View,
+    variant: str,
+    number_of: int,
+    panel: PanelSpec,
+    samples: Samples,
+    lines: Mapping[str, Sequence[tuple[float, float | None]]],
+    names: Sequence[str],
+    scale: alt.Scale,
 ) -> Chart:
     y = alt.Y("v:Q", scale=scale, axis=_axis(panel))
     marks: list[alt.Chart] = []
     for k, name in enumerate(names):
-        rows = [{"s": at_s, "v": value} for at_s, value in with_gaps(samples.get(name, ()))]
+        rows = [{"s": at_s, "v": value} for at_s, value in lines.get(name, ())]
         if rows:
             step: Literal["step-after", "linear"] = "step-after" if panel.values else "linear"
             mark = alt.Chart(data(rows)).mark_line(
@@ -79,7 +97,11 @@ def _axis(panel: PanelSpec) -> alt.Axis:
             "datum.value === 0 ? '0' : datum.value < 1 ? format(datum.value * 1000, '~r') + ' ms' : datum.label + ' s'"
         )
         return plain_axis(labelExpr=expr)
-    return plain_axis(format={"percentunit": ".0%", "bytes": "~s", "decbytes": "~s"}.get(panel.unit, "~s"))
+    if panel.unit in {"bytes", "decbytes", "Bps"}:
+        return plain_axis(labelExpr=f"format(datum.value, '~s') + '{'B/s' if panel.unit == 'Bps' else 'B'}'")
+    if panel.unit == "percentunit":
+        return plain_axis(format=".0%")
+    return amounts_axis(UNITS.get(panel.unit, ""))
 
 
 def _quoted(text: str) -> str:
@@ -101,14 +123,14 @@ def _tips(panel: PanelSpec, samples: Samples, names: Sequence[str], end_s: float
             text = panel_value(value, panel.unit, panel.values)
             by_time.setdefault(at_s, []).append(f"{name}: {text}" if name else text)
     moments = sorted(by_time)
-    width = min((b - a for a, b in pairwise(moments)), default=1.0)
+    if panel.values:  # a state holds until the next
+        spans = list(zip(moments, [*moments[1:], end_s], strict=False))
+    else:
+        width = min((b - a for a, b in pairwise(moments)), default=1.0)
+        spans = [(max(0.0, at - width / 2), min(end_s, at + width / 2)) for at in moments]
     return [
-        {
-            "s": max(0.0, at - width / 2),
-            "e": min(end_s, at + width / 2),
-            "tip": f"at {number(at)} s\n" + "\n".join(by_time[at]),
-        }
-        for at in moments
+        {"s": begin_s, "e": until_s, "tip": f"at {number(at)} s\n" + "\n".join(by_time[at])}
+        for at, (begin_s, until_s) in zip(moments, spans, strict=True)
     ]
 
 

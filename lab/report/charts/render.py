@@ -38,7 +38,10 @@ class Layers:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart to be drawn. `alt_text` says what it shows to who cannot see it; `is_timeline`: x is seconds."""
+    """A chart to be drawn. `alt_text` says what it shows to who cannot see it; `is_timeline`: x is seconds.
+
+    `heat` is, of a heat map, the variant and the wait in ms above which no request was answered.
+    """
 
     name: str
     title: str
@@ -46,6 +49,7 @@ class Chart:
     definition: Layers
     height: int
     is_timeline: bool = True
+    heat: tuple[str, float] | None = None
 
 
 @dataclass(frozen=True)

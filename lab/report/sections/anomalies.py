@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lab.record import Anomaly, InvariantResult
+from lab.report.lanes import Timeline, timeline
 from lab.report.numbers import at, duration
 from lab.report.view import View
 
@@ -33,11 +34,12 @@ class OperationRow:
 
 @dataclass(frozen=True)
 class Found:
-    """One anomaly with its operations, and how many more of those there are."""
+    """One anomaly with its operations, and how many more of those there are; `timeline` is None where it names none."""
 
     anomaly: Anomaly
     operations: Sequence[OperationRow]
     left_out: int
+    timeline: Timeline | None
 
 
 @dataclass(frozen=True)
@@ -72,8 +74,8 @@ def build(view: View) -> Data | None:
 
 def _found(view: View, variant: str, anomaly: Anomaly) -> Found:
     wanted = anomaly.operations[:MAX_OPERATIONS]
-    ops = view.run.operations(variant, anomaly.trial)
-    ops = ops.where(np.isin(ops.n, wanted))
+    everything = view.run.operations(variant, anomaly.trial)
+    ops = everything.where(np.isin(everything.n, wanted))
     rows = [
         OperationRow(
             n=int(ops.n[k]),
@@ -88,4 +90,5 @@ def _found(view: View, variant: str, anomaly: Anomaly) -> Found:
         )
         for k in range(len(ops))
     ]
-    return Found(anomaly, rows, len(anomaly.operations) - len(wanted))
+    drawn = timeline(everything, anomaly.operations, view.spec.load.timeout_s)
+    return Found(anomaly, rows, len(anomaly.operations) - len(wanted), drawn)

@@ -6,9 +6,11 @@ import json
 from dataclasses import dataclass
 
 from lab.report.flame import Flames, flames
+from lab.report.numbers import percent
 from lab.report.view import View
 
 TITLE = "Flame graphs"
+TELLS = 0.01
 
 
 @dataclass(frozen=True)
@@ -18,6 +20,22 @@ class Data:
     flames: Flames | None
     services: list[str]
     notes: list[str]
+
+    @property
+    def says(self) -> str:
+        """The function whose own share changed most from the first variant to the last, and where."""
+        if self.flames is None or len(self.flames.variants) < 2:
+            return ""
+        changes = [(abs(f.change), f, graph) for graph in self.flames.graphs for f in graph.top]
+        if not changes:
+            return ""
+        most, top, graph = max(changes, key=lambda each: each[0])
+        where = f"{graph.service} in {graph.phase}"
+        first, last = self.flames.variants[0], self.flames.variants[-1]
+        if most < TELLS:
+            return f"No function's own share of the samples differs by a hundredth between {first} and {last}."
+        shares = f"{percent(top.shares[0])} of the samples in {first} and {percent(top.shares[-1])} in {last}"
+        return f"Most changed: {top.name} of {where}, {shares}."
 
     @property
     def json(self) -> str:

@@ -21,6 +21,7 @@ class Data:
 
     charts: Sequence[Chart]
     finding: str
+    agrees: bool  # nothing was hidden: the chart stays folded
     late: Sequence[tuple[str, str, str]]
     is_open: bool
 
@@ -41,7 +42,8 @@ def build(view: View) -> Data | None:
         (variant, quantity(facts.late_p99_ms, "ms"), quantity(facts.late_max_ms, "ms"))
         for variant, facts in ((v, view.episode(v).load) for v in view.variants)
     ]
-    return Data([chart(pairs)], _finding(pairs), late, view.spec.load.per_s is not None)
+    agrees = max(pair.ratio for pair in pairs) < AGREE
+    return Data([chart(pairs)], _finding(pairs), agrees, late, view.spec.load.per_s is not None)
 
 
 def _finding(pairs: Sequence[Pair]) -> str:

@@ -6,12 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from lab.record import Probe, Receipt
+from lab.report import findings
 from lab.report.aggregate import bin_s, probe_bins
 from lab.report.charts.canary import chart
 from lab.report.charts.render import Chart
 from lab.report.view import View
 
 TITLE = "Receipts"
+SHOWN = 6
 MAX_CANARIES = 4  # drawn; a partition of five servers has twenty links, and the receipts count the probes of all
 
 
@@ -30,6 +32,7 @@ class Canary:
 
     target: str
     charts: Sequence[Chart]
+    says: str
 
 
 @dataclass(frozen=True)
@@ -41,6 +44,17 @@ class Data:
     canaries: Sequence[Canary]
     undrawn: Sequence[str]
     trials: int
+
+    @property
+    def shown(self) -> list[Row]:
+        """Those not in force, and the first of the others."""
+        missing = [row for row in self.rows if not row.receipt.dose.in_force]
+        return missing + [row for row in self.rows if row.receipt.dose.in_force][:SHOWN]
+
+    @property
+    def folded(self) -> list[Row]:
+        """The rest of those that were in force: what six of them do not tell, the thirtieth will not either."""
+        return [row for row in self.rows if row.receipt.dose.in_force][SHOWN:]
 
     @property
     def charts(self) -> list[Chart]:
@@ -78,5 +92,5 @@ def _canaries(view: View, probes: Mapping[str, Sequence[Probe]], targets: Sequen
         seen = [b.p50_ms for found in bins.values() for b in found if b.p50_ms is not None]
         domain = (min(seen, default=1.0) / 1.5, max(seen, default=10.0) * 1.5)
         charts = [chart(view, variant, k + 1, target, bins[variant], domain) for variant in view.variants]
-        canaries.append(Canary(target, charts))
+        canaries.append(Canary(target, charts, findings.canary(bins)))
     return canaries

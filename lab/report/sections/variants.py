@@ -8,8 +8,11 @@ from itertools import pairwise
 
 from lab import metrics
 from lab.record import MetricSpec
+from lab.report import findings
 from lab.report.aggregate import bin_s, heat, over_time
+from lab.report.cells import cells as cells_of
 from lab.report.charts import latency, outcomes
+from lab.report.charts.labels import MANY
 from lab.report.charts.render import Chart
 from lab.report.numbers import duration, percent
 from lab.report.view import View
@@ -36,6 +39,9 @@ class Data:
     missing: Sequence[str]
     outcomes: Sequence[Chart]
     latencies: Sequence[Chart]
+    outcomes_say: str
+    latencies_say: str
+    cells: str  # JSON: the operations of the heat maps' cells
     shades: Sequence[str]
     bin: str
     short: str
@@ -62,15 +68,23 @@ def build(view: View) -> Data | None:
         missing=view.missing,
         outcomes=outcomes.charts(view, bins),
         latencies=latency.charts(view, bins, cells),
+        outcomes_say=findings.outcomes(view),
+        latencies_say=findings.latency(view),
+        cells=cells_of(view, width_s),
         shades=_shade_labels(steps),
         bin=duration(width_s),
         short=_short(view),
         broken=any(fault.in_force for variant in view.variants for fault in view.faults(variant)),
         table=[
-            (p.name, ", ".join(f.text for f in p.faults), [_cell(view, variant, p.name) for variant in view.variants])
+            (p.name, _named([f.text for f in p.faults]), [_cell(view, variant, p.name) for variant in view.variants])
             for p in view.spec.phases
         ],
     )
+
+
+def _named(faults: Sequence[str]) -> str:
+    """The faults of a phase; of many the first, and how many more."""
+    return ", ".join(faults) if len(faults) < MANY else f"{faults[0]} and {len(faults) - 1} more"
 
 
 def _short(view: View) -> str:

@@ -52,6 +52,16 @@
     plot.querySelector(".still")?.remove();
     place.classList.remove("drawing");
     place.append(cursor);
+    if (figure.dataset.heat !== undefined && window.cellAt) {
+      place.classList.add("cells");
+      place.addEventListener("click", (event) => {
+        const box = place.querySelector("svg").getBoundingClientRect();
+        const [x, y] = view.origin();
+        const at = (name, pixels) => view.scale(name).invert(pixels);
+        const ms = at("y", event.clientY - box.top - y);
+        window.cellAt(figure.dataset.heat, at("x", event.clientX - box.left - x), ms, Number(figure.dataset.highest));
+      });
+    }
     if (figure.classList.contains("timeline")) {
       place.addEventListener("pointermove", (event) => moveCursors(event, figure));
       place.addEventListener("pointerleave", () => { moveCursors(null, figure); tip.hidden = true; });

@@ -12,11 +12,12 @@ from typing import Any
 from lab import faults
 from lab.load.driver import Result
 from lab.model import Fault, Link, Scalar, Variant
+from lab.observe import events
 from lab.observe.canary import Canary
 from lab.observe.hiccups import Meter
 from lab.observe.snapshots import Answers
 from lab.observe.statistics import Statistics
-from lab.record import ClockFacts, Episode, FiredAlert, PhaseWindow, Receipt
+from lab.record import ClockFacts, Episode, Event, FiredAlert, PhaseWindow, Receipt
 from lab.run.episode.clock import EpisodeClock
 
 Rows = list[dict[str, Any]]
@@ -74,6 +75,7 @@ class EpisodeCapture:
     meter: Meter | None = None
     load: Result | None = None
     alerts: list[FiredAlert] | None = None
+    events: list[Event] = field(default_factory=list)  # what targets told and the lab saw
 
     @property
     def label(self) -> str:
@@ -97,6 +99,10 @@ class EpisodeCapture:
 def episode_of(capture: EpisodeCapture, links: Sequence[Link]) -> Episode:
     """The episode as the record keeps it, with a receipt for every fault that went in; `links` are the scenario's."""
     assert capture.load is not None
+    receipts = [_receipt(capture, injection, links) for injection in capture.injections]
+    told, left_out = events.in_order(capture.events, events.of_faults(receipts), events.of_alerts(capture.alerts or []))
+    if left_out:
+        capture.notes.append(f"{left_out:,} more events are in the logs alone; the record keeps {events.MOST}")
     return Episode(
         trial=capture.trial,
         variant=capture.variant.name,
@@ -104,12 +110,13 @@ def episode_of(capture: EpisodeCapture, links: Sequence[Link]) -> Episode:
         t0_epoch_s=capture.clock.t0_epoch_s,
         phases=capture.windows,
         load=capture.load.facts,
-        receipts=[_receipt(capture, injection, links) for injection in capture.injections],
+        receipts=receipts,
         overhead_s={name: round(value, 3) for name, value in capture.overhead_s.items()},
         deaths=capture.deaths,
         notes=capture.notes,
         alerts=capture.alerts,
         clock=capture.clock_facts,
+        events=told,
     )
 
 

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
+from lab.model.bench import Moment
+from lab.observe import events
 from lab.observe.canary import Canary, watch
-from lab.observe.grafana import VARIANT
+from lab.observe.grafana import EVENT, VARIANT
 from lab.observe.hiccups import Meter
 from lab.observe.statistics import Statistics
+from lab.record import Event
 from lab.run.episode.capture import EpisodeCapture
 from lab.run.episode.clock import EpisodeClock
 from lab.run.episode.closing import collect, finish
@@ -43,8 +48,22 @@ async def play(context: RunContext, plan: EpisodePlan, trial: int, seed: int) ->
         async with capture.timed("collect"):
             await collect(context, capture)
         leaving = time.monotonic()
+    capture.events = await _events(plan, capture, logs, running.moments)
+    t0_epoch_s = capture.clock.t0_epoch_s
+    drawn = [
+        (t0_epoch_s + event.at_s, f"{event.source}: {event.text}")
+        for event in [*capture.events, *events.of_alerts(capture.alerts or [])]
+    ]
+    context.marks.moments(sorted(drawn), EVENT, variant.name)
     capture.overhead_s["stop"] = time.monotonic() - leaving
     return capture
+
+
+async def _events(plan: EpisodePlan, capture: EpisodeCapture, logs: Path, moments: Sequence[Moment]) -> list[Event]:
+    """What targets told and the lab saw, once all is stopped and the logs are whole."""
+    t0_epoch_s, lasts_s = capture.clock.t0_epoch_s, plan.lasts_s
+    told = await asyncio.to_thread(events.told, logs, t0_epoch_s, lasts_s)
+    return [*told, *events.seen(moments, t0_epoch_s, lasts_s)]
 
 
 async def _start(

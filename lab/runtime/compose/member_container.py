@@ -13,6 +13,7 @@ from lab.runtime import processes
 from lab.runtime.base import Address
 from lab.runtime.compose.engine import GONE, Engine, EngineError
 from lab.runtime.compose.life import Life
+from lab.runtime.moments import KILLED, PAUSED, READY_AGAIN, RESUMED, Tell
 from lab.runtime.ready import Ready, wait_ready
 from lab.runtime.supervisor import ending
 
@@ -24,7 +25,7 @@ class MemberContainer:
     """A member's container; the ProcessControl of faults."""
 
     def __init__(
-        self, member: Member, address: Address, container: str, ready: Ready, log: Path, engine: Engine
+        self, member: Member, address: Address, container: str, ready: Ready, log: Path, engine: Engine, tell: Tell
     ) -> None:
         self.member = member
         self.address = address
@@ -32,6 +33,7 @@ class MemberContainer:
         self._ready = ready
         self._log = log
         self._engine = engine
+        self._tell = tell
         self._life: Life | None = None
         self._unexpected_exits: list[str] = []
 
@@ -56,15 +58,18 @@ class MemberContainer:
         """Kill it at once (SIGKILL), all its processes; returns when it is gone."""
         if self._life and self._life.returncode is None:
             await self._life.kill()
+            self._tell(KILLED)
 
     async def pause(self) -> None:
         """Freeze all its processes; they keep their sockets."""
         await self._turn("pause", "paused")
+        self._tell(PAUSED)
 
     async def resume(self) -> None:
         """Let all its processes go on."""
         if await self.state() == "paused":
             await self._turn("unpause", "running")
+            self._tell(RESUMED)
 
     async def restart(self) -> None:
         """Stop it where it still runs, and start the same container again: environment, port and data stay."""
@@ -76,6 +81,7 @@ class MemberContainer:
         except EngineError as error:
             raise StartError(f"{self.member.name} cannot be started again: {error}") from error
         await self.begin()
+        self._tell(READY_AGAIN)
 
     async def state(self) -> ProcessState:
         """What the engine says of it."""

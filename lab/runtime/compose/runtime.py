@@ -13,7 +13,7 @@ from typing import Self
 from lab.errors import MissingPart, StartError
 from lab.kit.tasks import awaiting, surely
 from lab.model import Backing, Env, Link, Member, Scalar, Service
-from lab.model.bench import LinkControl, ProcessControl
+from lab.model.bench import LinkControl, Moment, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
@@ -28,6 +28,7 @@ from lab.runtime.compose.shared import Shared
 from lab.runtime.compose.spy import beside
 from lab.runtime.compose.stackfile import Placed, stack_file
 from lab.runtime.credentials import Credentials, write_private
+from lab.runtime.moments import Moments
 from lab.runtime.ports import free_port
 from lab.runtime.ready import PortTaken, service_ok
 from lab.runtime.supervisor import Supervisor
@@ -128,6 +129,7 @@ class ComposeRunning:
         self._hosts = {member: names.host(supervisor.run_id, stack.label, member.name) for member in stack.members}
         self._addresses = {member: Address(engine.where.host, free_port()) for member in stack.members}
         self._containers = dict(self._hosts)
+        self._moments = Moments()
         self._started: dict[Member, MemberContainer] = {}
         self._links: dict[Link, tuple[ProxiedLink, int]] = {}
         self._joined: Mapping[Backing, Env] = {}
@@ -164,6 +166,15 @@ class ComposeRunning:
     def process(self, member: Member) -> ProcessControl:
         """The container of a member."""
         return self._started[member]
+
+    def moment(self, source: str, text: str) -> None:
+        """Keep an event that happens now."""
+        self._moments.add(source, text)
+
+    @property
+    def moments(self) -> Sequence[Moment]:
+        """What was kept, in order of time."""
+        return self._moments.all
 
     def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
         """Write a fault down before it goes in, and on exit that it is out again."""
@@ -285,7 +296,9 @@ class ComposeRunning:
             else partial(service_ok, address, member.name, self._supervisor.run_id)
         )
         log = self._logs / f"{member.name}.log"
-        started = MemberContainer(member, address, self._containers[member], ready, log, self._engine)
+        started = MemberContainer(
+            member, address, self._containers[member], ready, log, self._engine, self._moments.of(member)
+        )
         self._started[member] = started
         await started.begin()
 

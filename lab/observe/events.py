@@ -1,0 +1,88 @@
+"""The events of an episode in one form: what targets told in their logs, what the lab saw, faults and alerts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import msgspec
+
+from lab.model import Scalar
+from lab.model.bench import Moment
+from lab.observe.logs import lines
+from lab.record import Event, FiredAlert, Receipt
+
+MOMENT = "moment"  # the `event` of such lines in a target's log
+MOST = 500  # of one episode: a breaker that flaps must not fill the record
+LONGEST = 200  # characters of a text or a fact
+MOST_FACTS = 8
+
+
+class _Line(msgspec.Struct):
+    """Such a line, as `targets/kit/logs.py` writes it."""
+
+    ts: float
+    service: str
+    event: str
+    text: str
+    facts: dict[str, str | int | float | bool] = {}
+
+
+def told(logs: Path, t0_epoch_s: float, lasts_s: float) -> list[Event]:
+    """What the targets of an episode told while its load lasted, from all `*.log` of its folder; nothing is trusted."""
+    found: list[Event] = []
+    for file in sorted(logs.glob("*.log")):
+        for line in lines(file, [f'"event":"{MOMENT}"']):
+            if isinstance(line, str):
+                continue
+            try:
+                said = msgspec.convert(line, _Line)
+            except msgspec.ValidationError:
+                continue
+            if said.event == MOMENT:
+                facts: dict[str, Scalar] = {
+                    name[:LONGEST]: fact[:LONGEST] if isinstance(fact, str) else fact
+                    for name, fact in list(said.facts.items())[:MOST_FACTS]
+                }
+                found.append(Event(said.ts - t0_epoch_s, said.service[:LONGEST], said.text[:LONGEST], "told", facts))
+    return _within(found, lasts_s)
+
+
+def seen(moments: Iterable[Moment], t0_epoch_s: float, lasts_s: float) -> list[Event]:
+    """What the lab itself saw happen to members and links while the load lasted."""
+    return _within((Event(one.at_epoch_s - t0_epoch_s, one.source, one.text, "seen") for one in moments), lasts_s)
+
+
+def of_faults(receipts: Sequence[Receipt]) -> list[Event]:
+    """Each fault in and out: when it was read back, and when it was out."""
+    found = []
+    for receipt in receipts:
+        source = receipt.fault.target
+        if receipt.dose.in_force:
+            found.append(Event(receipt.injected_s, source, f"fault in: {receipt.fault.text}", "fault"))
+        if receipt.dose.in_force and receipt.removed_s is not None:
+            found.append(Event(receipt.removed_s, source, f"fault out: {receipt.fault.text}", "fault"))
+    return found
+
+
+def of_alerts(alerts: Sequence[FiredAlert]) -> list[Event]:
+    """Each alert that fired and that ended; Prometheus judges once a second, so these are as exact as that."""
+    found = []
+    for alert in alerts:
+        what = f"{alert.name} ({alert.slo}, {alert.severity})"
+        found.append(Event(alert.fired_s, alert.service, f"alert fired: {what}", "alert"))
+        if alert.ended_s is not None:
+            found.append(Event(alert.ended_s, alert.service, f"alert over: {what}", "alert"))
+    return found
+
+
+def in_order(*several: Sequence[Event]) -> tuple[list[Event], int]:
+    """All of them in order of time, moments to the millisecond, and how many past MOST were left out."""
+    everything = sorted((event for events in several for event in events), key=lambda event: event.at_s)
+    kept = [replace(event, at_s=round(event.at_s, 3)) for event in everything[:MOST]]
+    return kept, len(everything) - len(kept)
+
+
+def _within(events: Iterable[Event], lasts_s: float) -> list[Event]:
+    return [event for event in events if 0 <= event.at_s <= lasts_s]
