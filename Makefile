@@ -104,12 +104,11 @@ stack: setup ## The file for `docker stack deploy` [PROFILES="exchange raft" POR
 
 .PHONY: test
 test: setup-dev ## The whole test suite, with coverage
+	@$(PY) -m pytest -m alone
 	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest -n 3 --dist loadfile -m "not alone and not untraced"
+	@$(PY) -m coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone"
 	@$(PY) -m coverage combine -q
 	@$(PY) -m coverage report
-	@$(PY) -m pytest -n 3 --dist loadfile -m "untraced and not alone"
-	@$(PY) -m pytest -m alone
 
 .PHONY: unit
 unit: setup-dev ## Only the quick tests

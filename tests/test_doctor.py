@@ -15,6 +15,8 @@ from lab.runtime import debian, tools
 from lab.runtime.compose import exposed
 from lab.runtime.tools import Tools
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def bare(tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from lab.kit.places import ROOT
 from lab.kit.screen import console
 from lab.kit.streams import LONGEST_LINE, brief, tell, visible
 
+pytestmark = pytest.mark.untraced
+
 LAB = f"{sys.executable} -m lab"
 
 

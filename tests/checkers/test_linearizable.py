@@ -14,6 +14,8 @@ from lab.checkers._operation import Op
 from lab.checkers.history import History
 from lab.checkers.linearizable import linearizable
 
+pytestmark = pytest.mark.untraced
+
 # name: (a history without an order, its twin that has one)
 TWINS: dict[str, tuple[list[Op], list[Op]]] = {
     "stale read": (

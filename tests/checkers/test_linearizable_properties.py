@@ -6,6 +6,7 @@ import math
 import time
 from random import Random
 
+import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from registers import after, brute_force, history, lost, read, swap, wing_gong, write
@@ -14,6 +15,8 @@ from lab.checkers._operation import Op
 from lab.checkers._window import smallest, until
 from lab.checkers._wing_gong import Budget, search
 from lab.checkers.linearizable import linearizable
+
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 VALUES = st.sampled_from(["a", "b", "c"])
 SEEN = st.sampled_from([None, "a", "b", "c"])

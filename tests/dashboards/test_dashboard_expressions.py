@@ -19,6 +19,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from exported import of_prometheus, of_proxy, of_scenario
 
+pytestmark = pytest.mark.e2e
+
 FOLDER = Path(__file__).resolve().parents[2] / "dashboards"
 MOVED = re.compile(r"\$\{ahead_\d+\}")  # seconds, which Grafana puts there
 ENTRIES = {entry.name: entry for entry in read_all()[0]}

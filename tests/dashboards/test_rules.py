@@ -14,6 +14,8 @@ import yaml
 from lab.observe.promql import metrics_in
 from lab.runtime.tools import Tools
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 RULES = Path(__file__).resolve().parents[2] / "dashboards" / "rules"
 FILES = sorted(RULES.glob("*.yml"))
 IDS = [file.stem for file in FILES]

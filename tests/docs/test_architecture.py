@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 
+import pytest
 from doc_pages import DOCS, ROOT
+
+pytestmark = pytest.mark.untraced
 
 PAGE = DOCS / "architecture.md"
 

@@ -13,6 +13,8 @@ from doc_pages import DOCS, ROOT, blocks
 from lab.errors import LabError
 from lab.runtime.compose.endpoint import endpoint
 
+pytestmark = pytest.mark.untraced
+
 PAGES = sorted([*ROOT.glob("*.md"), *DOCS.rglob("*.md")])
 SHARED = re.compile(r"(?<![\w.-])(/var)?/tmp\b|/dev/shm\b")  # folders in which every user makes names
 PRINTS = '#!/bin/sh\nprintf "%s\\n" "$(basename "$0") host=$DOCKER_HOST $*" >>"$SAID"\n'

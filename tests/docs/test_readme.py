@@ -16,6 +16,8 @@ from lab import catalogue, cli
 from lab.cli import shell
 from lab.record import read_run
 
+pytestmark = pytest.mark.untraced
+
 README = ROOT / "README.md"
 PAGES = [README, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
 EXAMPLE = ROOT / "reports" / "example" / "circuit-breaker"

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from doc_pages import DOCS, ROOT
 
+pytestmark = pytest.mark.untraced
+
 PAGES = sorted(
     [
         *(page for page in DOCS.glob("*.md") if page.name != "glossary.md"),

@@ -24,6 +24,8 @@ from lab.errors import ScenarioError
 from lab.record import Condition, read_run, write_record
 from lab.verdict import judge
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 PAGE = DOCS / "writing-a-scenario.md"
 STEPS = [block for block in blocks(PAGE) if block.kind in WRITTEN and block.words]
 WHEREABOUTS = {"PYTHONPATH": str(ROOT)}

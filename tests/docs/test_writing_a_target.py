@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 from doc_pages import DOCS, copied, execute, untidy
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 PAGE = DOCS / "writing-a-target.md"
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from lab_runs import ROOT, lab
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 EXAMPLE = ROOT / "reports" / "example" / "circuit-breaker"
 RUN = ["run", "circuit-breaker"]

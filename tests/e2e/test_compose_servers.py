@@ -13,7 +13,7 @@ from lab.runtime import backing
 from lab.runtime.base import Stack
 from lab.runtime.compose.engine import EngineError
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 
 @pytest.mark.parametrize("kind", backing.kinds())

@@ -24,7 +24,7 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 from lab.runtime.unprivileged import as_nobody, give
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 SERVICES = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 LOGIN = Credentials.fresh()

@@ -13,7 +13,7 @@ from lab import faults
 from lab.model import Link, ProbeShape, Service
 from lab.observe.ping import ping
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
 NODES = [Service(f"node-{n}", module="payments") for n in range(3)]
 MESH = [Link(a, b) for a in NODES for b in NODES if a != b]

@@ -10,7 +10,7 @@ from lab.model import ProbeShape, Service
 from lab.model.bench import ProcessControl
 from lab.observe.ping import ping
 
-pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module")]
+pytestmark = [pytest.mark.e2e, pytest.mark.asyncio(loop_scope="module"), pytest.mark.alone]
 
 NAMES = ["kill", "kill-and-back", "pause", "restart", "slow"]
 killed, back, paused, restarted, slowed = (Service(f"payments-{name}", module="payments") for name in NAMES)

@@ -8,7 +8,7 @@ from lab.errors import MissingPart
 from lab.model import Backing, Link, Service
 from lab.runtime.tools import Tools
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 LATE, MUTE, THIN, LINGERING, SHUT = (Service(name) for name in ("late", "mute", "thin", "lingering", "shut"))
 

@@ -17,7 +17,7 @@ from lab.observe.canary import Canary, CanaryTarget
 from lab.runtime.base import Address
 from lab.runtime.toxiproxy import FaultProxy
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 LINK = link_from("exchange")
 
 ALL = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from lab_runs import CIRCUIT_BREAKER, Done, lab
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 SCALE = "0.5"
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from lab_runs import Done, lab
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 def by_text(found: Done) -> dict[str, Any]:
@@ -16,6 +16,7 @@ def by_text(found: Done) -> dict[str, Any]:
     return {claim["text"]: claim for claim in found.data["claims"]}
 
 
+@pytest.mark.by_turns
 def test_a_held_loop_hurts_and_every_login_is_right(tmp_path: Path) -> None:
     """Inline a health check waits; whichever way, each login has one session, its own."""
     found = lab("run", "blocking-event-loop", "--scale", "0.25", "--seed", "11", "--json", "--reports", tmp_path)
@@ -26,6 +27,7 @@ def test_a_held_loop_hurts_and_every_login_is_right(tmp_path: Path) -> None:
     assert {invariant["verdict"] for invariant in found.data["invariants"]} == {"PASS"}
 
 
+@pytest.mark.by_turns
 def test_the_flame_graphs_difference_names_the_culprit(tmp_path: Path) -> None:
     """Its samples per request are gone, none fell by more, and every statement is right."""
     # 0.05 cores at 100 samples a second: 16 s give the fixed variant 80, and its metrics ask for 50.

@@ -40,7 +40,7 @@ sys.path.insert(0, str(ROOT / "tests" / "observe"))
 
 from fake_grafana import TOKEN, VERSION, Handler, grafana
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 CLOCK_S = 0.01  # between the clock of the machine, which Grafana has, and that of the run
 FAKE = ROOT / "tests" / "observe" / "fake_grafana.py"
 

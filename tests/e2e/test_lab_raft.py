@@ -10,7 +10,7 @@ from lab_runs import ROOT, lab
 from lab.record import Run
 from lab.record.disk import read_run
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 SCENARIOS = ROOT / "scenarios" / "ch07_distributed_systems"
 UNBROKEN = ["one_leader_a_term", "log_matching", "acknowledged_stay"]
 
@@ -28,6 +28,7 @@ def verdicts(run: Run, check: str) -> dict[str, str]:
     return {r.variant: r.verdict for r in run.record.judgement.invariants if r.invariant.check == check}
 
 
+@pytest.mark.by_turns
 def test_raft_leader_kill(tmp_path: Path) -> None:
     """In each variant the leader of that moment is killed, and no guarantee breaks, whatever it does to elections."""
     run = short_run(tmp_path, "raft-leader-kill", 0.3)
@@ -43,6 +44,7 @@ def test_raft_leader_kill(tmp_path: Path) -> None:
         assert set(verdicts(run, check).values()) == {"PASS"}, check
 
 
+@pytest.mark.by_turns
 def test_raft_partition(tmp_path: Path) -> None:
     """Stale reads break linearizability alone, with the operations that show it; ReadIndex breaks nothing."""
     run = short_run(tmp_path, "raft-partition", 0.4)
@@ -61,6 +63,7 @@ def test_raft_partition(tmp_path: Path) -> None:
         assert set(verdicts(run, check).values()) == {"PASS"}, check
 
 
+@pytest.mark.by_turns
 def test_raft_against_etcd(tmp_path: Path) -> None:
     """The same faults hit the leaders of whichever cluster a variant has, and both stay linearizable.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from lab_runs import ROOT, lab
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 SCENARIO = ROOT / "scenarios" / "ch07_distributed_systems" / "retry_storm.py"
 
 
@@ -23,6 +23,7 @@ def without_backoff(folder: Path) -> Path:
     return file
 
 
+@pytest.mark.by_turns
 def test_the_storm_outlives_its_fault_and_the_budget_does_not_let_it_begin(tmp_path: Path) -> None:
     """Without a budget nothing comes back; with one it does; and no trade is charged or booked twice in either."""
     found = lab("run", without_backoff(tmp_path), "--scale", "0.5", "--seed", "11", "--json", "--reports", tmp_path)

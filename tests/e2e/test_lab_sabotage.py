@@ -15,7 +15,7 @@ import psutil
 import pytest
 from lab_runs import ROOT, changed, lab, logged, of_a_run, start, until
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 QUICK = ("--scale", "0.2", "--json")
 
 

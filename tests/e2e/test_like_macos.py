@@ -9,7 +9,7 @@ import sys
 import pytest
 from lab_runs import ROOT
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 TOUCH_THE_PLATFORM = (
     "tests/runtime/test_processes.py",

@@ -6,7 +6,7 @@ import pytest
 from benchmarks.generators import get, ours, serving
 from benchmarks.load_workers import answers, send, upstream
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 
 
 async def test_all_arrive(tmp_path):

@@ -15,7 +15,7 @@ from lab.load.driver import LoadDriver, Plan, Result
 from lab.model import Load, Operation, Request, Service
 from lab.runtime.supervisor import Supervisor
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
 TARGET = Service("target")
 
 

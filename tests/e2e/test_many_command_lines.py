@@ -17,7 +17,7 @@ from lab_runs import ROOT
 
 from lab import cli
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 PARTS, LINES, SEED = 10, 25, 7
 TRIED = int(os.environ.get("WRONG_COMMAND_LINE_PARTS", "4"))

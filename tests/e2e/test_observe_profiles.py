@@ -21,7 +21,7 @@ from lab.runtime.base import Child, Spawn
 from lab.runtime.spy import beside
 from lab.runtime.supervisor import Supervisor
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 BUSY = """
 def hot():
     return sum(range(20_000))

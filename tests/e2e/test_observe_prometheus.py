@@ -21,7 +21,7 @@ from lab.observe.prometheus import Prometheus, Watch
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Program, Tools
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 EMPTY = "Prometheus did not come to scrape a service: the panels are empty"
 EPISODES = [(1, "off"), (1, "on")]
 STATE = Panel("State", "state", legend="{{service}}")

@@ -21,7 +21,7 @@ from aiohttp import ClientError, ClientSession, ClientTimeout
 from lab.checkers._operation import Op
 from lab.checkers._wing_gong import Budget, search
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 SIZE = 5
 
 

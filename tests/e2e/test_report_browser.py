@@ -20,7 +20,7 @@ from test_report_matrix import PUBLISHED, run_with
 from lab.catalogue.handbook import sections
 from lab.report import Entry, write_index, write_report
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 QUIET = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"]

@@ -26,7 +26,7 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 from targets.kv_client import etcd
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 payments = Service("payments")
 

@@ -14,7 +14,7 @@ from waits import until
 from lab.runtime import journal, leash, outside, processes
 from lab.runtime.heal import heal
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 ROOT = Path(__file__).parents[2]
 DRIVER = Path(__file__).parent / "driver_of_a_stack.py"

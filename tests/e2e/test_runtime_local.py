@@ -14,7 +14,7 @@ from lab.runtime.local import LocalRuntime
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 payments = Service("payments")
 exchange = Service("exchange")

@@ -10,7 +10,11 @@ import pytest
 
 from lab.runtime import debian
 
-pytestmark = [pytest.mark.e2e, pytest.mark.skipif(not debian.available(), reason="no apt on this system")]
+pytestmark = [
+    pytest.mark.e2e,
+    pytest.mark.untraced,
+    pytest.mark.skipif(not debian.available(), reason="no apt on this system"),
+]
 
 ROOT = Path(__file__).parents[2]
 FETCH = """

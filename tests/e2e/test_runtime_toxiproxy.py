@@ -16,7 +16,7 @@ from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.toxiproxy import FaultProxy
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 ROOT = Path(__file__).parents[2]
 REAL = os.environ.get("TOXIPROXY_SERVER") or shutil.which(

@@ -22,7 +22,7 @@ from lab.observe.canary import Canary, watch
 from lab.runtime import processes
 from lab.runtime.base import Stack
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 payments = Service("payments")
 exchange = Service("exchange")

@@ -20,7 +20,7 @@ from fabricate import Recipe, fabricate
 from lab.report import write_report
 from scripts.serve_reports import server
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome", "chrome"))), None)
 ATTACK = """<title>waits</title><img src="{grafana}/img"><iframe src="{grafana}/frame"></iframe><script>

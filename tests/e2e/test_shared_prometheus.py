@@ -25,7 +25,7 @@ from lab.runtime.compose import heal, shared
 from lab.runtime.ports import free_port
 from lab.runtime.tools import Tools
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 SERIES = """\
 # TYPE toxiproxy_proxy_received_bytes_total counter

@@ -26,7 +26,7 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 from targets.kit.redis import open_redis
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="a second user can be had by root alone")
 STRANGER = 54_321  # a user id that has nothing here
 

@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 from aiohttp import ClientError, ClientSession
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 WAIT_S = 30
 WITHOUT_UVLOOP = """

@@ -15,6 +15,8 @@ from lab.model import Backing, Link, Role, Service
 from lab.model.bench import Address
 from lab.record import FaultSpec
 
+pytestmark = pytest.mark.e2e
+
 members = [Service(f"payments-{n}", module="payments") for n in range(3)]
 leader = Role("leader", members, gauge="is_leader")
 killed = faults.at(leader, faults.kill, "leader killed")

@@ -21,6 +21,8 @@ from lab.metrics import Measured
 from lab.metrics.arithmetic import beyond_chance
 from lab.model import Metric
 
+pytestmark = pytest.mark.untraced
+
 # Eighths of a second are exact in binary, so that the plain way and ours meet the same edges.
 ENDINGS: Sequence[tuple[str, int | None, str | None]] = (
     ("ok", 200, None), ("ok", 200, None), ("fail", 503, "http 503"), ("info", 504, "http 504"),

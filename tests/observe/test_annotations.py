@@ -18,6 +18,8 @@ from fake_grafana import CHANGED, PASSWORD, TOKEN, USER, VERSION, Handler, grafa
 from lab.observe.annotations import REMOVED, Annotation, Grafana, GrafanaError
 from lab.observe.grafana import Place
 
+pytestmark = pytest.mark.e2e
+
 NOW_S = 1_764_000_000.5
 FAULT = Annotation("payments silent", ("chaos-lab", "fault", "a & b/c", "20251125T1512Z-ab12"), NOW_S)
 

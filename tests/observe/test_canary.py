@@ -14,6 +14,8 @@ from lab.observe.canary import Canary, CanaryTarget, watch
 from lab.observe.ping import can_pad, ping
 from lab.runtime.base import Address
 
+pytestmark = pytest.mark.e2e
+
 USUAL = ProbeShape()
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n"
 

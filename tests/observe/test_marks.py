@@ -28,6 +28,8 @@ from lab.observe.grafana import EVENT, FAULT, VARIANT, Place, dashboard_url
 from lab.observe.marks import RunAnnotations, end_left_open, in_time, left_open
 from lab.runtime.journal import JOURNAL, Journal, read
 
+pytestmark = pytest.mark.e2e
+
 RUN = "20251125T151200Z-ab12"
 
 

@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import aiohttp
+import pytest
 
 from lab.observe.signpost import Signpost
+
+pytestmark = pytest.mark.e2e
 
 
 async def test_known_paths_are_redirected_and_others_are_not_found() -> None:

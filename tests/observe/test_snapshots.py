@@ -20,6 +20,8 @@ from lab.record import TABLES
 from lab.record.tables import column
 from lab.runtime.ports import free_port
 
+pytestmark = pytest.mark.e2e
+
 PAGE = """# HELP calls_total Calls.
 # TYPE calls_total counter
 calls_total{peer="payments",code="201"} 7

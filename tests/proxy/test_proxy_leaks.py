@@ -12,6 +12,8 @@ from lab.proxy.chain import Chain
 from lab.proxy.flow import Flow
 from lab.proxy.stage import Stage
 
+pytestmark = [pytest.mark.e2e, pytest.mark.alone]
+
 CONNECTIONS = 2_000
 AT_ONCE = 60
 

@@ -3,11 +3,14 @@
 import asyncio
 import json
 
+import pytest
 import uvloop
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from proxy_fakes import Clock, Pair, toxic
 from proxy_inside import connect, echo_server, inside
+
+pytestmark = pytest.mark.e2e
 
 KEYS = st.sampled_from(
     ["name", "Name", "listen", "upstream", "enabled", "type", "stream", "toxicity", "attributes", "latency", "rate"]

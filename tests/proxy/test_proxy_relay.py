@@ -5,6 +5,8 @@ import socket
 import pytest
 from proxy_inside import connect, echo_server, inside, until
 
+pytestmark = pytest.mark.e2e
+
 
 async def test_an_upstream_that_never_answers_is_given_up():
     """After the connect timeout the client is closed, and nothing is left of the attempt."""

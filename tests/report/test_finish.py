@@ -14,6 +14,8 @@ from lab.errors import LabError
 from lab.record import Run, read_run
 from lab.run import results
 
+pytestmark = pytest.mark.e2e
+
 
 def finished(monkeypatch: pytest.MonkeyPatch, run: Run, reports: Path) -> tuple[Any, list[Any]]:
     """A run that has been played, and the records that are written of it from now on."""

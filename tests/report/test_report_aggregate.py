@@ -3,11 +3,14 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from lab.record import Operations, Probe
 from lab.report import aggregate
+
+pytestmark = pytest.mark.e2e
 
 TIMEOUT_S = 10.0
 

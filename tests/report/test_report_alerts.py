@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import msgspec
+import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -17,6 +18,8 @@ from lab.record import FiredAlert, Run, read_run, write_record
 from lab.report import write_report
 from lab.report.sections import alerts
 from lab.report.view import View
+
+pytestmark = pytest.mark.e2e
 
 
 def alert(fired_s: float, ended_s: float | None, service: str = "exchange", name: str = "LabFastBurn") -> FiredAlert:

@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from lab.record import ClaimResult, ClaimSpec, Interval, MetricSpec
 from lab.report.bullet import bullet
 
+pytestmark = pytest.mark.e2e
+
 P90 = MetricSpec("p90_ms", "ms")
 SHARE = MetricSpec("success_ratio", "")
 

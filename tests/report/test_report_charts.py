@@ -16,6 +16,8 @@ from lab.report.charts.render import Chart, Drawn, draw
 from lab.report.page import parts
 from lab.report.view import View
 
+pytestmark = pytest.mark.e2e
+
 ReportOf = Callable[[str], Reported]
 ViewOf = Callable[[str], View]
 DrawnOf = Callable[[str], dict[str, Drawn]]

@@ -12,6 +12,8 @@ from lab.report.flame import Flames, Frame, flames
 from lab.report.sections.flames import Data
 from lab.report.view import View
 
+pytestmark = pytest.mark.e2e
+
 ViewOf = Callable[[str], View]
 
 

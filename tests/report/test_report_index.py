@@ -13,6 +13,8 @@ from lab.catalogue.handbook import Section, sections
 from lab.record import Turned, write_record
 from lab.report import Entry, Step, write_index
 
+pytestmark = pytest.mark.e2e
+
 BREAKER = Entry("circuit-breaker", "Circuit breaker", "Does the exchange stay quick?", ["7.6.1.3", "8.5.5"])
 STORM = Entry("retry-storm", "Retry <b>storm</b>", "What do retries do & cost?", ["7.6.1"])
 

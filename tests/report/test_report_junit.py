@@ -4,10 +4,13 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
 from reported import NASTY, Reported
 
 from lab.record import Run
 from lab.report.junit import junit
+
+pytestmark = pytest.mark.e2e
 
 RunOf = Callable[[str], Run]
 

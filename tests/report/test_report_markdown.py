@@ -3,9 +3,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import pytest
 from reported import Reported
 
 from lab.report.markdown import escape
+
+pytestmark = pytest.mark.e2e
 
 ReportOf = Callable[[str], Reported]
 

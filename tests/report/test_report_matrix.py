@@ -17,6 +17,8 @@ from lab.report.sections import matrix
 from lab.report.view import View
 from lab.verdict import judge
 
+pytestmark = pytest.mark.e2e
+
 PLAY, SOURCE = "POST /plays", "a paper of 2014"
 INVARIANT = InvariantSpec("as published", "as_published", {"operation": PLAY, "source": SOURCE})
 PUBLISHED = {"G1a": {"weak": "no", "strong": "yes"}, "P4": {"weak": "no", "strong": "read-only"}}

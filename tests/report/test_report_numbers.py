@@ -7,6 +7,8 @@ from hypothesis import strategies as st
 from lab.record import ClaimSpec, MetricSpec
 from lab.report import numbers
 
+pytestmark = pytest.mark.e2e
+
 P90 = MetricSpec("p90_ms", "ms")
 SUCCESS = MetricSpec("success_ratio", "")
 ATTEMPTS = MetricSpec("attempts", "")

@@ -16,6 +16,8 @@ from lab.report.page import fitted, parts, policy
 from lab.report.sections import ORDER, links
 from lab.report.view import View
 
+pytestmark = pytest.mark.e2e
+
 ReportOf = Callable[[str], Reported]
 VOID = {"meta", "link", "input", "br", "img"}
 MAX_BYTES = 2_000_000

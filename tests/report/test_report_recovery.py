@@ -14,6 +14,8 @@ from lab.record import MetricSpec
 from lab.report.sections import recovery
 from lab.report.view import View
 
+pytestmark = pytest.mark.e2e
+
 RECOVERY = MetricSpec("recovery_s", "s")
 
 

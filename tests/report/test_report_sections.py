@@ -38,6 +38,8 @@ from lab.report.sections import (
 )
 from lab.report.view import FaultWindow, View
 
+pytestmark = pytest.mark.e2e
+
 ViewOf = Callable[[str], View]
 
 

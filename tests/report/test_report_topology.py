@@ -10,6 +10,8 @@ from lab.record import FaultSpec, LinkSpec, MemberSpec, PhaseSpec, Spec
 from lab.report.topology import BOX, Drawing, drawing, faults_by_target
 from lab.report.view import View
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def spec(view_of: Callable[[str], View]) -> Spec:

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
 from lab.report.numbers import metric_value
 from lab.report.sections import verdict
 from lab.report.view import View
+
+pytestmark = pytest.mark.e2e
 
 ViewOf = Callable[[str], View]
 

@@ -9,6 +9,8 @@ from lab.model.bench import Toxic
 from lab.runtime.base import Address
 from lab.runtime.toxiproxy import FaultProxy
 
+pytestmark = pytest.mark.e2e
+
 SLOW = Toxic("slow", "latency", attributes={"latency": 100})
 PROXY = {"name": "a->b", "listen": "127.0.0.1:5000", "upstream": "127.0.0.1:5001", "enabled": True, "toxics": []}
 

@@ -19,6 +19,8 @@ from lab.runtime.compose import building, cli, containers, shared
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))
 

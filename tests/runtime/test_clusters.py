@@ -9,6 +9,8 @@ from lab.model import Backing, Link, Peers, Service
 from lab.model.bench import Address
 from lab.runtime.clusters import of_peers, settings_of_members
 
+pytestmark = pytest.mark.e2e
+
 ONE, TWO, ALONE = (Backing("etcd", name) for name in ("etcd-1", "etcd-2", "etcd-3"))
 CLIENT = Service("client")
 LINKS = [Link(CLIENT, ONE), Link(Peers(), ONE), Link(Peers(), TWO), Link(Peers("others"), ALONE)]

@@ -22,6 +22,8 @@ from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 from lab.runtime.toxiproxy import FaultProxy
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).parents[2]
 RUN = fresh("links")
 CHARGE = Link(Service("exchange"), Service("payments"))

@@ -14,6 +14,8 @@ import pytest
 from lab.runtime.compose import dotenv
 from lab.runtime.credentials import Credentials, native, scram, sha256, write_private
 
+pytestmark = pytest.mark.e2e
+
 
 def test_each_run_has_its_own_and_shows_none() -> None:
     """Two runs share nothing; what is printed of them is no password; any text takes them as they are."""

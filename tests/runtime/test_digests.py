@@ -13,6 +13,8 @@ from lab.errors import LabError
 from lab.runtime.compose import containers, digests
 from lab.runtime.compose.digests import override, pinned
 
+pytestmark = pytest.mark.e2e
+
 ONE, OTHER = (f"sha256:{digit * 64}" for digit in "ab")
 COMPOSE = yaml.safe_load((Path(__file__).resolve().parents[2] / "docker-compose.yml").read_text("utf-8"))
 

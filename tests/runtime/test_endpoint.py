@@ -9,6 +9,8 @@ from lab.runtime.compose.endpoint import Endpoint, endpoint
 from lab.runtime.compose.found import NoEngine, seen
 from lab.runtime.compose.shared import needed
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture(autouse=True)
 def nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: object) -> None:

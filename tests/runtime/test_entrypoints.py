@@ -16,6 +16,8 @@ from lab import catalogue
 from lab.model import Backing, Env
 from lab.runtime import backing
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).resolve().parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "docker-compose.yml").read_text("utf-8"))["services"]
 

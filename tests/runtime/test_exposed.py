@@ -14,6 +14,8 @@ from lab.runtime.compose import containers, exposed
 from lab.runtime.compose.found import Found
 from lab.runtime.compose.shared import Shared
 
+pytestmark = pytest.mark.e2e
+
 ROOT = Path(__file__).resolve().parents[2]
 
 

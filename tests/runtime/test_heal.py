@@ -13,6 +13,8 @@ from lab.observe.marks import left_open
 from lab.runtime import journal, outside, processes
 from lab.runtime.heal import NEWBORN_S, dead_runs, heal
 
+pytestmark = pytest.mark.e2e
+
 needs_proc = pytest.mark.skipif(not Path("/proc/self").exists(), reason="no /proc on this system")
 
 

@@ -6,6 +6,8 @@ import pytest
 
 from lab.runtime.journal import Journal, JournalError, read
 
+pytestmark = pytest.mark.e2e
+
 
 def test_what_is_written_is_read_back(tmp_path):
     """Entries come back in order, with their facts."""

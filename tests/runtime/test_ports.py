@@ -7,6 +7,8 @@ import pytest
 from lab.errors import StartError
 from lab.runtime import ports
 
+pytestmark = pytest.mark.e2e
+
 
 def test_no_port_is_given_out_twice():
     """Ports of one lab differ from each other, and a server can listen on each."""

@@ -8,6 +8,8 @@ from waits import gone, until
 from lab.runtime.compose import cli
 from lab.runtime.programs import ask
 
+pytestmark = pytest.mark.e2e
+
 PLUGIN = """#!/bin/sh
 # What `docker` is: it has a plugin do the work, which holds its outputs.
 sleep 60 &

@@ -15,6 +15,8 @@ from lab.runtime import debian, processes, renew, tools
 from lab.runtime.journal import JOURNAL, Journal
 from lab.runtime.tools import Tools
 
+pytestmark = pytest.mark.e2e
+
 APT = """
 echo "$0 $*" >> {said}
 case "$*" in

@@ -10,6 +10,8 @@ import pytest
 from lab.kit.places import ROOT
 from lab.runtime.compose.sources import mark
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:

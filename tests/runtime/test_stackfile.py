@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab.model import Backing, Service
 from lab.runtime.compose.stackfile import KEPT, Placed, stack_file
+
+pytestmark = pytest.mark.e2e
 
 EXCHANGE = {
     "build": {"context": "targets"},

@@ -14,6 +14,8 @@ from lab.errors import LabError
 from lab.runtime.compose.stack import stack_text
 from lab.runtime.compose.swarmfile import swarm_service
 
+pytestmark = pytest.mark.e2e
+
 TOXIPROXY = {
     "cap_drop": ["ALL"],
     "command": ["-host=0.0.0.0"],

@@ -10,6 +10,8 @@ from lab.runtime import debian, tools
 from lab.runtime.parts import PARTS
 from lab.runtime.tools import Program, Tools, go_version, version_of
 
+pytestmark = pytest.mark.e2e
+
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):

@@ -22,6 +22,8 @@ from lab.runtime.compose import sources
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.shared import READY
 
+pytestmark = pytest.mark.e2e
+
 SERVICES = ("toxiproxy", "prometheus", "payments", "profiler", "redis", "grafana")
 BASE = {
     "services": {

@@ -16,6 +16,8 @@ from lab.runtime.credentials import Credentials
 from lab.runtime.tools import Program
 from lab.runtime.unprivileged import copy_as_theirs, give, within_reach
 
+pytestmark = pytest.mark.e2e
+
 as_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root gives files away")
 
 

@@ -15,6 +15,8 @@ from lab.sabotage.forgery import Forgery, protected
 from lab.sabotage.mutants import Excuse
 from lab.verdict import judge
 
+pytestmark = pytest.mark.e2e
+
 EXAMPLE = Path(__file__).resolve().parents[2] / "reports" / "example" / "circuit-breaker"
 
 

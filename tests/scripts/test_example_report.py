@@ -18,6 +18,8 @@ from lab.cli import open_run
 from lab.record import Run, read_run, with_judgement, write_record
 from lab.verdict import judge
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests" / "report"))
 

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 ROOT = Path(__file__).resolve().parents[2]
 EXAMPLE = ROOT / "reports" / "example" / "circuit-breaker"
 SCRIPT = runpy.run_path(str(ROOT / "scripts" / "screenshot.py"))

@@ -14,6 +14,8 @@ from lab.runtime.base import Address
 from lab.runtime.ready import http_ok
 from scripts.serve_reports import server
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 RUN = "/circuit-breaker/20260101-120000-abcd"
 
 

@@ -10,6 +10,8 @@ from target_bench import Start
 
 from targets import backoffice
 
+pytestmark = pytest.mark.e2e
+
 BOOKINGS = [300, -500, 200, 100]
 
 

@@ -11,6 +11,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from targets.patterns.breaker import Breaker, Call, Policy, Refused, State
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 
 @dataclass
 class Model:

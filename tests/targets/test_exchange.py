@@ -14,6 +14,8 @@ from target_bench import Lines, Start, series
 
 from targets.kit import Running, Service, Settings
 
+pytestmark = pytest.mark.e2e
+
 
 async def trade(http: ClientSession, exchange: Running, body: Any = None) -> tuple[int, Any, Any]:
     """POST one trade. Returns status, body and headers."""

@@ -12,6 +12,8 @@ from targets import feed, notifier
 from targets.kit import Problem, SettingsError, broker
 from targets.kit.settings import read
 
+pytestmark = pytest.mark.e2e
+
 NOBODY = "nats://127.0.0.1:1"
 
 

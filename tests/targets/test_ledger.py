@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
 from aiohttp import ClientSession
 from target_bench import Start, series, until
 
 from targets import ledger
 from targets.kit import Running
+
+pytestmark = pytest.mark.e2e
 
 
 async def book(http: ClientSession, url: str, key: str | None = "t-1", amount_cents: int = 500) -> tuple[int, Any]:

@@ -16,6 +16,8 @@ from targets import directory, logins
 from targets.kit import Running, Service, Settings, running
 from targets.kit.service import Build, S
 
+pytestmark = pytest.mark.e2e
+
 ASKED = {"id": "login-1", "name": "ann", "password": "password of ann"}
 WAYS = pytest.mark.parametrize("client", ["inline", "executor"])
 

@@ -12,6 +12,8 @@ from target_bench import Start, series
 from targets import ledger
 from targets.kit import Running, Service, Settings
 
+pytestmark = pytest.mark.e2e
+
 BODY = {"amount_cents": 500, "buyer": "alice", "seller": "bob"}
 
 

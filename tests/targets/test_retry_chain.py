@@ -11,6 +11,8 @@ from target_bench import Start, series
 from targets import ledger
 from targets.kit import Running
 
+pytestmark = pytest.mark.e2e
+
 TIMEOUT_S = 0.05
 
 

@@ -14,6 +14,8 @@ from target_bench import Lines, Start, series
 
 from targets.kit import NoAnswer, Problem, Running, Service, Settings, running
 
+pytestmark = pytest.mark.e2e
+
 T = TypeVar("T")
 TRACE, CALLER = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 

@@ -17,6 +17,8 @@ from targets.raft import storage as module
 from targets.raft.outcomes import Save
 from targets.raft.storage import Storage
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 WEATHERS = ("crashes", "late", "alone")
 MOST_SEEDS = 12  # of each weather
 

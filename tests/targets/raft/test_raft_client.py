@@ -8,12 +8,15 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
+import pytest
 from virtual_time import in_virtual_time
 
 from targets.kit import Answer, NoAnswer
 from targets.raft.client import BACKOFF, Forwarder, NotLeader, _decode_ask, encode
 from targets.raft.messages import Done, Expired, Put, Register
 from targets.raft.outcomes import Indeterminate, Refused
+
+pytestmark = pytest.mark.e2e
 
 ALL_S = 5.0
 Say = Callable[[object], object]  # what a member answers to a command; an exception is raised, None: never

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from random import Random
 
+import pytest
+
 from targets.raft.core import Raft, Role
 from targets.raft.log import Log, Snapshot
 from targets.raft.machine import MOST_SESSIONS, Machine
@@ -22,6 +24,8 @@ from targets.raft.messages import (
     RequestVoteReply,
 )
 from targets.raft.outcomes import Indeterminate, Refused, Stored, Timing
+
+pytestmark = pytest.mark.e2e
 
 TIMING = Timing(0.05, 0.3, 0.6, 1_000, 256)
 

@@ -18,6 +18,8 @@ from targets.kit.settings import read
 from targets.raft.server import build
 from targets.raft.settings import RaftSettings
 
+pytestmark = pytest.mark.e2e
+
 
 def free_ports(count: int) -> list[int]:
     """Ports that nobody listens on just now."""

@@ -15,6 +15,8 @@ from targets.raft.messages import Entry, Register
 from targets.raft.outcomes import Save, Stored
 from targets.raft.storage import CorruptData, Storage
 
+pytestmark = pytest.mark.e2e
+
 
 def entries(*terms: int) -> tuple[Entry, ...]:
     """Entries of these terms, each with a command of its own."""

@@ -16,6 +16,8 @@ from weather import KINDS, seeds_of
 from targets.raft.core import Raft
 from targets.raft.turns import Turns
 
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+
 MOST_SEEDS = 20  # a bug that so many runs do not show is not caught
 # Of the code as it is in each weather, beside those in which bugs were found: seven in a row as rough as it is meant.
 RUNS, AFTER = 7, 3
