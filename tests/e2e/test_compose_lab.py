@@ -29,7 +29,7 @@ from lab.runtime.compose.found import find
 from lab.runtime.ports import free_port
 from lab.runtime.toxiproxy import FaultProxy
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 RUN = ("run", "circuit-breaker", "--runtime", "compose", "--json")
 CHARGE = Link(Service("exchange"), Service("payments"))
 STACK = Stack([CHARGE.callee, CHARGE.caller], [CHARGE], {CHARGE.caller: {"PAYMENTS_TIMEOUT_S": 30}})
@@ -54,9 +54,6 @@ def engine_and_images():
     asyncio.run(found([Service("exchange"), Service("payments")]))
 
 
-SHORT = ("blip", "recovery")
-
-
 def of_runs(reports):
     """Containers of the runs below a folder that have begun."""
     runs = {path.name for path in reports.glob("*/*") if path.is_dir()}
@@ -69,13 +66,16 @@ def in_force(run):
 
 
 def test_a_run_in_containers(tmp_path):
-    """The record says where and why; faults were in force, panels, logs and profiles are there; nothing is left."""
+    """It passes, or says that this machine is too busy; all is in the record, where and why too; nothing is left.
+
+    At half length each phase has 2 s or more, which py-spy can sample.
+    """
     before = listening()
-    running = start(*RUN, "--scale", "0.1", "--reports", tmp_path)
+    running = start(*RUN, "--scale", "0.5", "--reports", tmp_path)
     until(lambda: len(of_runs(tmp_path)) == 2)
     assert listening() == before
     done = running.finish()
-    assert done.code in (0, 1, 2), done.err
+    assert done.code in (0, 2), done.out + done.err
     (folder,) = (path for path in tmp_path.glob("circuit-breaker/2*") if path.is_dir())
     run = read_run(folder)
     assert (run.record.runtime, run.record.runtime_why) == ("compose", "--runtime asks for it")
@@ -83,8 +83,7 @@ def test_a_run_in_containers(tmp_path):
     assert {"Docker engine", "Docker Compose", "image of exchange"} <= set(run.record.versions)
     assert in_force(run) == [True, True]
     notes = [note for each in run.record.episodes for note in each.notes]
-    # At a tenth of its length recovery has 1.1 s and blip 0.4 s: a breaker that is open leaves nothing to sample there.
-    assert not [note for note in notes if "no profile" in note and not any(f"of {short}:" in note for short in SHORT)]
+    assert not [note for note in notes if "no profile" in note]
     assert run.table("series").num_rows > 50
     assert "listening" in (folder / "logs" / "1-off" / "exchange.log").read_text()
     assert of_runs(tmp_path) == []
