@@ -13,7 +13,7 @@ was done; there was no connection, or the server aborted every attempt in favour
 
 A half of a transfer is one statement: it books an entry and changes the balance. TRANSFER=statements commits each half
 by itself (autocommit), TRANSFER=transaction both at once. LOCK_ORDER=asked takes the payer's account first, whose row
-stays locked until the commit; LOCK_ORDER=sorted takes the lower number first, whoever pays.
+stays locked until the commit; LOCK_ORDER=sorted takes the lower number first, whichever of the two pays.
 """
 
 from __future__ import annotations
