@@ -12,6 +12,7 @@ Minimum: 20 such operations.
 from __future__ import annotations
 
 from bisect import bisect_left
+from collections.abc import Set
 
 from lab.metrics.declare import metric
 from lab.metrics.measured import Measured, too_few
@@ -19,25 +20,28 @@ from lab.metrics.window import Window
 
 
 @metric("")
-def acknowledged_lost(window: Window, readback: str, at: str = "effects") -> Measured:
+def acknowledged_lost(window: Window, readback: str, at: str = "effects", *, over: str = "") -> Measured:
     """Acknowledged operations whose key the readback does not list `at`, counted where they were lost.
 
     A crash takes what was acknowledged before it: that counts in the crash's phase, and not in the healthy one in which
-    it was written.
+    it was written. What one crash takes is partly chance; with `over="crash-1, crash-2"` those of several phases are
+    added up, for a claim that stands in one of them. In any other phase, that phase's own count.
     """
     told = window.readback(readback)
     listed = told.get(at) if isinstance(told, dict) else None
-    if not isinstance(listed, list):
-        return Measured(None, why=f'the readback "{readback}" gave no list "{at}"')
+    if not isinstance(listed, list | dict):
+        return Measured(None, why=f'the readback "{readback}" gave no list or object "{at}"')
     there = {str(key) for key in listed}
-    acknowledged = _exposed(window)
+    named = [name.strip() for name in over.split(",") if name.strip()]
+    phases = set(named) if window.phase.name in named else {window.phase.name}
+    acknowledged = _exposed(window, phases)
     n = len(acknowledged)
     few = too_few(n, "acknowledged operations were there to be lost", window.text)
     return few or Measured(float(sum(key not in there for key in acknowledged)), n=n)
 
 
-def _exposed(window: Window) -> list[str]:
-    """The keys of acknowledged operations that the faults of this phase were the next to come after."""
+def _exposed(window: Window, phases: Set[str]) -> list[str]:
+    """The keys of acknowledged operations that the faults of these phases were the next to come after."""
     episode = window.run.episode(window.variant, window.trial)
     faults = sorted((receipt.injected_s, receipt.phase) for receipt in (episode.receipts if episode else []))
     moments = [injected_s for injected_s, _ in faults]
@@ -48,6 +52,6 @@ def _exposed(window: Window) -> list[str]:
         if key is not None and outcome == "ok":
             following = bisect_left(moments, float(end_s))
             phase = faults[following][1] if following < len(faults) else str(own)
-            if phase == window.phase.name:
+            if phase in phases:
                 found.append(str(key))
     return found

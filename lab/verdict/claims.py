@@ -22,6 +22,7 @@ COUNTS = {
     "acknowledged_lost",
     "attempts",
     "counter_increase",
+    "keys_listed",
     "messages_again",
     "messages_lost",
     "requests",

@@ -43,11 +43,21 @@ def test_the_fault_that_came_next_counts(tmp_path: Path) -> None:
     assert [taken(run, LOST, name).value for name in ("fault", "recovery")] == [20, 40]
 
 
+def test_several_faults_are_added_up_where_they_are_named(tmp_path: Path) -> None:
+    """In a phase that is named; in any other it is that phase's own count. An object's names are its keys."""
+    receipts = [receipt(20.5, "recovery"), receipt(10.0)]
+    kept = {"kept": {"effects": dict.fromkeys(keys(EVERYTHING)[5:], 7)}}
+    run = plant(tmp_path, EVERYTHING, readbacks=kept, receipts=receipts)
+    both = metrics.acknowledged_lost("kept", over="fault, recovery")
+    assert [taken(run, both, name) for name in ("fault", "recovery")] == [told(5, n=60)] * 2
+    assert taken(run, metrics.acknowledged_lost("kept", over="recovery"), "fault") == told(5, n=20)
+
+
 @pytest.mark.parametrize("answer", [None, {"effects": "all"}, ["before0"]])
 def test_without_a_list_nothing_is_measured(tmp_path: Path, answer: object) -> None:
     """A readback that is not there, or of another form, gives no number, and says why."""
     run = plant(tmp_path, EVERYTHING, readbacks={"kept": answer}, receipts=[receipt(10.0)])
-    assert taken(run, LOST).why == 'the readback "kept" gave no list "effects"'
+    assert taken(run, LOST).why == 'the readback "kept" gave no list or object "effects"'
 
 
 def test_too_few_are_no_proof(tmp_path: Path) -> None:
