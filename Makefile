@@ -7,7 +7,7 @@ LAB := $(PY) -m lab
 
 # What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
 GIVEN := NAME SET TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
-         NAMES RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON SEEDS FROM
+         NAMES PREDICT RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON SEEDS FROM
 unexport $(GIVEN)
 define newline
 
@@ -39,8 +39,12 @@ setup-dev: ## Set up .venv for developing and testing
 	@$(call quoted,PYTHON) scripts/bootstrap.py --dev
 
 .PHONY: scenario
-scenario: setup ## Run one experiment: NAME=... [SET= TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
-	@$(LAB) run $(FLAGS) $(call option,--,NAME)
+scenario: setup ## Run one experiment: NAME=... [PREDICT=1 SET= TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
+	@$(LAB) run $(call flag,--predict,PREDICT) $(FLAGS) $(call option,--,NAME)
+
+.PHONY: predict
+predict: setup ## Guess its numbers without running it: NAME=...
+	@$(LAB) predict $(call option,--,NAME)
 
 .PHONY: scenarios
 scenarios: setup ## Run the whole catalogue, one after another

@@ -16,6 +16,7 @@ MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 GIVEN = {
     "scenario": ["NAME", "SET", "TRIALS", "SEED", "SCALE", "RUNTIME", "LOAD_WORKERS", "LOAD_MASTER"],
     "show": ["NAME", "TARGET"],
+    "predict": ["NAME"],
     "judge": ["RUN"],
     "report": ["RUN"],
     "compare": ["RUNS"],
@@ -65,7 +66,14 @@ def test_every_variable_is_tried() -> None:
     taken = re.search(r"^GIVEN := ((?:.*\\\n)*.*)$", MAKEFILE, re.MULTILINE)
     assert taken
     tried = {name for names in GIVEN.values() for name in names}
-    assert set(taken[1].replace("\\", " ").split()) - tried == {"RECORDS", "TOUCHED", "FRESH", "PIN", "PYTHON"}
+    assert set(taken[1].replace("\\", " ").split()) - tried == {
+        "PREDICT",
+        "RECORDS",
+        "TOUCHED",
+        "FRESH",
+        "PIN",
+        "PYTHON",
+    }
     assert set(re.findall(r"\$\(call (?:quoted|all-quoted|option),(?:--[a-z-]*,)?([A-Z_]+)\)", MAKEFILE)) - tried == {
         "PYTHON"
     }

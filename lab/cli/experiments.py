@@ -55,12 +55,14 @@ if TYPE_CHECKING:
     metavar="KNOB=VALUE",
     help="Turn a knob, such as load.per_s=80; see lab show NAME.",
 )
+@click.option("--predict", "predicting", is_flag=True, help="Ask for your own numbers first; the report scores them.")
 @reports_option
 @as_json
 def run(
     name: str | None,
     everything: bool,
     turned: tuple[str, ...],
+    predicting: bool,
     seed: int,
     trials: int,
     scale: float,
@@ -73,6 +75,8 @@ def run(
     """Run an experiment, by NAME or by the path of its file, and write its report."""
     if everything and name:
         raise LabError(f"run takes either {name} or --all, not both")
+    if everything and predicting:
+        raise LabError("--predict asks about one experiment; name it instead of --all")
     if not everything and not name:
         raise LabError("name an experiment, such as circuit-breaker (make list shows them), or say --all")
     if everything and turned:
@@ -81,12 +85,16 @@ def run(
     from lab import catalogue
     from lab.catalogue import knobs
     from lab.cli import console
+    from lab.cli.predicting import predicted
+    from lab.run import guesses
     from lab.run.inprogress import Options
     from lab.run.steps import run_one
 
     options = Options(seed, trials, scale, runtime, reports, as_json, load_workers, load_master)
     if name:
-        done = run_one(knobs.turn(catalogue.find(name), turned), options)
+        entry = knobs.turn(catalogue.find(name), turned)
+        done = run_one(entry, predicted(entry, options, predicting))
+        guesses.drop(entry.name, done)
         console.outcome(done, as_json)
         return _code(done)
     return _run_all(options, as_json)

@@ -262,6 +262,19 @@ class Judgement:
 
 
 @dataclass(frozen=True)
+class Prediction:
+    """A guess made before the run: the question, what was typed, and that as a number in the unit of its claim.
+
+    `value` is None and `claim` empty where the answer is in words, because no claim answers the question.
+    """
+
+    question: str
+    typed: str
+    value: float | None = None
+    claim: str = ""
+
+
+@dataclass(frozen=True)
 class Record:
     """One run. `judgement` is None only while a run is being written.
 
@@ -292,6 +305,7 @@ class Record:
     runtime_why: str = ""
     grafana: str = ""
     turned: list[Turned] = field(default_factory=list)
+    predictions: list[Prediction] = field(default_factory=list)  # made before the run
 
     @property
     def is_full(self) -> bool:

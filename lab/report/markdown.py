@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from lab.report.charts.render import Chart
 from lab.report.page import SYMBOLS, Part
-from lab.report.sections import claims, receipts, repeat, variants, verdict
+from lab.report.sections import claims, predict, receipts, repeat, variants, verdict
 from lab.report.view import View
 
 _SPECIAL = re.compile(r"([\\`*_\[\]|~#])")
@@ -33,6 +33,9 @@ def _lines(view: View, data: dict[str, object]) -> Iterator[str]:
     yield ""
     yield from (f"- {escape(reason)}" for reason in [*head.reasons, *head.warnings])
     yield ""
+    guessed = data.get("predict")
+    if isinstance(guessed, predict.Data) and guessed.guesses:
+        yield from _guesses(guessed)
     yield " · ".join(f"{name.lower()} {escape(value)}" for name, value in head.facts)
     judged = data.get("claims")
     if isinstance(judged, claims.Data):
@@ -61,6 +64,14 @@ def _claims(data: claims.Data) -> Iterator[str]:
         mark = f"{SYMBOLS[result.verdict]} {result.verdict}"
         cells = (mark, result.invariant.text, f"{', '.join(kept.variants)} · invariant", result.why, "")
         yield "| " + " | ".join(escape(cell) for cell in cells) + " |"
+
+
+def _guesses(data: predict.Data) -> Iterator[str]:
+    yield from ["| predicted | guess | measured | between |", "|---|---:|---:|---|"]
+    for guess in data.guesses:
+        cells = (guess.text, guess.read_as or guess.typed, guess.measured, guess.far)
+        yield "| " + " | ".join(escape(cell) for cell in cells) + " |"
+    yield ""
 
 
 def _charts(title: str, charts: Sequence[Chart]) -> Iterator[str]:

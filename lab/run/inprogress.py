@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from lab.catalogue import Entry
+from lab.record import Prediction
 from lab.record.unfinished import Unfinished
 from lab.run.choice import Choice
 from lab.run.episode import EpisodeCapture, EpisodePlan
@@ -17,7 +18,7 @@ class Options:
     """How an experiment is run. `runtime` None leaves the choice to the lab.
 
     `quiet` sends the progress to standard error, so that standard output is data. `load_workers` processes carry the
-    load; with `load_master` (HOST:PORT) they join from other machines.
+    load; with `load_master` (HOST:PORT) they join from other machines. `predictions` go into the record.
     """
 
     seed: int
@@ -28,6 +29,7 @@ class Options:
     quiet: bool = False
     load_workers: int = 1
     load_master: str = ""
+    predictions: Sequence[Prediction] = ()
 
 
 @dataclass

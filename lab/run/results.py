@@ -95,6 +95,7 @@ def _record(work: RunInProgress) -> Record:
         overhead_s=0.0,
         notes=work.notes,
         turned=list(work.entry.turned),
+        predictions=list(options.predictions),
     )
 
 

@@ -11,10 +11,10 @@ from console_runs import RECIPES
 from report.fabricate import fabricate
 from rich.console import Console
 
-from lab.cli.console import chapters, checkup, experiments, runs
+from lab.cli.console import chapters, checkup, experiments, predictions, runs
 from lab.record import Run
 
-SCREENS = (chapters, checkup, experiments, runs)
+SCREENS = (chapters, checkup, experiments, predictions, runs)
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def screen(monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     def shown(show: Callable[[], None], width: int = 80, terminal: bool = False, **environment: str) -> str:
         file = io.StringIO()
 
-        def fake() -> Console:
+        def fake(stderr: bool = False) -> Console:
             return Console(
                 file=file,
                 width=width,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from lab.catalogue import Entry, shown
+from lab.cli.console.predictions import predictions_data
 from lab.errors import RecordError
 from lab.record import Record, Run, Spec, Verdict, read_run, runs_of
 
@@ -48,6 +49,7 @@ def run_data(run: Run) -> dict[str, Any]:
         "notes": notes_of(record),
         "path": str(run.path),
         "report": str(run.path / "index.html"),
+        "predictions": predictions_data(record.predictions, judgement),
         "claims": [],
         "invariants": [],
     }

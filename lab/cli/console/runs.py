@@ -12,6 +12,7 @@ from rich.text import Text
 from lab.catalogue import shown
 from lab.cli.console.advice import try_next
 from lab.cli.console.data import last_full, notes_of, run_data
+from lab.cli.console.predictions import scored
 from lab.cli.console.shapes import MARKS, SHORT, STYLES, Cell, dim, lines, link, list_of, mark, put, table
 from lab.kit.screen import console, lasting
 from lab.record import ClaimResult, InvariantResult, Run
@@ -41,6 +42,8 @@ def verdict(run: Run, *notes: str) -> None:
     for _, group in groupby(judgement.invariants, key=lambda result: result.invariant):
         rows += _invariant_rows(list(group))
     put(to, "", table(to, ["verdict", "claim", "measured", "asked"], rows, fixed=(0,)), "")
+    if record.predictions:
+        scored(record.predictions, judgement)
     reasons = judgement.reasons[:MOST_REASONS]
     if len(judgement.reasons) > MOST_REASONS:
         reasons.append(f"and {len(judgement.reasons) - MOST_REASONS} more")
