@@ -21,6 +21,7 @@ from inspect import signature
 
 from lab.checkers._call import called
 from lab.checkers.acknowledged_stay import acknowledged_stay as _acknowledged_stay
+from lab.checkers.agreement import agreement as _agreement
 from lab.checkers.all_received import all_received as _all_received
 from lab.checkers.as_expected import as_expected as _as_expected
 from lab.checkers.as_published import as_published as _as_published
@@ -39,6 +40,7 @@ from lab.checkers.regular_register import regular_register as _regular_register
 from lab.model import Scalar
 
 acknowledged_stay = called(_acknowledged_stay)
+agreement = called(_agreement)
 all_received = called(_all_received)
 as_expected = called(_as_expected)
 as_published = called(_as_published)
