@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
@@ -14,6 +15,7 @@ from lab.observe.logs import lines
 from lab.record import Event, FiredAlert, Receipt
 
 MOMENT = "moment"  # the `event` of such lines in a target's log
+_ELECTED = "became leader at term "
 MOST = 500  # of one episode: a breaker that flaps must not fill the record
 LONGEST = 200  # characters of a text or a fact
 MOST_FACTS = 8
@@ -29,10 +31,18 @@ class _Line(msgspec.Struct):
     facts: dict[str, str | int | float | bool] = {}
 
 
+class _OfEtcd(msgspec.Struct):
+    """A line of etcd's log."""
+
+    ts: datetime
+    msg: str
+
+
 def told(logs: Path, t0_epoch_s: float, lasts_s: float) -> list[Event]:
     """What the targets of an episode told while its load lasted, from all `*.log` of its folder; nothing is trusted."""
     found: list[Event] = []
     for file in sorted(logs.glob("*.log")):
+        found += _of_etcd(file, t0_epoch_s)
         for line in lines(file, [f'"event":"{MOMENT}"']):
             if isinstance(line, str):
                 continue
@@ -47,6 +57,22 @@ def told(logs: Path, t0_epoch_s: float, lasts_s: float) -> list[Event]:
                 }
                 found.append(Event(said.ts - t0_epoch_s, said.service[:LONGEST], said.text[:LONGEST], "told", facts))
     return _within(found, lasts_s)
+
+
+def _of_etcd(file: Path, t0_epoch_s: float) -> list[Event]:
+    """Elections as etcd's own log has them, one of the server that won: `1f became leader at term 2`."""
+    found = []
+    for line in lines(file, [_ELECTED]):
+        try:
+            said = msgspec.convert(line, _OfEtcd)
+        except msgspec.ValidationError:
+            continue
+        term = said.msg.partition(_ELECTED)[2].strip()
+        if term.isdecimal():
+            found.append(
+                Event(said.ts.timestamp() - t0_epoch_s, file.stem, "elected leader", "told", {"term": int(term)})
+            )
+    return found
 
 
 def seen(moments: Iterable[Moment], t0_epoch_s: float, lasts_s: float) -> list[Event]:

@@ -75,6 +75,18 @@ def test_what_is_no_event_of_the_load_is_left_out(tmp_path: Path) -> None:
     ]
 
 
+def test_etcd_tells_its_elections_in_words_of_its_own(tmp_path: Path) -> None:
+    """The log of the server that won has the moment and the term; what the others heard of it is not told again."""
+    lines = [
+        {"level": "info", "ts": "2023-11-14T22:13:25.500Z", "msg": "af45 became leader at term 4"},
+        {"level": "info", "ts": "2023-11-14T22:13:25.500Z", "msg": "raft.node: af45 elected leader af45 at term 4"},
+        {"level": "info", "ts": "yesterday", "msg": "af45 became leader at term 5"},
+        {"level": "info", "ts": "2023-11-14T22:13:26.500Z", "msg": "af45 became leader at term soon"},
+    ]
+    (tmp_path / "etcd-2.log").write_text("".join(compact(line) + "\n" for line in lines) + "became leader at term 6\n")
+    assert events.told(tmp_path, T0_S, 10) == [Event(5.5, "etcd-2", "elected leader", "told", {"term": 4})]
+
+
 def test_texts_and_facts_have_an_end(tmp_path: Path) -> None:
     """A target that tells a novel gets its beginning into the record."""
     many = {f"fact {k}": "x" * 1_000 for k in range(100)}
