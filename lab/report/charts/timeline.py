@@ -75,7 +75,7 @@ def _events(view: View, moments: Sequence[Event]) -> list[alt.Chart]:
         rows = [{"s": moment.at_s} for moment in moments if moment.kind in kinds]
         if rows:
             mark = alt.Chart(data(rows)).mark_point(
-                shape="triangle-up", filled=True, size=34, color=colour, opacity=1, stroke="var(--paper)", strokeWidth=1
+                shape="triangle-up", filled=True, size=70, yOffset=-5, color=colour, opacity=1, stroke="var(--paper)"
             )
             layers.append(mark.encode(x=seconds(view), y=fixed(alt.YValue, "height")))
     return layers
