@@ -36,6 +36,7 @@ from lab.metrics.services import (
     highest_rise,
     panel_max,
 )
+from lab.metrics.updates import updates_lost
 from lab.metrics.window import Window, window
 
 __all__ = [
@@ -86,5 +87,6 @@ __all__ = [
     "stale_reads",
     "success_ratio",
     "throughput_per_s",
+    "updates_lost",
     "window",
 ]

@@ -28,6 +28,7 @@ COUNTS = {
     "requests",
     "requests_lost",
     "stale_reads",
+    "updates_lost",
 }  # they grow with the length of the phase
 SHARES = {"error_ratio", "success_ratio"}
 

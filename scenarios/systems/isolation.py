@@ -16,6 +16,7 @@ postgres = Backing("postgres")
 # Off, as when the results were published. It is MariaDB's default up to 11.6.1; from 11.6.2 on the default is on.
 mariadb = Backing("mariadb", settings={"INNODB_SNAPSHOT_ISOLATION": False})
 to_postgres, to_mariadb = Link(isolation, postgres), Link(isolation, mariadb)
+DEPOSIT, LEAVE = "POST /deposits", "POST /leaves"
 
 # Does the level prevent the anomaly? M. Kleppmann's Hermitage, 2014: PostgreSQL 9.3, MySQL 5.6 (InnoDB, as in MariaDB).
 ANOMALIES = ("G0", "G1a", "G1b", "G1c", "OTV", "PMP", "P4", "G-single", "G2-item", "G2")
@@ -49,6 +50,12 @@ def deposit(rng: Random, n: int) -> Request:
     return post("/deposits", str(cents), f"account {account}", account=account, cents=cents)
 
 
+def deposit_anywhere(rng: Random, n: int) -> Request:
+    """The same to one of six accounts: where arrivals are random, so are those of each."""
+    account, cents = rng.randrange(1, 7), rng.randrange(1, 1_000)
+    return post("/deposits", str(cents), f"account {account}", account=account, cents=cents)
+
+
 def transfer(rng: Random, n: int) -> Request:
     """Money moves within a pair of accounts."""
     return Request("POST", "/transfers", {"cents": rng.randrange(1, 100)})
@@ -57,6 +64,15 @@ def transfer(rng: Random, n: int) -> Request:
 def audit(rng: Random, n: int) -> Request:
     """The pair's total, which is always the same."""
     return post("/audits", '{"total_cents": 200000}')
+
+
+def leave_apart(rng: Random, n: int) -> Request:
+    """The same, where shifts that follow each other are far apart in the table and in its index.
+
+    PostgreSQL's serializable locks what was read by pages of an index: neighbours would be aborted for each other.
+    """
+    shift, doctor = n // 4 * 499 % 5_000, n % 2 + 1
+    return post("/leaves", f"doctor {doctor}", f"shift {shift}", shift=shift, doctor=doctor)
 
 
 def leave(rng: Random, n: int) -> Request:
@@ -106,6 +122,24 @@ def anomalies_and_work(per_s: float, *, loses: Sequence[str], reads_torn: Sequen
     return Load(mix, isolation, per_s, readbacks=[books], invariants=invariants)
 
 
+def deposits(per_s: float, *, loses: Sequence[str]) -> Load:
+    """Deposits alone, of which the variants named in `loses` must lose some."""
+    kept = Invariant("no deposit is lost (P4)", checkers.no_lost_update(DEPOSIT, books, at="accounts"), broken_in=loses)
+    mix = Operation(DEPOSIT, deposit_anywhere)
+    return Load(mix, isolation, per_s, "poisson", readbacks=[books], invariants=[kept])
+
+
+def leaves(per_s: float, *, skews: Sequence[str]) -> Load:
+    """Leaves alone, evenly spaced; the variants named in `skews` must leave shifts without a doctor."""
+    serial = Invariant(
+        "answers and shifts fit a serial order (G2-item)",
+        checkers.serial_leaves(LEAVE, books, at="on_call"),
+        broken_in=skews,
+    )
+    return Load(Operation(LEAVE, leave_apart), isolation, per_s, readbacks=[books], invariants=[serial])
+
+
+nobody_left = metrics.keys_listed("books", at="empty")
 happened = metrics.counter_increase(isolation, "isolation_plays_total", prevented="no, read-only")  # in any half
 # What the servers count themselves: the target may miscount, they do not. In `load` the target rolls back only after a
 # refusal, once for each retry.

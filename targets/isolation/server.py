@@ -16,7 +16,7 @@ from targets.isolation.databases import Conflict, Database, Mariadb, Postgres
 from targets.isolation.player import Play, play, shown
 from targets.isolation.scripts import ANOMALIES, verdict
 from targets.isolation.settings import IsolationSettings
-from targets.isolation.work import SHIFTS, Work
+from targets.isolation.work import ACCOUNTS, SHIFTS, Work
 from targets.kit import Problem, Service, answer, read_json
 from targets.kit.retrying import RetryMetrics
 from targets.patterns.retry import Backoff, Retry
@@ -32,9 +32,9 @@ class Asked(Struct, frozen=True, forbid_unknown_fields=True):
 
 
 class Deposit(Struct, frozen=True, forbid_unknown_fields=True):
-    """Money for account 1 or 2."""
+    """Money for one of a few accounts."""
 
-    account: Annotated[int, Meta(ge=1, le=2)]
+    account: Annotated[int, Meta(ge=1, le=ACCOUNTS)]
     cents: Cents
 
 
@@ -84,7 +84,8 @@ class Isolation:
             self.service.metrics.retries.labels(database.name)
             retry = Retry(self.settings.attempts - 1, BACKOFF, listener=listener)
             settings = self.settings
-            self.work = Work(database, settings.level_words, settings.think_ms / 1000, retry, settings.deposits)
+            think_s, how = settings.think_ms / 1000, (settings.deposits, settings.leaves)
+            self.work = Work(database, settings.level_words, think_s, retry, *how)
             await self.work.prepare()
             yield
 

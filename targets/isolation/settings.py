@@ -19,7 +19,8 @@ class IsolationSettings(Settings):
 
     DEPOSITS says how a deposit is written: what was read plus the amount (`read-then-write`, which loses updates at
     weak levels), or by a cure: the database adds (`atomic`), the read locks (`for-update`), or the update asks for the
-    balance that was read, and begins again where it has changed (`version`).
+    balance that was read, and begins again where it has changed (`version`). LEAVES=for-update locks the shift's rows
+    before it counts them.
     """
 
     postgres_url: PostgresUrl = ""
@@ -27,6 +28,7 @@ class IsolationSettings(Settings):
     level: Literal["read-uncommitted", "read-committed", "repeatable-read", "serializable"] = "serializable"
     think_ms: Millis = 100.0
     deposits: Literal["read-then-write", "atomic", "for-update", "version"] = "read-then-write"
+    leaves: Literal["read-then-write", "for-update"] = "read-then-write"
     attempts: Annotated[int, Between(1, 100)] = 25  # of a transaction that the server refuses for another's sake
 
     def __post_init__(self) -> None:

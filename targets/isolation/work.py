@@ -18,9 +18,10 @@ from targets.patterns.retry import Retry
 T = TypeVar("T")
 
 SHIFTS = 5_000
+ACCOUNTS = 6
 OPENING_CENTS = 100_000
 TABLES: Mapping[str, tuple[str, list[tuple[int, ...]]]] = {  # columns and rows
-    "account": ("id int primary key, cents int not null", [(1, 0), (2, 0)]),
+    "account": ("id int primary key, cents int not null", [(account, 0) for account in range(1, ACCOUNTS + 1)]),
     "pair": ("id int primary key, cents int not null", [(1, OPENING_CENTS), (2, OPENING_CENTS)]),
     "rota": (
         "shift int, doctor int, on_call int not null, primary key (shift, doctor)",
@@ -38,6 +39,7 @@ class Work:
     think_s: float
     retry: Retry
     deposits: str = "read-then-write"  # or `atomic`, `for-update`, `version`: see IsolationSettings
+    leaves: str = "read-then-write"  # or `for-update`
 
     async def prepare(self) -> None:
         """Make the tables where they are not there yet: a target that was killed finds them as it left them."""
@@ -93,6 +95,8 @@ class Work:
         """G2-item: a doctor may leave a shift if another one stays on call. Gives whether this one may."""
 
         async def work(session: Session) -> bool:
+            if self.leaves == "for-update":  # in the order of the index, so that no two wait for each other
+                await session.run(f"select doctor from rota where shift = {shift} order by doctor for update")
             on_call = await _number(session, f"select sum(on_call) from rota where shift = {shift}")
             await self._think()
             if on_call < 2:
@@ -102,14 +106,15 @@ class Work:
 
         return await self.transact(work)
 
-    async def books(self) -> dict[str, dict[str, int]]:
-        """What there is in the end: cents by account, and how many are on call by shift."""
+    async def books(self) -> dict[str, dict[str, int] | list[str]]:
+        """What there is in the end: cents by account, how many are on call by shift, and the shifts without any."""
         async with self.database.session() as session:
             accounts = await session.run("select id, cents from account")
             rota = await session.run("select shift, sum(on_call) from rota group by shift having sum(on_call) < 2")
         return {
             "accounts": {f"account {key}": int(cents) for key, cents in accounts.rows or []},
             "on_call": {f"shift {shift}": int(count) for shift, count in rota.rows or []},
+            "empty": [f"shift {shift}" for shift, count in rota.rows or [] if not count],
         }
 
     async def transact(self, work: Callable[[Session], Awaitable[T]]) -> T:

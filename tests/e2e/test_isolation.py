@@ -100,7 +100,8 @@ async def test_work_suffers_at_a_weak_level_and_not_at_the_strongest(tmp_path: P
             books = await client.books()
             assert books["accounts"]["account 1"] < 4 * 7
             assert await both_leave(client, 0) == [True, True]
-            assert (await client.books())["on_call"] == {"shift 0": 0}
+            books = await client.books()
+            assert (books["on_call"], books["empty"]) == ({"shift 0": 0}, ["shift 0"])
             assert await audit_during_a_transfer(client) == 200_000 + 5
         async with target(urls, "serializable", think_ms=50) as client:
             deposits = [client.post("/deposits", {"account": 2, "cents": 7}, 201) for _ in range(4)]
@@ -120,7 +121,7 @@ async def test_work_suffers_at_a_weak_level_and_not_at_the_strongest(tmp_path: P
 
 
 @pytest.mark.parametrize("kind", ["postgres", "mariadb"])
-async def test_each_cure_keeps_deposits_at_read_committed(tmp_path: Path, kind: str) -> None:
+async def test_each_cure_keeps_deposits_and_shifts_at_read_committed(tmp_path: Path, kind: str) -> None:
     """The database adds, the read locks, or the update asks for what was read: none is lost at a level that loses."""
     async with server(tmp_path, kind) as urls:
         for count, cure in enumerate(("atomic", "for-update", "version"), start=1):
@@ -129,6 +130,9 @@ async def test_each_cure_keeps_deposits_at_read_committed(tmp_path: Path, kind: 
                 before = sorted(answer["before"] for answer in await asyncio.gather(*deposits))
                 assert before == [28 * (count - 1) + 7 * n for n in range(4)], cure
                 assert (await client.books())["accounts"]["account 1"] == 28 * count, cure
+        async with target(urls, "read-committed", think_ms=50, leaves="for-update") as client:
+            assert sorted(await both_leave(client, 0)) == [False, True]
+            assert (await client.books())["empty"] == []
 
 
 async def both_leave(client: Client, shift: int) -> list[bool]:
