@@ -37,6 +37,7 @@ from lab.checkers.one_leader_a_term import one_leader_a_term as _one_leader_a_te
 from lab.checkers.one_stays import one_stays as _one_stays
 from lab.checkers.recovered import recovered as _recovered
 from lab.checkers.regular_register import regular_register as _regular_register
+from lab.checkers.serial_leaves import serial_leaves as _serial_leaves
 from lab.model import Scalar
 
 acknowledged_stay = called(_acknowledged_stay)
@@ -55,6 +56,7 @@ one_leader_a_term = called(_one_leader_a_term)
 one_stays = called(_one_stays)
 recovered = called(_recovered)
 regular_register = called(_regular_register)
+serial_leaves = called(_serial_leaves)
 
 Checker = Callable[..., Finding]
 

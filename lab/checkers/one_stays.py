@@ -46,7 +46,7 @@ def one_stays(
         if key is None or outcome != "ok":
             continue
         groups.setdefault(key, str(phase))
-        leave = _leave(response)
+        leave = leave_of(response)
         if leave is None:
             anomalies.append(
                 Anomaly(f"{key}: the answer is {response}, which grants nothing and refuses nothing", [int(n)])
@@ -66,7 +66,8 @@ def one_stays(
     return verdict(anomalies, failed, [few], f"{len(groups):,} groups, and one member stays in each", len(groups))
 
 
-def _leave(response: str | None) -> Leave | None:
+def leave_of(response: str | None) -> Leave | None:
+    """What an answer says; None where it says neither."""
     try:
         return msgspec.json.decode(response or "", type=Leave)
     except msgspec.DecodeError:

@@ -1,0 +1,64 @@
+"""
+Write skew: two doctors read that two are on call, each signs off, and none is left.
+
+The link to the database becomes slow, so that requests for one shift overlap. A snapshot does not help: each is right
+about what it read. Serializable aborts one of the two; a lock on what was read makes one wait for the other.
+"""
+
+from lab import Claim, Phase, Scenario, Variant, faults, metrics
+from scenarios.systems.isolation import (
+    BEGUN_PER_S,
+    LEAVE,
+    ROLLED_BACK,
+    Panels,
+    isolation,
+    leaves,
+    nobody_left,
+    to_postgres,
+)
+
+PHASES = ("baseline", "fault", "recovery")
+CURES = ("serializable", "for-update")
+success = metrics.success_ratio(LEAVE)
+aborts, begun_per_s = ROLLED_BACK["postgres"], BEGUN_PER_S["postgres"]
+waits = metrics.p90_ms(LEAVE, of="ok")
+
+scenario = Scenario(
+    title="Write skew",
+    handbook=["7.4.5", "7.4.4"],
+    question="Is one doctor still on call when several sign off at once?",
+    links=[to_postgres],
+    # Four requests for each shift, 25 ms apart, by its two doctors in turn; the first is granted, three are denied.
+    load=leaves(per_s=40, skews=["repeatable-read"]),
+    settings={isolation: {"THINK_MS": 0}},
+    # From the snapshot to the commit's arrival are three trips: 3 ms in health, 63 ms in the fault. So no request for a
+    # shift meets another one in health, and in the fault each meets the next two.
+    phases=[
+        Phase("baseline", lasts_s=3),
+        Phase("fault", lasts_s=6, faults=[faults.latency(to_postgres, ms=20)]),
+        Phase("recovery", lasts_s=3),
+    ],
+    variants=[
+        Variant("repeatable-read", {isolation: {"LEVEL": "repeatable-read"}}),
+        Variant("serializable", {isolation: {"LEVEL": "serializable"}}),
+        Variant("for-update", {isolation: {"LEVEL": "read-committed", "LEAVES": "for-update"}}),
+    ],
+    claims=[
+        # The second doctor reads 25 ms after the first one, who commits after 63 ms: all of 60 shifts, but for those at
+        # the edges. A third may meet a busy machine that puts them apart.
+        Claim("shifts are left without a doctor", "repeatable-read", "fault", nobody_left, at_least=25, control=True),
+        *(Claim(f"a doctor stays in {p} ({c})", c, p, nobody_left, at_most=0) for c in CURES for p in PHASES),
+        *(Claim(f"requests are answered in {p} ({c})", c, p, success, at_least=0.98) for c in CURES for p in PHASES),
+        # The server's own count: a transaction for each of 40 requests a second, and for each that is made again.
+        *(Claim(f"the server runs the transactions ({c})", c, "fault", begun_per_s, at_least=32) for c in CURES),
+        # Ten shifts a second. The first request wins; each of the other three may be aborted once, a third twice.
+        Claim("the price of serializable: aborts", "serializable", "fault", aborts, at_most=240, price=True),
+        # A request waits for those before it: the fourth for three, which hold the lock for 63, 42 and 42 ms and began
+        # 75 ms before it. Seven trips are 140 ms, and 72 ms that it waits: 212, against 120 for six trips.
+        Claim(
+            "the price of the lock: waits", "for-update", "fault", waits, at_most=2, of="repeatable-read", price=True
+        ),
+        Claim("nothing is aborted for the lock's sake", "for-update", "fault", aborts, at_most=0),
+    ],
+    panels=[Panels.retried, Panels.in_flight],
+)
