@@ -139,7 +139,7 @@ def leaves(per_s: float, *, skews: Sequence[str]) -> Load:
     return Load(Operation(LEAVE, leave_apart), isolation, per_s, readbacks=[books], invariants=[serial])
 
 
-nobody_left = metrics.keys_listed("books", at="empty")
+left_empty = metrics.keys_listed("books", at="empty")
 happened = metrics.counter_increase(isolation, "isolation_plays_total", prevented="no, read-only")  # in any half
 # What the servers count themselves: the target may miscount, they do not. In `load` the target rolls back only after a
 # refusal, once for each retry.
