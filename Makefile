@@ -6,7 +6,7 @@ PY := .venv/bin/python
 LAB := $(PY) -m lab
 
 # What is given to make is data: make does not expand it (`value`, `unexport`), and the shell gets it in quotes.
-GIVEN := NAME SET TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
+GIVEN := NAME SET KNOB TRIALS SEED SCALE RUNTIME LOAD_WORKERS LOAD_MASTER MASTER RUN RUNS CA_BUNDLE SERVICES PROFILES PORTS \
          NAMES PREDICT RECORDS TARGET TOUCHED FRESH MUTANT WITHIN_S PIN PYTHON SEEDS FROM
 unexport $(GIVEN)
 define newline
@@ -45,6 +45,12 @@ scenario: setup ## Run one experiment: NAME=... [PREDICT=1 SET= TRIALS= SEED= SC
 .PHONY: predict
 predict: setup ## Guess its numbers without running it: NAME=...
 	@$(LAB) predict $(call option,--,NAME)
+
+.PHONY: sweep
+sweep: setup ## One experiment over a knob: NAME=... KNOB="on:exchange.BREAKER_OPEN_S=1,2,5" [SET= TRIALS= SEED= FRESH=1]
+	@$(LAB) sweep $(call option,--knob,KNOB) $(call option,--set,SET) $(call option,--trials,TRIALS) \
+		$(call option,--seed,SEED) $(call option,--scale,SCALE) $(call option,--runtime,RUNTIME) \
+		$(call flag,--fresh,FRESH) $(call option,--,NAME)
 
 .PHONY: scenarios
 scenarios: setup ## Run the whole catalogue, one after another

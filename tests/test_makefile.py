@@ -15,6 +15,7 @@ from lab.kit.places import ROOT
 MAKEFILE = (ROOT / "Makefile").read_text("utf-8")
 GIVEN = {
     "scenario": ["NAME", "SET", "TRIALS", "SEED", "SCALE", "RUNTIME", "LOAD_WORKERS", "LOAD_MASTER"],
+    "sweep": ["NAME", "KNOB", "SET", "TRIALS", "SEED", "SCALE", "RUNTIME"],
     "show": ["NAME", "TARGET"],
     "predict": ["NAME"],
     "judge": ["RUN"],

@@ -39,7 +39,8 @@ ALLOWED: dict[str, set[str]] = {
     "report": PURE | {"catalogue", "evidence", "kit", "metrics", "observe", "verdict"},
     "run": PURE | {"catalogue", "evidence", "faults", "kit", "load", "observe", "report", "runtime", "verdict"},
     "sabotage": PURE | {"catalogue", "kit", "observe", "run", "verdict"},
-    "cli": PURE | {"catalogue", "kit", "observe", "run", "runtime", "sabotage", "verdict"},
+    "sweep": PURE | {"catalogue", "kit", "observe", "report", "run"},
+    "cli": PURE | {"catalogue", "kit", "observe", "report", "run", "runtime", "sabotage", "sweep", "verdict"},
     "__main__": {"cli", "kit"},
 }
 

@@ -280,7 +280,8 @@ class Record:
 
     `runtime_why` says why it was that runtime; empty in records that did not ask. `grafana` is the address of the
     Grafana in which the run's fault windows were drawn, empty where there was none that outlives the run. `turned` has
-    the knobs that were turned; `spec` is what they made of the scenario.
+    the knobs that were turned; `spec` is what they made of the scenario. `lent` names, for each variant that this run
+    did not play, the run whose episodes it has.
     """
 
     version: int
@@ -306,6 +307,7 @@ class Record:
     grafana: str = ""
     turned: list[Turned] = field(default_factory=list)
     predictions: list[Prediction] = field(default_factory=list)  # made before the run
+    lent: dict[str, str] = field(default_factory=dict)
 
     @property
     def is_full(self) -> bool:

@@ -31,6 +31,28 @@ class Entry:
     sections: Sequence[str]
 
 
+class _Asked(msgspec.Struct):
+    knob: str
+    values: list[str]
+
+
+class _Swept(msgspec.Struct):
+    """What the index needs of a sweep."""
+
+    asked: _Asked
+    started_epoch_s: float
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep of an experiment's knob."""
+
+    knob: str
+    values: Sequence[str]
+    when: str
+    href: str
+
+
 class _Judged(msgspec.Struct):
     verdict: Verdict
     reasons: list[str] = []
@@ -76,6 +98,7 @@ class Item:
     entry: Entry
     runs: Sequence[Past]
     evidence: Sequence[Evidence] = ()
+    sweeps: Sequence[Sweep] = ()
 
     @property
     def last(self) -> Past | None:
@@ -135,7 +158,10 @@ def write_index(
     `evidence` what all counted runs say together.
     """
     past = {entry.name: _past(reports, entry.name) for entry in catalogue}
-    items = [Item(entry, past[entry.name], _evidence(entry.name, evidence)) for entry in catalogue]
+    items = [
+        Item(entry, past[entry.name], _evidence(entry.name, evidence), _sweeps(reports, entry.name))
+        for entry in catalogue
+    ]
     chapters = [_chapter(section, handbook, items, texts) for section in handbook if section.depth == 1]
     last = [item.last.verdict for item in items if item.last]
     scripts = {"theme": static("theme.js"), "index": static("index.js")}
@@ -219,3 +245,16 @@ def _of(path: Path, name: str) -> Past:
     page = f"{name}/{path.name}/" + ("index.html" if (path / "index.html").exists() else "")
     reasons = head.judgement.reasons if head.judgement else []
     return Past(head.run, verdict, clock(head.started_epoch_s), page, reasons, unlike(head.scale, head.turned))
+
+
+def _sweeps(reports: Path, name: str) -> list[Sweep]:
+    """Its newest sweeps that have a page."""
+    found = []
+    for page in sorted((reports / name / "sweeps").glob("*/index.html"), reverse=True)[:HISTORY]:
+        try:
+            head = msgspec.json.decode((page.parent / "sweep.json").read_bytes(), type=_Swept)
+        except (OSError, msgspec.MsgspecError):
+            continue
+        href = f"{name}/sweeps/{page.parent.name}/index.html"
+        found.append(Sweep(head.asked.knob, head.asked.values, clock(head.started_epoch_s), href))
+    return found

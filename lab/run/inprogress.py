@@ -11,6 +11,7 @@ from lab.record import Prediction
 from lab.record.unfinished import Unfinished
 from lab.run.choice import Choice
 from lab.run.episode import EpisodeCapture, EpisodePlan
+from lab.run.lent import Lent
 
 
 @dataclass(frozen=True)
@@ -18,7 +19,8 @@ class Options:
     """How an experiment is run. `runtime` None leaves the choice to the lab.
 
     `quiet` sends the progress to standard error, so that standard output is data. `load_workers` processes carry the
-    load; with `load_master` (HOST:PORT) they join from other machines. `predictions` go into the record.
+    load; with `load_master` (HOST:PORT) they join from other machines. `predictions` go into the record; `lent` are episodes
+    that are not played again.
     """
 
     seed: int
@@ -30,6 +32,7 @@ class Options:
     load_workers: int = 1
     load_master: str = ""
     predictions: Sequence[Prediction] = ()
+    lent: Lent | None = None
 
 
 @dataclass
@@ -53,6 +56,11 @@ class RunInProgress:
 
     @property
     def order(self) -> list[tuple[int, EpisodePlan]]:
-        """Every variant in every trial. Odd trials begin with the control, even ones end with it (interleaving)."""
+        """Every variant that is played, in every trial.
+
+        Odd trials begin with the control, even ones end with it (interleaving).
+        """
         trials = range(1, self.options.trials + 1)
-        return [(trial, plan) for trial in trials for plan in (self.plans if trial % 2 else reversed(self.plans))]
+        lent = self.options.lent.variants if self.options.lent else ()
+        plans = [plan for plan in self.plans if plan.variant.name not in lent]
+        return [(trial, plan) for trial in trials for plan in (plans if trial % 2 else reversed(plans))]

@@ -29,6 +29,7 @@ from lab.record import (
 )
 from lab.run.episode import episode_of, tables_of
 from lab.run.inprogress import RunInProgress
+from lab.run.lent import Lent
 from lab.verdict import judge
 
 if TYPE_CHECKING:
@@ -41,10 +42,19 @@ def keep(work: RunInProgress) -> None:
     for done in work.episodes:
         for name, rows in tables_of(done).items():
             tables[name].extend(rows)
+    if work.options.lent:
+        add_lent(work.options.lent, work.folder, tables)
     for name, rows in tables.items():
         write_table(work.folder, name, rows)
     write_record(work.folder, _record(work))
     work.unfinished.finish()
+
+
+def add_lent(lent: Lent, folder: Path, tables: dict[str, list[dict[str, Any]]]) -> None:
+    """Put the rows of lent episodes before a run's own, and their files into its folder."""
+    lent.copy_files(folder)
+    for name, rows in tables.items():
+        rows[:0] = lent.rows(name)
 
 
 def finish(work: RunInProgress, began: float) -> Run:
@@ -91,11 +101,15 @@ def _record(work: RunInProgress) -> Record:
         grafana=work.grafana,
         git_commit=commit,
         git_dirty=dirty,
-        episodes=[episode_of(done, work.entry.scenario.links) for done in work.episodes],
+        episodes=[
+            *(options.lent.episodes() if options.lent else ()),
+            *(episode_of(done, work.entry.scenario.links) for done in work.episodes),
+        ],
         overhead_s=0.0,
         notes=work.notes,
         turned=list(work.entry.turned),
         predictions=list(options.predictions),
+        lent=dict.fromkeys(options.lent.variants, options.lent.run.name) if options.lent else {},
     )
 
 

@@ -131,7 +131,7 @@ def test_every_flag_of_the_makefile_is_a_flag_of_the_lab() -> None:
     """What the Makefile passes on is an option of the command that gets it."""
     passed = re.findall(r"\$\(call (?:option|flag),(--[a-z-]+),[A-Z]", (ROOT / "Makefile").read_text("utf-8"))
     commands: list[click.Command] = [
-        cli.main.commands[name] for name in ("run", "list", "stack", "sabotage", "images", "evidence")
+        cli.main.commands[name] for name in ("run", "list", "stack", "sabotage", "images", "evidence", "sweep")
     ]
     assert passed
     assert set(passed) <= {opt for command in commands for parameter in command.params for opt in parameter.opts}

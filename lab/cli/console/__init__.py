@@ -6,6 +6,7 @@ from lab.cli.console.data import catalogue_data, findings_data, run_data, spec_j
 from lab.cli.console.experiments import catalogue, show
 from lab.cli.console.predictions import ask, scored
 from lab.cli.console.runs import compare, outcome, summary, verdict
+from lab.cli.console.sweeps import sweep
 
 __all__ = [
     "NUMBER",
@@ -23,5 +24,6 @@ __all__ = [
     "show",
     "spec_json",
     "summary",
+    "sweep",
     "verdict",
 ]

@@ -114,6 +114,8 @@ def _warnings(view: View) -> list[str]:
             f"Knobs were turned: {knobs}. The bounds are those of the file, so that a claim may fail; "
             "this is no verdict of the catalogue's."
         )
+    for variant, run in view.record.lent.items():
+        found.append(f"{variant} was not played in this run: its episodes are those of run {run}, of the same sweep.")
     if view.record.scale != 1.0:
         found.append(f"A quick look: every phase was {view.record.scale:g} times as long as the scenario asks.")
     found += [note for note in view.record.notes if note.startswith("Left out: ")]

@@ -1,0 +1,1 @@
+"""Runs an experiment once for each value of a knob, and draws every claim over it."""
