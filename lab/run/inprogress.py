@@ -19,8 +19,8 @@ class Options:
     """How an experiment is run. `runtime` None leaves the choice to the lab.
 
     `quiet` sends the progress to standard error, so that standard output is data. `load_workers` processes carry the
-    load; with `load_master` (HOST:PORT) they join from other machines. `predictions` go into the record; `lent` are episodes
-    that are not played again.
+    load; with `load_master` (HOST:PORT) they join from other machines. `predictions` go into the record. `lent` has
+    episodes that are not played again.
     """
 
     seed: int
