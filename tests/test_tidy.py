@@ -29,7 +29,8 @@ ALLOWED: dict[str, set[str]] = {
     "metrics": PURE,
     "checkers": PURE,
     "load": PURE | {"kit"},
-    "runtime": {"kit", "model", "proxy"},
+    "disk": {"kit"},
+    "runtime": {"disk", "kit", "model", "proxy"},
     "observe": PURE | {"kit", "load", "runtime"},
     "faults": PURE | {"kit", "observe"},  # a dose is judged by what the canary sends
     "verdict": PURE | {"checkers", "faults", "load", "metrics"},  # doses are judged again

@@ -97,6 +97,24 @@ class ProcessControl(Protocol):
         ...
 
 
+class DiskControl(Protocol):
+    """The disk of the lab's own under one member's data (lab.disk)."""
+
+    async def state(self) -> Mapping[str, str | int | float | bool]:
+        """What it has counted since it was mounted, and what is wrong with it."""
+        ...
+
+    async def cut(self, keeps: str, seed: int) -> Mapping[str, str | int | float | bool]:
+        """Undo what was not synced, but for what `keeps` says; gives what was undone. The member must be dead."""
+        ...
+
+    async def trouble(
+        self, what: Mapping[str, str | int | float | bool | None]
+    ) -> Mapping[str, str | int | float | bool]:
+        """Make it slow, full or failing, or well again; gives the state after."""
+        ...
+
+
 class Bench(Protocol):
     """What a fault may do."""
 
@@ -110,6 +128,10 @@ class Bench(Protocol):
 
     def process(self, member: Member) -> ProcessControl:
         """The process of a service or backing server."""
+        ...
+
+    def disk(self, member: Member) -> DiskControl:
+        """The disk under a member's data, of those that faults name in `disks`."""
         ...
 
     def address(self, member: Member) -> Address:

@@ -90,6 +90,11 @@ class Fault(Typed):
         return {}
 
     @property
+    def disks(self) -> tuple[Member, ...]:
+        """Members whose data it needs on a disk of the lab's own, in every phase and variant (lab.disk)."""
+        return ()
+
+    @property
     def candidates(self) -> Sequence[Fault]:
         """The faults that `resolve` may give."""
         return (self,)

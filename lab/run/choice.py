@@ -14,11 +14,13 @@ from lab.kit.places import HOME, ROOT
 from lab.kit.streams import say
 from lab.model import Backing, Fault, Scenario
 from lab.model.optional import optional, without
+from lab.run.episode.plan import disks_of
 from lab.runtime.compose import names
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, Found, find, why_not
 from lab.runtime.compose.swarm import node
+from lab.runtime.disk import why_no_disk
 from lab.runtime.local import parts_of
 from lab.runtime.tools import Tools
 
@@ -53,6 +55,8 @@ async def choose(asked: str | None, scenario: Scenario) -> Choice:
     LabError, with the line to type, where what was asked for cannot be had, and MissingPart where local processes lack
     a server.
     """
+    if disks_of(scenario.phases):
+        return _with_disks(asked, scenario)
     why = f"{'LAB_RUNTIME' if os.environ.get('LAB_RUNTIME') == asked else '--runtime'} asks for it"
     if asked == "compose":
         return await _in_containers(scenario, why)
@@ -97,6 +101,15 @@ async def _in_swarm(scenario: Scenario, why: str) -> Choice:
     finally:
         await engine.close()
     return replace(await _in_containers(scenario, why), name="swarm")
+
+
+def _with_disks(asked: str | None, scenario: Scenario) -> Choice:
+    """Local processes: a disk of the lab's own is mounted on this machine, and containers do not see it."""
+    if asked not in (None, "local"):
+        raise LabError(f"{scenario.title} needs a disk that forgets, which {asked} cannot have; use RUNTIME=local")
+    if why := why_no_disk():
+        raise MissingPart(f"{scenario.title} cannot run here: {why}.")
+    return _as_processes(scenario, "a fault of it needs a disk of the lab's own")
 
 
 def _as_processes(scenario: Scenario, why: str) -> Choice:

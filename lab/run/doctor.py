@@ -29,6 +29,7 @@ from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
 from lab.runtime.compose.found import HELP, lacking, why_not
 from lab.runtime.compose.shared import NEEDED, READY
+from lab.runtime.disk import DEVICE, REMEDY, why_no_disk
 from lab.runtime.parts import PARTS, Part
 from lab.runtime.tools import Program, Tools, version_of
 
@@ -82,6 +83,7 @@ def examine(tools: Tools | None = None) -> list[Finding]:
         _images,
         _runs,
         _grafana,
+        _disk_that_forgets,
         _chromium,
         lambda: _program("Go", "go", "building Toxiproxy, newer NATS", "https://go.dev/dl/", ("version",)),
         _cleanup,
@@ -257,6 +259,12 @@ def _drawn_in(place: Place) -> str:
     grafana = Grafana(place)
     version, _ = asyncio.run(in_time(lambda: (grafana.version(), grafana.find([TAG])), ASK_S))
     return f"{version} at {place.url} ({place.origin})"
+
+
+def _disk_that_forgets() -> Finding:
+    name, purpose = "FUSE", "experiments with disks: power loss, slow fsync, no room; the others need none"
+    why = why_no_disk()
+    return Finding(name, why is None, why.partition(":")[0] if why else f"{DEVICE}, libfuse 3", purpose, REMEDY)
 
 
 def _chromium() -> Finding:

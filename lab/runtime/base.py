@@ -16,13 +16,14 @@ from lab.model.bench import Bench, Moment
 class Stack:
     """What one variant needs: members (callees first), links, and the whole environment of each member.
 
-    `label` (`1-off`) tells it from the run's other stacks.
+    `label` (`1-off`) tells it from the run's other stacks. The data of `disks` are on a disk that forgets (lab.disk).
     """
 
     members: Sequence[Member]
     links: Sequence[Link]
     env: Mapping[Member, Env] = field(default_factory=dict, hash=False)
     label: str = "stack"
+    disks: Sequence[Member] = ()
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,11 @@ class Running(Bench, Protocol):
     @property
     def proxy_url(self) -> str | None:
         """Where a fault proxy of this stack alone has its metrics; None where runs share one, or it has no links."""
+        ...
+
+    @property
+    def disk_urls(self) -> Mapping[str, str]:
+        """Where each disk of the lab's own has its metrics, by the name that they are to have for `service`."""
         ...
 
     def deaths(self) -> Sequence[str]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 import contextlib
 import ctypes
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from pathlib import Path
 
 MARKER = "LAB_RUN"
 PATIENCE_S = 3.0
+MNT_DETACH = 2  # of umount2(2)
 SHARED_MEMORY = Path("/dev/shm")
 _SEGMENT = f"{SHARED_MEMORY}/PostgreSQL."
 PF_EXITING = 0x4  # of the flags in /proc/<pid>/stat
@@ -67,9 +69,35 @@ def end(
         time.sleep(0.02)
     for segment in segments:
         segment.unlink(missing_ok=True)
+    for mount in mounts_below(folders):  # those of whose process nothing is left answer with errors
+        unmount(mount)
     for each in folders:
         _forget_interlocks(each)
     return left
+
+
+def mounts_below(folders: Iterable[Path]) -> list[Path]:
+    """Where something is mounted by FUSE in these folders, the deepest first (Linux; elsewhere nothing is)."""
+    try:
+        lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+    found = []
+    for line in lines:
+        place, kind = line.split()[4], line.partition(" - ")[2].split()[0]
+        path = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), place))
+        if kind.startswith("fuse") and any(path.is_relative_to(folder) for folder in folders):
+            found.append(path)
+    return sorted(found, reverse=True)
+
+
+def unmount(place: Path) -> None:
+    """Take a FUSE mount away at once, whatever still uses it; one that is gone is no error."""
+    if os.geteuid() == 0:
+        ctypes.CDLL(None).umount2(os.fsencode(place), MNT_DETACH)
+        return
+    with contextlib.suppress(OSError):
+        subprocess.run(["fusermount3", "-uzq", place], capture_output=True, check=False)
 
 
 def kill_group(group: int) -> None:

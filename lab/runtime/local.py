@@ -12,11 +12,12 @@ from pathlib import Path
 from lab.errors import ProxyError, StartError
 from lab.kit.tasks import surely
 from lab.model import Backing, Link, Member, Scalar, Service
-from lab.model.bench import LinkControl, Moment, ProcessControl
+from lab.model.bench import DiskControl, LinkControl, Moment, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
 from lab.runtime.credentials import Credentials
+from lab.runtime.disk import MountedDisk, disk_name
 from lab.runtime.member_process import Command, MemberProcess
 from lab.runtime.moments import Moments
 from lab.runtime.ports import free_port
@@ -112,6 +113,7 @@ class LocalRunning:
         self._moments = Moments()
         self._started: dict[Member, MemberProcess] = {}
         self._links: dict[Link, ProxiedLink] = {}
+        self._disks: dict[Member, MountedDisk] = {}
         self._proxy: FaultProxy | None = None
         self._proxy_child: Managed | None = None
 
@@ -148,6 +150,15 @@ class LocalRunning:
     def moments(self) -> Sequence[Moment]:
         """What was kept, in order of time."""
         return self._moments.all
+
+    def disk(self, member: Member) -> DiskControl:
+        """The disk under a member's data."""
+        return self._disks[member]
+
+    @property
+    def disk_urls(self) -> Mapping[str, str]:
+        """Where each disk has its metrics."""
+        return {disk.name: disk.address.url for disk in self._disks.values()}
 
     def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
         """Write a fault down before it goes in, and on exit that it is out again."""
@@ -198,6 +209,7 @@ class LocalRunning:
         servers = [started for member, started in self._started.items() if isinstance(member, Backing)]
         for group in (services, servers):  # one that hangs keeps no other from it, and the supervisor tells which did
             await asyncio.gather(*(started.stop(GRACE_S) for started in group), return_exceptions=True)
+        await asyncio.gather(*(disk.stop() for disk in self._disks.values()), return_exceptions=True)
         if self._proxy:
             self._proxy.close()
         if self._proxy_child:
@@ -208,6 +220,7 @@ class LocalRunning:
         address = self._addresses[service]
         data = self._data / service.name
         data.mkdir(parents=True, exist_ok=True)
+        await self._mount(service, data)
         urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
         own = self._stack.env.get(service, service.env)
         env = {
@@ -237,7 +250,15 @@ class LocalRunning:
             server.name, address, data, shared, settings, self._programs, self._supervisor, self._credentials
         )
         command = await kind.prepare(ground)
+        await self._mount(server, data)
         await self._process_of(server, command, partial(kind.ready, address, self._credentials)).start()
+
+    async def _mount(self, member: Member, data: Path) -> None:
+        """Put a disk under the data of a member that is to have one."""
+        if member in self._stack.disks:
+            disk = MountedDisk(member, data, self._supervisor, self._logs / f"{disk_name(member)}.log")
+            self._disks[member] = disk
+            await disk.mount()
 
     def _process_of(self, member: Member, command: Command, ready: Ready) -> MemberProcess:
         log = self._logs / f"{member.name}.log"

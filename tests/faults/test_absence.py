@@ -4,7 +4,7 @@ from random import Random
 
 import pytest
 from planted_probes import always, callee, link, of_process, probes
-from test_doses import until
+from test_doses import DISKS, until
 
 from lab import faults
 from lab.faults.kit.absence import Watch
@@ -38,6 +38,7 @@ ON_LINKS = {
 }
 ON_PROCESSES = {
     "kill": (faults.kill(callee), always("refused")),
+    "power_loss": (faults.power_loss(callee), always("refused")),
     "pause": (faults.pause(callee), always("timeout")),
     "restart": (faults.restart(callee), always("refused")),
     "slow": (faults.slow(callee, share=0.5), lambda n: 70.0 if n % 2 else 1.0),
@@ -63,7 +64,7 @@ def test_a_fault_at_a_process_that_is_still_in_is_seen(name):
 def test_every_kind_is_looked_for():
     """No fault is without a planted phase in which it is still in."""
     kinds = {faults.spec(fault).kind for fault, _ in [*ON_LINKS.values(), *ON_PROCESSES.values()]}
-    assert kinds == set(faults.__all__) - {"spec", "at"}
+    assert kinds | DISKS == set(faults.__all__) - {"spec", "at"}
 
 
 def overloaded(random, median_ms, spread_ms, trend=lambda n: 0.0):

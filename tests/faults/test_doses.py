@@ -33,6 +33,7 @@ def until(n_of_change, first, then):
 
 CUT = faults.partition([caller], [callee, third], links=[link, other_link])
 
+DISKS = {"slow_fsync", "disk_full", "io_error"}  # no probe sees them: tests/faults/test_disk_faults.py
 IN_FORCE = {
     "noop": (faults.noop(link), probes(always(1.0))),
     "silence": (faults.silence(link), probes(always("timeout"))),
@@ -64,6 +65,11 @@ IN_FORCE = {
     "partition": (CUT, probes(always("timeout")) + probes(always("timeout"), target=other_link.name)),
     "kill": (faults.kill(callee), of_process(always("refused"))),
     "kill and back": (faults.kill(callee, restart_after_s=1), of_process(until(11, "refused", 1.0))),
+    "power_loss": (faults.power_loss(callee), of_process(always("refused"))),
+    "power_loss and back": (faults.power_loss(callee, 1), of_process(until(11, "refused", 1.0))),
+    "slow_fsync": (faults.slow_fsync(callee, ms=20), of_process(always(1.0))),
+    "disk_full": (faults.disk_full(callee), of_process(always(1.0))),
+    "io_error": (faults.io_error(callee, on="fsync"), of_process(always(1.0))),
     "pause": (faults.pause(callee), of_process(works_off_at_the_end)),
     "restart": (faults.restart(callee), of_process(until(3, "refused", 1.0))),
     "slow": (faults.slow(callee, share=0.5), of_process(every(2, 70.0))),
@@ -113,6 +119,7 @@ NOT_IN_FORCE = {
     "kill that answers": (faults.kill(callee), of_process(until(20, "refused", 1.0)), "payments answered"),
     "kill too short": (faults.kill(callee), of_process(always("refused"), lasts_s=1), "too few probes"),
     "kill, back at once": (faults.kill(callee, 1), of_process(until(3, "refused", 1.0)), "payments answered"),
+    "power_loss that answers": (faults.power_loss(callee), of_process(until(20, "refused", 1.0)), "payments answered"),
     "pause that answers": (faults.pause(callee), of_process(always(1.0)), "payments answered 45 of 45"),
     "restart without a gap": (faults.restart(callee), of_process(always(1.0)), "never away"),
     "restart without return": (faults.restart(callee), of_process(always("refused")), "did not answer again"),

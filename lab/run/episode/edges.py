@@ -12,8 +12,9 @@ from lab.runtime.base import Running
 
 
 def urls(running: Running) -> dict[str, str]:
-    """Where each member that counts is, with no proxy between."""
-    return {member.name: running.address(member).url for member in running.members() if backing.exposes_metrics(member)}
+    """Where each member that counts is, with no proxy between, and each disk of the lab's own."""
+    own = {member.name: running.address(member).url for member in running.members() if backing.exposes_metrics(member)}
+    return {**own, **running.disk_urls}
 
 
 async def kept_down(capture: EpisodeCapture, running: Running) -> set[str]:

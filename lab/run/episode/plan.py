@@ -21,6 +21,11 @@ class EpisodePlan:
     phases: Sequence[Phase]
 
     @property
+    def disks(self) -> list[Member]:
+        """Members whose data are on a disk of the lab's own."""
+        return [member for member in self.members if member in disks_of(self.phases)]
+
+    @property
     def faults(self) -> list[Fault]:
         """Every fault of every phase."""
         return _faults(self.phases)
@@ -55,6 +60,11 @@ def _engines(member: Member, waited_for: set[Service]) -> Env:
     profiled = {"ALLOW_PTRACE": 1} if isinstance(member, Service) else {}
     held = {"BARRIERS": 1} if member in waited_for else {}
     return {**profiled, **held}
+
+
+def disks_of(phases: Sequence[Phase]) -> set[Member]:
+    """Members of which a fault needs a disk of the lab's own."""
+    return {member for fault in _faults(phases) for one in fault.candidates for member in one.disks}
 
 
 def _faults(phases: Sequence[Phase]) -> list[Fault]:

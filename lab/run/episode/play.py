@@ -74,7 +74,7 @@ async def _start(
     load_dir = context.supervisor.scratch / f"load-{capture.label}"
     driver = LoadDriver.launch(scenario.load, context.supervisor.spawn, load_dir, context.crew)
     stack.push_async_callback(driver.stop)
-    running = await context.runtime.start(Stack(plan.members, plan.links, plan.env, capture.label), logs)
+    running = await context.runtime.start(Stack(plan.members, plan.links, plan.env, capture.label, plan.disks), logs)
     stack.push_async_callback(running.stop)
     await barrier.check(running, plan.faults)
     if context.prometheus:

@@ -10,10 +10,10 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from lab.errors import MissingPart, StartError
+from lab.errors import LabError, MissingPart, StartError
 from lab.kit.tasks import awaiting, surely
 from lab.model import Backing, Env, Link, Member, Scalar, Service
-from lab.model.bench import LinkControl, Moment, ProcessControl
+from lab.model.bench import DiskControl, LinkControl, Moment, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import of_peers, settings_of_members
@@ -175,6 +175,15 @@ class ComposeRunning:
     def moments(self) -> Sequence[Moment]:
         """What was kept, in order of time."""
         return self._moments.all
+
+    def disk(self, member: Member) -> DiskControl:
+        """None here: `choose` gives a scenario that needs one to local processes."""
+        raise LabError(f"{member.name}: containers have no disk of the lab's own; use RUNTIME=local")
+
+    @property
+    def disk_urls(self) -> Mapping[str, str]:
+        """None."""
+        return {}
 
     def journal(self, what: str, **facts: Scalar) -> AbstractContextManager[None]:
         """Write a fault down before it goes in, and on exit that it is out again."""

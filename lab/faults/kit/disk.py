@@ -1,0 +1,54 @@
+"""What faults of a disk share: switched on, read back, switched off, with the filesystem's counts as receipt."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+
+from lab.faults.kit.undo import surely, undoing
+from lab.model import Member, Scalar
+from lab.model.bench import Bench
+from lab.record import Dose
+
+COUNTED = ("writes", "written_bytes", "fsyncs", "fsync_s")
+Check = Callable[[Mapping[str, Scalar]], str | None]  # the receipt -> why it was not in force, if it was not
+
+
+@asynccontextmanager
+async def troubled(
+    bench: Bench,
+    member: Member,
+    text: str,
+    on: Mapping[str, Scalar | None],
+    off: Mapping[str, Scalar | None],
+    check: Check,
+) -> AsyncIterator[Mapping[str, Scalar]]:
+    """Switch a trouble of a member's disk on, and off on exit; the receipt has what the disk counted meanwhile.
+
+    `check` reads the receipt: the canary cannot see a disk, so what the disk itself counted is the proof.
+    """
+    disk = bench.disk(member)
+    before: Mapping[str, Scalar] = {}
+    facts: dict[str, Scalar] = {}
+
+    async def undo() -> None:
+        facts.update(since(before, await disk.trouble(off)))
+        if before and (why := check(facts)):
+            facts["error"] = why
+
+    with bench.journal(text, member=member.name):
+        async with undoing(text, undo):
+            before = await surely(disk.state())
+            await surely(disk.trouble(on))
+            yield facts
+
+
+def since(before: Mapping[str, Scalar], after: Mapping[str, Scalar]) -> dict[str, Scalar]:
+    """What a disk counted between two looks at its state: `writes`, `fsyncs`, seconds in them, errors given."""
+    names = [*COUNTED, *(name for name in after if name.endswith(" given"))]
+    return {name: round(float(after[name]) - float(before.get(name, 0)), 3) for name in names if name in after}
+
+
+def unseen_dose(text: str) -> Dose:
+    """In force: no probe can see a disk. The receipt says what the disk counted, and `error` where that contradicts."""
+    return Dose(text, "0 probes, since none sees a disk; the receipt has the filesystem's own counts", True)

@@ -1,0 +1,129 @@
+"""A member's disk in the local runtime: its process, its mount, what faults do to it; lab.disk is what runs there."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes.util
+import json
+import os
+import secrets
+import shutil
+import sys
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError, URLError
+from urllib.request import Request, urlopen
+
+from lab.disk.control import TOKEN
+from lab.disk.store import FILES
+from lab.errors import LabError, StartError
+from lab.kit.places import ROOT
+from lab.model import Backing, Member, Scalar
+from lab.runtime import leash
+from lab.runtime.base import Address
+from lab.runtime.ports import free_port
+from lab.runtime.ready import http_ok, wait_ready
+from lab.runtime.supervisor import Managed, Supervisor
+from lab.runtime.unprivileged import SERVED_BY, give, lead_through
+
+DEVICE = Path("/dev/fuse")
+ASK_S = 10.0
+ENDS_S = 3.0
+REMEDY = "`apt-get install fuse3` on Linux, with /dev/fuse (in a container: `--device /dev/fuse --cap-add SYS_ADMIN`)"
+
+
+def why_no_disk() -> str | None:
+    """Why this machine cannot have a disk of the lab's own, with the remedy, in a sentence; None where it can."""
+    if sys.platform != "linux":
+        return f"a disk that forgets needs FUSE on Linux, and this is {sys.platform}"
+    if not os.access(DEVICE, os.R_OK | os.W_OK):
+        return f"a disk that forgets needs {DEVICE}, which is not there or not ours to open: `modprobe fuse` as root"
+    if ctypes.util.find_library("fuse3") is None or (os.geteuid() != 0 and shutil.which("fusermount3") is None):
+        return "a disk that forgets needs libfuse 3 and fusermount3: `apt-get install fuse3`"
+    return None
+
+
+class MountedDisk:
+    """The disk of one member, mounted at its data folder; the DiskControl of faults."""
+
+    def __init__(self, member: Member, at: Path, supervisor: Supervisor, log: Path) -> None:
+        self.member = member
+        self.address = Address("127.0.0.1", free_port())
+        self._at = at
+        self._supervisor = supervisor
+        self._log = log
+        self._token = secrets.token_hex(16)
+        self._child: Managed | None = None
+
+    @property
+    def name(self) -> str:
+        """As its metrics are labelled: `postgres-disk`."""
+        return disk_name(self.member)
+
+    async def mount(self) -> None:
+        """Put it under the folder, whose files are on disk from now on. Raises StartError with its last log lines."""
+        if why := why_no_disk():
+            raise LabError(f"{self.member.name}: {why}.")
+        home = self._at.with_name(f"{self._at.name}.disk")
+        mode = self._at.stat().st_mode
+        lead_through(home)
+        (home / "gone").mkdir()
+        self._at.rename(home / FILES)
+        self._at.mkdir()
+        self._at.chmod(mode & 0o7777)
+        as_other = isinstance(self.member, Backing) and os.geteuid() == 0
+        if as_other:
+            for folder in (home, home / "gone", self._at):
+                give(folder)
+        words = ["--home", home, "--at", self._at, "--port", self.address.port]
+        argv = [sys.executable, "-m", "lab.disk", *map(str, words), *(["--user", SERVED_BY] if as_other else [])]
+        env = {"DISK_TOKEN": self._token, "FUSE_LIBRARY_NAME": "fuse3"}
+        self._child = self._supervisor.spawn(self.name, argv, env=env, log=self._log, cwd=ROOT)
+        ready = partial(http_ok, self.address, "/state")
+        await wait_ready(self._child, ready, self.address.url, listens_at=self.address.port)
+
+    async def state(self) -> Mapping[str, Scalar]:
+        """What it has counted since it was mounted, and what is wrong with it."""
+        return flat(await asyncio.to_thread(self._ask, "/state", None))
+
+    async def cut(self, keeps: str, seed: int) -> Mapping[str, Scalar]:
+        """The power goes."""
+        return flat(await asyncio.to_thread(self._ask, "/cut", {"keeps": keeps, "seed": seed}))
+
+    async def trouble(self, what: Mapping[str, Scalar | None]) -> Mapping[str, Scalar]:
+        """Make it slow, full or failing, or well again."""
+        return flat(await asyncio.to_thread(self._ask, "/trouble", what))
+
+    async def stop(self) -> None:
+        """Unmount it, after which its process ends by itself."""
+        await asyncio.to_thread(leash.unmount, self._at)
+        if self._child:
+            self._child.asked_to_end = True
+            try:
+                await asyncio.wait_for(self._child.wait(), ENDS_S)
+            except TimeoutError:
+                await self._child.kill()
+
+    def _ask(self, path: str, body: Mapping[str, Any] | None) -> dict[str, Any]:
+        data = None if body is None else json.dumps(body).encode()
+        try:
+            with urlopen(Request(f"{self.address.url}{path}", data, {TOKEN: self._token}), timeout=ASK_S) as answer:
+                found: dict[str, Any] = json.load(answer)
+                return found
+        except HTTPError as error:
+            raise LabError(f"{self.name}: {path} was refused: {error.read().decode(errors='replace')}") from error
+        except (URLError, OSError) as error:
+            raise StartError(f"{self.name} does not answer ({error}); its log: {self._log}") from error
+
+
+def disk_name(member: Member) -> str:
+    """The name of a member's disk, as its metrics have it for `service`."""
+    return f"{member.name}-disk"
+
+
+def flat(said: Mapping[str, Any]) -> dict[str, Scalar]:
+    """Without the table of errors given, which becomes one fact for each."""
+    facts: dict[str, Scalar] = {name: value for name, value in said.items() if isinstance(value, str | int | float)}
+    return {**facts, **{f"{given} given": count for given, count in said.get("errors", {}).items()}}

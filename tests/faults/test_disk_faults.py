@@ -1,0 +1,88 @@
+"""Faults of a disk: switched on and off, and a receipt that says what the disk itself counted meanwhile."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+
+import pytest
+
+from lab import faults
+from lab.model import Fault, Service
+
+server = Service("db")
+
+
+class Disk:
+    """A disk that counts what it is told to have counted."""
+
+    def __init__(self, after: dict) -> None:
+        self.asked: list[dict] = []
+        self._after = after
+
+    async def state(self) -> dict:
+        return {"writes": 5, "written_bytes": 50, "fsyncs": 10, "fsync_s": 1.0, "fsync EIO given": 1}
+
+    async def trouble(self, what: dict) -> dict:
+        self.asked.append(what)
+        return {**await self.state(), **self._after}
+
+    def __call__(self, member: Service) -> Disk:
+        assert member is server
+        return self
+
+
+class Bench:
+    """Of one server."""
+
+    def __init__(self, **after) -> None:
+        self.disk = Disk(after)
+
+    def journal(self, what, **facts):
+        return nullcontext()
+
+
+async def receipt(fault: Fault, bench: Bench) -> dict:
+    """What is in its receipt at the end."""
+    async with fault.inject(bench) as facts:
+        assert len(bench.disk.asked) == 1
+    return dict(facts)
+
+
+async def test_a_slow_disk_took_its_time() -> None:
+    """Ten syncs of 20 ms, and quick again after."""
+    bench = Bench(fsyncs=20, fsync_s=1.2)
+    facts = await receipt(faults.slow_fsync(server, ms=20), bench)
+    assert (facts["fsyncs"], facts["fsync_s"]) == (10, 0.2)
+    assert "error" not in facts
+    assert bench.disk.asked == [{"fsync_ms": 20}, {"fsync_ms": 0}]
+
+
+async def test_a_slow_disk_that_was_quick_is_told() -> None:
+    """Ten syncs in 0.1 s contradict 20 ms each; the run is UNKNOWN by that."""
+    facts = await receipt(faults.slow_fsync(server, ms=20), Bench(fsyncs=20, fsync_s=1.1))
+    assert "10 syncs took 0.100 s, where 0.180 s were due" in facts["error"]
+
+
+async def test_a_full_disk() -> None:
+    """The room that it leaves, and all of it back."""
+    bench = Bench(**{"write ENOSPC given": 3})
+    facts = await receipt(faults.disk_full(server, leaves_mb=2), bench)
+    assert facts["write ENOSPC given"] == 3
+    assert bench.disk.asked == [{"leaves_bytes": 2_000_000}, {"leaves_bytes": None}]
+
+
+@pytest.mark.parametrize(("given", "wrong"), [(2, False), (1, True)])
+async def test_errors_that_none_got_are_told(given: int, wrong: bool) -> None:
+    """A fault that gave no error was not in force."""
+    bench = Bench(**{"fsync EIO given": given})
+    facts = await receipt(faults.io_error(server, on="fsync"), bench)
+    assert ("error" in facts) is wrong
+    assert bench.disk.asked == [{"on": "fsync", "fails": True}, {"on": "fsync", "fails": False}]
+
+
+@pytest.mark.parametrize(
+    "fault", [faults.power_loss(server), faults.slow_fsync(server, ms=1), faults.disk_full(server)]
+)
+def test_each_asks_for_a_disk(fault: Fault) -> None:
+    """So that the server's data are on one in every variant."""
+    assert fault.disks == (server,)
