@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from run_ids import fresh
 
 from lab.disk.cut import CACHED_S
 from lab.disk.store import FILES
@@ -48,7 +49,8 @@ class Mounted:
 async def mounted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mounted]:
     """One mount for all of these; afterwards it is gone, and its process too."""
     folder = tmp_path_factory.mktemp("disk")
-    async with Supervisor.open(folder / "run", "disk-test") as supervisor:
+    run = fresh("disk")
+    async with Supervisor.open(folder / run, run) as supervisor:
         at = folder / "data"
         at.mkdir()
         disk = MountedDisk(Service("it"), at, supervisor, folder / "disk.log")

@@ -14,11 +14,12 @@ import aiohttp
 import asyncpg
 import pytest
 from redis.asyncio import Redis
+from run_ids import fresh
 
 from lab import faults
 from lab.kit.places import ROOT
 from lab.model import Backing
-from lab.runtime import leash
+from lab.runtime import leash, outside
 from lab.runtime.base import Stack
 from lab.runtime.disk import why_no_disk
 from lab.runtime.heal import heal
@@ -37,13 +38,14 @@ ETCD = Backing("etcd")
 async def running(tmp_path: Path) -> AsyncIterator[LocalRunning]:
     """All four, each on a disk of its own."""
     servers = [DURABLE, LAZY, ROWS, ETCD]
-    async with Supervisor.open(tmp_path / "run", "on-disks") as supervisor:
+    run = fresh("on-disks")
+    async with Supervisor.open(tmp_path / run, run) as supervisor:
         runtime = LocalRuntime(supervisor, Tools())
         stack = Stack(servers, [], {server: server.settings for server in servers}, disks=servers)
         running = await runtime.start(stack, tmp_path / "logs")
         yield running
         await running.stop()
-    assert leash.mounts_below([tmp_path, Path("/var/tmp")]) == []
+    assert leash.mounts_below([tmp_path, *outside.of_run(run)]) == []
 
 
 async def _cut(running: LocalRunning, server: Backing) -> dict[str, object]:
@@ -93,9 +95,9 @@ from lab.runtime.supervisor import Supervisor
 from lab.runtime.tools import Tools
 
 async def main():
-    redis = Backing("redis")
-    async with Supervisor.open(Path(sys.argv[1]) / "crashed-disk", "crashed-disk") as supervisor:
-        await LocalRuntime(supervisor, Tools()).start(Stack([redis], [], disks=[redis]), Path(sys.argv[1]) / "logs")
+    redis, (folder, run) = Backing("redis"), sys.argv[1:]
+    async with Supervisor.open(Path(folder) / run, run) as supervisor:
+        await LocalRuntime(supervisor, Tools()).start(Stack([redis], [], disks=[redis]), Path(folder) / "logs")
         print("up", flush=True)
         await asyncio.sleep(60)
 asyncio.run(main())
@@ -104,10 +106,11 @@ asyncio.run(main())
 
 def test_a_killed_lab_leaves_no_mount(tmp_path: Path) -> None:
     """The leash takes it away; what a leash that was killed too leaves, heal does."""
-    lab = subprocess.Popen([sys.executable, "-c", CRASHED, str(tmp_path)], cwd=ROOT, stdout=subprocess.PIPE)
+    run = fresh("crashed")
+    lab = subprocess.Popen([sys.executable, "-c", CRASHED, str(tmp_path), run], cwd=ROOT, stdout=subprocess.PIPE)
     assert lab.stdout is not None
     assert lab.stdout.readline() == b"up\n"
-    places = [tmp_path, *Path("/var/tmp").glob("chaos-lab-crashed-disk-*")]
+    places = [tmp_path, *outside.of_run(run)]
     assert len(leash.mounts_below(places)) == 1
     os.kill(lab.pid, signal.SIGKILL)
     lab.wait()
