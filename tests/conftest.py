@@ -13,11 +13,15 @@ draw in nobody's Grafana, unless a test brings one.
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import signal
 import sys
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 import hypothesis
 import pytest
@@ -34,6 +38,7 @@ if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
 
 WHOLE_RUNS = 2  # each time; CI makes circuit-breaker's beside them, and three mutants, which are whole runs too
 COVERAGE = "COVERAGE_PROCESS_CONFIG"  # with this in its environment a Python measures its coverage
+DRAWN_ONCE = "tests/report/"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -64,17 +69,51 @@ def marked(item: pytest.Item, mark: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Measure no coverage of a test that is marked so, in this process and in those that it starts."""
-    if not marked(item, "untraced"):
+    """Measure coverage as a test's marks say, in this process and in those that it starts."""
+    with ExitStack() as stack:
+        if marked(item, "untraced"):
+            stack.enter_context(untraced())
+        elif marked(item, "greenlets"):
+            stack.enter_context(in_greenlets())
         return (yield)
-    trace, config = sys.gettrace(), os.environ.pop(COVERAGE, None)
-    of_threads = threading.gettrace()
+
+
+@contextmanager
+def untraced() -> Iterator[None]:
+    """Without coverage."""
+    config, trace, of_threads = os.environ.pop(COVERAGE, None), sys.gettrace(), threading.gettrace()
     sys.settrace(None)
     threading.settrace(None)  # type: ignore[arg-type]
     try:
-        return (yield)
+        yield
     finally:
         threading.settrace(of_threads)  # type: ignore[arg-type]
         sys.settrace(trace)
         if config is not None:
             os.environ[COVERAGE] = config
+
+
+@contextmanager
+def in_greenlets() -> Iterator[None]:
+    """With coverage that asks at each call which greenlet it is in, in the processes that are started."""
+    if (config := os.environ.get(COVERAGE)) is None:
+        yield
+        return
+    settings = json.loads(base64.b64decode(config)) | {"concurrency": ["thread", "gevent"]}
+    os.environ[COVERAGE] = base64.b64encode(json.dumps(settings).encode()).decode()
+    try:
+        yield
+    finally:
+        os.environ[COVERAGE] = config
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Workers get files, and one gets all of tests/report, whose reports are drawn once for all who look at them."""
+    from xdist.scheduler import LoadFileScheduling
+
+    class ByFile(LoadFileScheduling):
+        def _split_scope(self, nodeid: str) -> str:
+            return DRAWN_ONCE if nodeid.startswith(DRAWN_ONCE) else super()._split_scope(nodeid)
+
+    return ByFile(config, log)

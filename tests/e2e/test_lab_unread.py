@@ -12,7 +12,7 @@ from lab_runs import ROOT
 
 from lab.record import read_run, runs_of
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.greenlets]
 
 
 def test_a_run_goes_on_when_its_reader_goes_away(tmp_path: Path) -> None:

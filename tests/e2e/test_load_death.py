@@ -15,7 +15,7 @@ from lab.load.driver import LoadDriver, Plan
 from lab.model import Load, Operation, Request, Service
 from lab.runtime.supervisor import Managed, Supervisor
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.greenlets]
 TARGET = Service("target")
 
 

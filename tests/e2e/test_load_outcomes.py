@@ -15,7 +15,7 @@ from lab.record.tables import OPERATIONS
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.greenlets]
 TARGET = Service("target")
 
 

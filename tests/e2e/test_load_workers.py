@@ -28,7 +28,7 @@ from lab.model import Load, Operation, Request, Service
 from lab.runtime.ports import free_port, is_free
 from lab.runtime.supervisor import Managed, Supervisor
 
-pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+pytestmark = [pytest.mark.e2e, pytest.mark.greenlets]
 TARGET = Service("target")
 OTHER_CLOCK = ("unshare", "--time", "--monotonic", "5000", "--boottime", "5000")
 
@@ -202,6 +202,7 @@ async def test_a_worker_joins_by_the_command_line(spawn, tmp_path):
     assert "interrupted; everything was stopped" in done.err
 
 
+@pytest.mark.untraced
 def test_a_run_that_loses_a_worker_is_unknown(tmp_path: Path) -> None:
     """Everything listens on 127.0.0.1; a load worker killed in the middle: the run ends, UNKNOWN, and says why."""
     reports = tmp_path / "reports"
@@ -252,6 +253,7 @@ honestly, Messages.report = Messages.report, report
 """
 
 
+@pytest.mark.untraced
 async def test_a_worker_that_reports_what_it_cannot_know_is_lost(spawn, tmp_path):
     """It ended the run, or wrote another's share: now it is lost, with a note, and the other's operations are kept.
 

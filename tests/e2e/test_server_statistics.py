@@ -20,7 +20,7 @@ from lab.model import Backing
 from lab.observe.statistics import Statistics
 from lab.runtime.local import LocalRunning
 
-pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
+pytestmark = pytest.mark.e2e
 
 Rows = list[dict[str, Any]]
 
