@@ -38,6 +38,7 @@ from lab.checkers.one_stays import one_stays as _one_stays
 from lab.checkers.recovered import recovered as _recovered
 from lab.checkers.regular_register import regular_register as _regular_register
 from lab.checkers.serial_leaves import serial_leaves as _serial_leaves
+from lab.checkers.session import session as _session
 from lab.model import Scalar
 
 acknowledged_stay = called(_acknowledged_stay)
@@ -57,6 +58,7 @@ one_stays = called(_one_stays)
 recovered = called(_recovered)
 regular_register = called(_regular_register)
 serial_leaves = called(_serial_leaves)
+session = called(_session)
 
 Checker = Callable[..., Finding]
 
