@@ -7,7 +7,7 @@ start many times in a run, and need none of them.
 
 TYPE_CHECKING = False  # typing takes 20 ms to import, in which a Ctrl-C would find no `except` of __main__ yet
 if TYPE_CHECKING:
-    from lab import checkers, faults, metrics
+    from lab import actions, checkers, faults, metrics
     from lab.model import (
         Backing,
         Claim,
@@ -43,13 +43,16 @@ __all__ = [
     "Scenario",
     "Service",
     "Variant",
+    "actions",
     "checkers",
     "faults",
     "metrics",
     "workloads",
 ]
 
-_ROOMS = {name: f"lab.{name}" for name in ("checkers", "faults", "metrics")} | {"workloads": "lab.model.workloads"}
+_ROOMS = {name: f"lab.{name}" for name in ("actions", "checkers", "faults", "metrics")} | {
+    "workloads": "lab.model.workloads"
+}
 
 
 def __getattr__(name: str) -> object:

@@ -14,7 +14,7 @@ GOOD = '''"""A sound scenario."""
 
 from lab import (
     Backing, Claim, Invariant, Link, Load, Operation, Panel, Phase, Readback, Scenario, Service, Variant,
-    checkers, faults, metrics,
+    actions, checkers, faults, metrics,
 )
 
 exchange = Service("exchange")
@@ -49,6 +49,32 @@ HELPS = 'Claim("it helps", "on", "fault", metrics.p90_ms(of="all"), at_most=50)'
 
 # what is changed in GOOD, into what, and words that the one error must hold
 MISTAKES = [
+    (
+        "links=[charge]",
+        "links=[charge, Link(Backing('redis'), exchange)]",
+        "calls one of its kind, its primary, at most",
+    ),
+    (
+        "links=[charge]",
+        "links=[charge, *(Link(Backing('postgres', 'b'), Backing('postgres', name)) for name in ('a', 'c'))]",
+        "b follows several servers; a standby has one primary",
+    ),
+    (
+        "links=[charge]",
+        "links=[charge, Link(Backing('postgres', 'b'), Backing('postgres', 'a')), "
+        "Link(Backing('postgres', 'c'), Backing('postgres', 'b'))]",
+        "b is a standby itself; a standby follows a primary here",
+    ),
+    (
+        "faults=[faults.silence(charge)])",
+        "actions=[actions.promote([Backing('postgres', 'b')], instead_of=Backing('postgres', 'b'), after_s=3)])",
+        "after 3 s; the phase lasts 2 s",
+    ),
+    (
+        "faults=[faults.silence(charge)])",
+        "actions=[actions.promote([], instead_of=Backing('postgres', 'b'))])",
+        "promote: among cannot be promoted; give standbys of PostgreSQL",
+    ),
     ('"""A sound scenario."""', "", "has no docstring"),
     ("scenario = Scenario(", "experiment = Scenario(", "has no `scenario`"),
     ("scenario = Scenario(", "scenario = dict(", "has scenario = {"),

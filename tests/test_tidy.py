@@ -33,12 +33,14 @@ ALLOWED: dict[str, set[str]] = {
     "runtime": {"disk", "kit", "model", "proxy"},
     "observe": PURE | {"kit", "load", "runtime"},
     "faults": PURE | {"kit", "observe"},  # a dose is judged by what the canary sends
+    "actions": PURE,
     "verdict": PURE | {"checkers", "faults", "load", "metrics"},  # doses are judged again
-    "catalogue": PURE | {"checkers", "faults", "kit", "load", "metrics"},
+    "catalogue": PURE | {"actions", "checkers", "faults", "kit", "load", "metrics"},
     "dashboards": PURE | {"catalogue", "kit", "observe"},
     "evidence": PURE | {"catalogue", "kit", "observe"},
     "report": PURE | {"catalogue", "evidence", "kit", "metrics", "observe", "verdict"},
-    "run": PURE | {"catalogue", "evidence", "faults", "kit", "load", "observe", "report", "runtime", "verdict"},
+    "run": PURE
+    | {"actions", "catalogue", "evidence", "faults", "kit", "load", "observe", "report", "runtime", "verdict"},
     "sabotage": PURE | {"catalogue", "kit", "observe", "run", "verdict"},
     "sweep": PURE | {"catalogue", "kit", "observe", "report", "run"},
     "cli": PURE | {"catalogue", "kit", "observe", "report", "run", "runtime", "sabotage", "sweep", "verdict"},

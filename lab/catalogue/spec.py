@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from lab import actions
 from lab.faults import spec as fault_spec
 from lab.model import Claim, Invariant, Member, Metric, Scalar, Scenario, Service
 from lab.model.page import Page
@@ -68,6 +69,7 @@ def to_spec(scenario: Scenario, page: Page, name: str, file: Path, summary: str,
             for panel in scenario.panels
         ],
         profile=[service.name for service in scenario.profile],
+        actions=actions.specs(scenario.phases, scale),
     )
 
 

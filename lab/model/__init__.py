@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from lab.model.action import Action
 from lab.model.claims import Check, Claim, Invariant, Metric, Panel, Readback
 from lab.model.fault import Fault, ProbeShape, Sign, Takes
 from lab.model.load import Load, MakeRequest, Mix, Operation, Request
@@ -9,6 +10,7 @@ from lab.model.parts import Backing, BackingKind, Env, Link, Member, Peers, Role
 from lab.model.scenario import Phase, Scenario, Variant
 
 __all__ = [
+    "Action",
     "Backing",
     "BackingKind",
     "Check",

@@ -61,10 +61,11 @@ class Link(Typed):
     """One caller's way to one callee: a fault proxy of its own, so that this edge can be broken alone.
 
     The caller finds it in the environment variable `env_name` (`PAYMENTS_URL`). With `distance_ms`, the two are that
-    far apart: whatever either sends arrives so much later, always. Links from the same `Peers` make up a cluster.
+    far apart: whatever either sends arrives so much later, always. Links from the same `Peers` make up a cluster. A
+    link from one server to another of its kind makes it that one's standby, which replicates over this link alone.
     """
 
-    caller: Service | Peers
+    caller: Service | Backing | Peers
     callee: Member
     distance_ms: int = 0
 

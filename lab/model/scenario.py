@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from lab.model.action import Action
 from lab.model.claims import Claim, Invariant, Panel, Readback
 from lab.model.fault import Fault
 from lab.model.load import Load
@@ -14,11 +15,12 @@ from lab.model.typed import Typed
 
 @dataclass(frozen=True)
 class Phase(Typed):
-    """A stretch of the run, in seconds, and the faults in force for all of it."""
+    """A stretch of the run, in seconds, the faults in force for all of it, and the actions that are done in it."""
 
     name: str
     lasts_s: float
     faults: Sequence[Fault] = ()
+    actions: Sequence[Action] = ()
 
 
 @dataclass(frozen=True)

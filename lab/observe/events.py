@@ -12,7 +12,7 @@ import msgspec
 from lab.model import Scalar
 from lab.model.bench import Moment
 from lab.observe.logs import lines
-from lab.record import Event, FiredAlert, Receipt
+from lab.record import ActionReceipt, Event, FiredAlert, Receipt
 
 MOMENT = "moment"  # the `event` of such lines in a target's log
 _ELECTED = "became leader at term "
@@ -90,6 +90,15 @@ def of_faults(receipts: Sequence[Receipt]) -> list[Event]:
         if receipt.dose.in_force and receipt.removed_s is not None:
             found.append(Event(receipt.removed_s, source, f"fault out: {receipt.fault.text}", "fault"))
     return found
+
+
+def of_actions(receipts: Sequence[ActionReceipt]) -> list[Event]:
+    """Each action that was done, when it had been read back, with what that said."""
+    return [
+        Event(receipt.done_s, receipt.action.targets[0], receipt.action.text, "seen", receipt.read_back)
+        for receipt in receipts
+        if not receipt.error
+    ]
 
 
 def of_alerts(alerts: Sequence[FiredAlert]) -> list[Event]:

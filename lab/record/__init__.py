@@ -28,6 +28,7 @@ from lab.record.disk import (
     write_table,
 )
 from lab.record.facts import (
+    ActionReceipt,
     Anomaly,
     ClaimResult,
     ClockFacts,
@@ -51,6 +52,7 @@ from lab.record.facts import (
 )
 from lab.record.operations import Operations
 from lab.record.spec import (
+    ActionSpec,
     ClaimSpec,
     ExerciseSpec,
     FaultSpec,
@@ -73,6 +75,8 @@ if TYPE_CHECKING:
 __all__ = [
     "RECORD_VERSION",
     "TABLES",
+    "ActionReceipt",
+    "ActionSpec",
     "Anomaly",
     "ClaimResult",
     "ClaimSpec",

@@ -8,7 +8,7 @@ from typing import Literal
 
 from lab.model import Scalar
 from lab.model.dose import Dose
-from lab.record.spec import ClaimSpec, FaultSpec, InvariantSpec, Spec, Turned
+from lab.record.spec import ActionSpec, ClaimSpec, FaultSpec, InvariantSpec, Spec, Turned
 
 Verdict = Literal["PASS", "FAIL", "UNKNOWN"]
 EventKind = Literal["told", "seen", "fault", "alert"]
@@ -58,6 +58,17 @@ class Receipt:
     def in_force_s(self) -> tuple[float, float | None]:
         """From when to when the fault was surely in, in seconds since the load began; None: it was never taken out."""
         return self.injected_s, self.removed_s if self.removing_s is None else self.removing_s
+
+
+@dataclass(frozen=True)
+class ActionReceipt:
+    """Proof of one action in one episode: when it began and was done, what was read back, or why it was not done."""
+
+    action: ActionSpec
+    began_s: float
+    done_s: float
+    read_back: dict[str, Scalar]
+    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -161,6 +172,7 @@ class Episode:
     alerts: list[FiredAlert] | None = None
     clock: ClockFacts | None = None
     events: list[Event] | None = None
+    actions: list[ActionReceipt] = field(default_factory=list)
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,17 @@ class FaultSpec:
 
 
 @dataclass(frozen=True)
+class ActionSpec:
+    """An action as the report names it; `kind` is the file below lab/actions, `after_s` counts from its phase."""
+
+    kind: str
+    phase: str
+    after_s: float
+    text: str
+    targets: list[str] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class PhaseSpec:
     """A phase with its length after `--scale`."""
 
@@ -198,6 +209,7 @@ class Spec:
     profile: list[str]
     settings: dict[str, dict[str, Scalar]] = field(default_factory=dict)  # of all variants; older records lack them
     price: list[str] = field(default_factory=list)
+    actions: list[ActionSpec] = field(default_factory=list)  # of all phases; older records have none
 
     @property
     def questions(self) -> list[QuestionSpec]:

@@ -15,6 +15,15 @@ def of_peers(link: Link) -> bool:
     return isinstance(link.caller, Peers)
 
 
+def followed(links: Iterable[Link]) -> dict[Backing, Link]:
+    """The link over which each standby follows its primary. Raises StartError for a kind that has no standbys here."""
+    found = {link.caller: link for link in links if isinstance(link.caller, Backing)}
+    for standby in found:
+        if backing.kind_of(standby.kind).follows is None:
+            raise StartError(f"{standby.name} follows no one: servers of the kind {standby.kind} have no standbys here")
+    return found
+
+
 def settings_of_members(
     links: Iterable[Link], listen: Callable[[Backing], Address], at: Callable[[Link], Address]
 ) -> dict[Backing, Env]:

@@ -20,6 +20,7 @@ from lab.kit.files import put_in_place
 
 USER = "lab"  # whom services log in as
 STATISTICS = "lab_statistics"  # whom the lab logs in as to read a server's statistics
+REPLICATION = "lab_replication"  # whom a standby logs in as, with the password of STATISTICS
 SERVICE_VARIABLE, STATISTICS_VARIABLE = "LAB_PASSWORD", "LAB_STATISTICS_PASSWORD"
 
 

@@ -15,7 +15,7 @@ from lab.model import Backing, Link, Member, Scalar, Service
 from lab.model.bench import DiskControl, LinkControl, Moment, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
-from lab.runtime.clusters import of_peers, settings_of_members
+from lab.runtime.clusters import followed, of_peers, settings_of_members
 from lab.runtime.credentials import Credentials
 from lab.runtime.disk import MountedDisk, disk_name
 from lab.runtime.member_process import Command, MemberProcess
@@ -111,6 +111,7 @@ class LocalRunning:
             stack.links, lambda server: self._peer_addresses[server], lambda link: self._link_addresses[link]
         )
         self._moments = Moments()
+        self._followed = followed(stack.links)
         self._started: dict[Member, MemberProcess] = {}
         self._links: dict[Link, ProxiedLink] = {}
         self._disks: dict[Member, MountedDisk] = {}
@@ -118,7 +119,7 @@ class LocalRunning:
         self._proxy_child: Managed | None = None
 
     async def start(self) -> None:
-        """Backing servers and the fault proxy first, then all services at once. Raises StartError."""
+        """Backing servers and the fault proxy first, then standbys, then all services at once. Raises StartError."""
         servers = [member for member in self._stack.members if isinstance(member, Backing)]
         services = [member for member in self._stack.members if isinstance(member, Service)]
         proxy = [self._start_proxy()] if self._stack.links else []
@@ -126,7 +127,10 @@ class LocalRunning:
         if servers:
             into = self._supervisor.for_servers() / "programs"
             self._programs = await asyncio.to_thread(within_reach, self._programs, into)
-            await all_at_once([*(self._start_backing(server) for server in servers), *proxy])
+            standbys = [server for server in servers if server in self._followed]
+            first = [server for server in servers if server not in standbys]
+            await all_at_once([*(self._start_backing(server) for server in first), *proxy])
+            await all_at_once([self._start_backing(server) for server in standbys])
             proxy = []
         await all_at_once([*(self._start_service(service) for service in services), *proxy])
 
@@ -246,9 +250,9 @@ class LocalRunning:
         data.chmod(0o700)  # some servers leave theirs open to everybody
         settings = {**self._stack.env.get(server, server.settings), **self._joined.get(server, {})}
         address = self._addresses[server]
-        ground = backing.StartContext(
-            server.name, address, data, shared, settings, self._programs, self._supervisor, self._credentials
-        )
+        words = (self._programs, self._supervisor, self._credentials)
+        upstream = self._link_addresses[self._followed[server]] if server in self._followed else None
+        ground = backing.StartContext(server.name, address, data, shared, settings, *words, upstream)
         command = await kind.prepare(ground)
         await self._mount(server, data)
         await self._process_of(server, command, partial(kind.ready, address, self._credentials)).start()

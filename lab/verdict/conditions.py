@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from lab.record import Condition, Run
+from lab.verdict.action_conditions import actions_done
 from lab.verdict.fault_conditions import fault_conditions
 from lab.verdict.load_conditions import load_as_scheduled, load_on_time
 from lab.verdict.where import where_in
@@ -27,6 +28,8 @@ def conditions(run: Run) -> list[Condition]:
         found.append(_clocks(run))
     if any(phase.faults for phase in run.record.spec.phases):
         found += fault_conditions(run)
+    if run.record.spec.actions:
+        found.append(actions_done(run))
     return found
 
 

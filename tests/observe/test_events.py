@@ -8,7 +8,7 @@ from pathlib import Path
 
 from lab.model.bench import Moment
 from lab.observe import events
-from lab.record import Dose, Event, FaultSpec, FiredAlert, Receipt
+from lab.record import ActionReceipt, ActionSpec, Dose, Event, FaultSpec, FiredAlert, Receipt
 from targets.kit.breaking import Moments
 from targets.kit.logs import Log
 from targets.patterns.breaker import Breaker, Policy, Refused
@@ -124,3 +124,11 @@ def test_the_record_keeps_the_first_of_too_many() -> None:
     kept, left_out = events.in_order(told, seen)
     assert [event.source for event in kept[:3]] == ["exchange", "payments", "exchange"]
     assert (len(kept), left_out) == (events.MOST, 1)
+
+
+def test_an_action_that_was_done_is_a_moment_of_its_first_member() -> None:
+    """With what was read back; one that could not be done did not happen."""
+    spec = ActionSpec("promote", "silent", 5.0, "primary killed, a standby promoted", ["primary", "standby-a"])
+    done, failed = ActionReceipt(spec, 9.0, 9.4, {"timeline": 2}), ActionReceipt(spec, 9.0, 9.4, {}, "no standby")
+    found = [Event(9.4, "primary", "primary killed, a standby promoted", "seen", {"timeline": 2})]
+    assert events.of_actions([done, failed]) == found

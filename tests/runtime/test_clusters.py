@@ -7,7 +7,7 @@ import pytest
 from lab.errors import StartError
 from lab.model import Backing, Link, Peers, Service
 from lab.model.bench import Address
-from lab.runtime.clusters import of_peers, settings_of_members
+from lab.runtime.clusters import followed, of_peers, settings_of_members
 
 pytestmark = pytest.mark.e2e
 
@@ -43,3 +43,12 @@ def test_not_every_server_forms_a_cluster() -> None:
     """A kind whose servers do not speak to each other is named."""
     with pytest.raises(StartError, match="redis has no peers: servers of the kind redis form no cluster here"):
         settings_of_members([Link(Peers(), Backing("redis"))], listen, lambda link: listen(ONE))
+
+
+def test_a_link_between_two_servers_makes_a_standby() -> None:
+    """Known by its caller; a kind that has no standbys is named."""
+    primary, standby = Backing("postgres", "primary"), Backing("postgres", "standby")
+    replicate = Link(standby, primary)
+    assert followed([*LINKS, replicate]) == {standby: replicate}
+    with pytest.raises(StartError, match="redis-2 follows no one: servers of the kind redis have no standbys here"):
+        followed([Link(Backing("redis", "redis-2"), Backing("redis"))])

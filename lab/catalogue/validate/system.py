@@ -22,8 +22,7 @@ RESERVED = (
 def topology_mistakes(scenario: Scenario) -> Problems:
     """Services and links that cannot be started."""
     for link in scenario.links:
-        if not isinstance(link.caller, Service | Peers):
-            yield f"link {link.name}: the caller is not a Service; servers we did not write call their Peers at most."
+        yield from _caller(link, scenario)
         if isinstance(link.caller, Peers) and not isinstance(link.callee, Backing):
             yield f"link {link.name}: {link.callee.name} is a Service; name the one that calls it."
         if link.caller == link.callee:
@@ -37,6 +36,20 @@ def topology_mistakes(scenario: Scenario) -> Problems:
     for (caller, variable), count in Counter(variables).items():
         if count > 1 and len({link.name for link in scenario.links if link.caller.name == caller}) > 1:
             yield f"{caller} would get {variable} from {count} links; rename one of the callees."
+
+
+def _caller(link: Link, scenario: Scenario) -> Problems:
+    """A caller that calls nothing of the kind."""
+    if isinstance(link.caller, Backing):
+        other = link.callee
+        if not isinstance(other, Backing) or other.kind != link.caller.kind:
+            yield f"link {link.name}: {link.caller.name} is a server; it calls one of its kind, its primary, at most."
+        elif any(each.caller == other and isinstance(each.callee, Backing) for each in scenario.links):
+            yield f"link {link.name}: {other.name} is a standby itself; a standby follows a primary here."
+        elif [each for each in scenario.links if each.caller == link.caller].index(link) == 1:  # told once
+            yield f"{link.caller.name} follows several servers; a standby has one primary."
+    elif not isinstance(link.caller, Service | Peers):
+        yield f"link {link.name}: the caller is neither a Service nor a server that follows another."
 
 
 def _member_mistakes(scenario: Scenario) -> Problems:
@@ -79,6 +92,12 @@ def phase_mistakes(scenario: Scenario) -> Problems:
             yield f'phase "{phase.name}" has lasts_s={phase.lasts_s!r}; it takes seconds, above 0, up to {LONGEST_S:,}.'
         for fault in phase.faults:
             yield from _fault(phase, fault, links, members)
+        for action in phase.actions:
+            there = f'phase "{phase.name}" has "{action.text}"'
+            for target in set(action.targets) - members:
+                yield f"{there}, and {target.name} is not in this scenario."
+            if not 0 <= action.after_s < phase.lasts_s:
+                yield f"{there} after {action.after_s:g} s; the phase lasts {phase.lasts_s:g} s."
 
 
 def _fault(phase: Phase, fault: Fault, links: set[Link], members: set[Member]) -> Problems:

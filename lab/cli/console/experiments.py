@@ -97,7 +97,8 @@ def _timeline(spec: Spec) -> list[tuple[Cell, Cell]]:
     rows: list[tuple[Cell, Cell]] = []
     at_s, width = 0.0, max(len(phase.name) for phase in spec.phases)
     for phase in spec.phases:
-        what = ", ".join(fault.text for fault in phase.faults)
+        done = [f"{each.text} after {each.after_s:g} s" for each in spec.actions if each.phase == phase.name]
+        what = ", ".join([*(fault.text for fault in phase.faults), *done])
         head = f"{at_s:4g} s  {phase.name:<{width}}  {phase.lasts_s:4g} s"
         rows.append((head, Text(what, "bold red") if what else "nothing broken"))
         at_s += phase.lasts_s

@@ -75,5 +75,5 @@ def _member(name: str, kind: Any) -> Member:
     return Service(name) if kind == "service" else Backing(kind, name)
 
 
-def _caller(member: Member | None, name: str) -> Service | Peers:
-    return member if isinstance(member, Service) else Peers(name)
+def _caller(member: Member | None, name: str) -> Service | Backing | Peers:
+    return Peers(name) if member is None else member

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from lab.record import Probe, Receipt
+from lab.record import ActionReceipt, Probe, Receipt
 from lab.report import findings
 from lab.report.aggregate import bin_s, probe_bins
 from lab.report.charts.canary import chart
@@ -27,6 +27,15 @@ class Row:
 
 
 @dataclass(frozen=True)
+class Done:
+    """An action in one pass."""
+
+    variant: str
+    trial: int
+    receipt: ActionReceipt
+
+
+@dataclass(frozen=True)
 class Canary:
     """The probes at one target, a chart a variant."""
 
@@ -44,6 +53,7 @@ class Data:
     canaries: Sequence[Canary]
     undrawn: Sequence[str]
     trials: int
+    actions: Sequence[Done] = ()
 
     @property
     def shown(self) -> list[Row]:
@@ -63,8 +73,8 @@ class Data:
 
 
 def build(view: View) -> Data | None:
-    """None where the scenario breaks nothing."""
-    if not any(phase.faults for phase in view.spec.phases):
+    """None where the scenario breaks nothing and does nothing."""
+    if not any(phase.faults for phase in view.spec.phases) and not view.spec.actions:
         return None
     rows = [Row(e.variant, e.trial, receipt) for e in view.record.episodes for receipt in e.receipts]
     never = [
@@ -78,7 +88,8 @@ def build(view: View) -> Data | None:
     probes = {variant: view.run.probes(variant, view.trial) for variant in view.variants}
     targets = sorted({p.target for found in probes.values() for p in found})
     drawn, undrawn = targets[:MAX_CANARIES], targets[MAX_CANARIES:]
-    return Data(rows, never, _canaries(view, probes, drawn), undrawn, view.record.trials)
+    actions = [Done(e.variant, e.trial, receipt) for e in view.record.episodes for receipt in e.actions]
+    return Data(rows, never, _canaries(view, probes, drawn), undrawn, view.record.trials, actions)
 
 
 def _canaries(view: View, probes: Mapping[str, Sequence[Probe]], targets: Sequence[str]) -> list[Canary]:

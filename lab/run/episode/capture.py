@@ -17,7 +17,7 @@ from lab.observe.canary import Canary
 from lab.observe.hiccups import Meter
 from lab.observe.snapshots import Answers
 from lab.observe.statistics import Statistics
-from lab.record import ClockFacts, Episode, Event, FiredAlert, PhaseWindow, Receipt
+from lab.record import ActionReceipt, ClockFacts, Episode, Event, FiredAlert, PhaseWindow, Receipt
 from lab.run.episode.clock import EpisodeClock
 
 Rows = list[dict[str, Any]]
@@ -76,6 +76,7 @@ class EpisodeCapture:
     load: Result | None = None
     alerts: list[FiredAlert] | None = None
     events: list[Event] = field(default_factory=list)  # what targets told and the lab saw
+    actions: list[ActionReceipt] = field(default_factory=list)
 
     @property
     def label(self) -> str:
@@ -100,7 +101,11 @@ def episode_of(capture: EpisodeCapture, links: Sequence[Link]) -> Episode:
     """The episode as the record keeps it, with a receipt for every fault that went in; `links` are the scenario's."""
     assert capture.load is not None
     receipts = [_receipt(capture, injection, links) for injection in capture.injections]
-    told, left_out = events.in_order(capture.events, events.of_faults(receipts), events.of_alerts(capture.alerts or []))
+    told, left_out = events.in_order(
+        [*capture.events, *events.of_actions(capture.actions)],
+        events.of_faults(receipts),
+        events.of_alerts(capture.alerts or []),
+    )
     if left_out:
         capture.notes.append(f"{left_out:,} more events are in the logs alone; the record keeps {events.MOST}")
     return Episode(
@@ -117,6 +122,7 @@ def episode_of(capture: EpisodeCapture, links: Sequence[Link]) -> Episode:
         alerts=capture.alerts,
         clock=capture.clock_facts,
         events=told,
+        actions=capture.actions,
     )
 
 

@@ -16,6 +16,7 @@ from lab.observe.grafana import PHASE
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
 from lab.record import PhaseWindow
+from lab.run.episode.acting import acting
 from lab.run.episode.capture import EpisodeCapture
 from lab.run.episode.context import RunContext
 from lab.run.episode.edges import count, kept_down
@@ -49,7 +50,8 @@ async def pass_phases(
                     await in_force.inject()  # before all else: the phase has begun
                     psutil.cpu_percent()  # the next call counts from here
                     with _drawn(context, capture, phase), _profiled(context, capture, running, phase):
-                        await pass_time(context.progress, capture.now_s, driver, facts, until_s=end_s)
+                        async with acting(capture, running, phase, start_s):
+                            await pass_time(context.progress, capture.now_s, driver, facts, until_s=end_s)
                     down = await kept_down(capture, running)
                     counting.append(asyncio.create_task(count(capture, running, down, phase, following)))
                 busy_share = psutil.cpu_percent() / 100
@@ -70,7 +72,10 @@ def _hits_members(phase: Phase) -> bool:
 
 
 def _broken(context: RunContext, phase: Phase) -> list[str]:
-    return [faults.told(fault, context.scenario.links) for fault in phase.faults]
+    return [
+        *(faults.told(fault, context.scenario.links) for fault in phase.faults),
+        *(action.text for action in phase.actions),
+    ]
 
 
 def _asked(driver: LoadDriver, start_s: float, end_s: float) -> int | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
+from typing import Any
 
 from lab.model import Env, Fault, Link, Member, Phase, Scenario, Service, Variant
 from lab.model.optional import links_of, members_of
@@ -51,8 +52,15 @@ def plan_of(scenario: Scenario, variant: Variant, scale: float = 1.0) -> Episode
         members,
         links_of(scenario, variant),
         {member: {**_engines(member, waited_for), **scenario.settings_of(member, variant)} for member in members},
-        [Phase(phase.name, phase.lasts_s * scale, phase.faults) for phase in scenario.phases],
+        [_scaled(phase, scale) for phase in scenario.phases],
     )
+
+
+def _scaled(phase: Phase, scale: float) -> Phase:
+    """A phase `scale` times as long; what is done in it comes at the same part of it."""
+    each: list[Any] = list(phase.actions)  # dataclasses, all of them
+    actions = [replace(action, after_s=action.after_s * scale) for action in each]
+    return Phase(phase.name, phase.lasts_s * scale, phase.faults, actions)
 
 
 def _engines(member: Member, waited_for: set[Service]) -> Env:

@@ -21,7 +21,8 @@ from lab.runtime.tools import Program
 class StartContext:
     """What one server gets: its address, an empty folder of its own, its settings, the programs of its part, passwords.
 
-    `shared` is a folder that all servers of the run share, for what is costly to make twice.
+    `shared` is a folder that all servers of the run share, for what is costly to make twice. `upstream` is where a
+    standby reaches its primary.
     """
 
     name: str
@@ -32,6 +33,7 @@ class StartContext:
     programs: Mapping[str, Program]
     supervisor: Supervisor = field(repr=False)
     credentials: Credentials
+    upstream: Address | None = None
 
 
 @dataclass(frozen=True)
@@ -65,7 +67,8 @@ class Kind:
     In a container, the service of docker-compose.yml that bears the kind's name, it listens on `port`, and `recipe`
     puts the settings in force; without one only local processes can be had. A kind whose servers form clusters turns
     what each is told of it into settings by `join`; in a container it listens for the others on `peer_port`. `counts`:
-    it has `/metrics`, for Prometheus.
+    it has `/metrics`, for Prometheus. `follows`: a server of it can be the standby of another, started after that one;
+    in a container it is told so by the environment that it gives for its name and the primary's address.
     """
 
     part: str
@@ -78,6 +81,7 @@ class Kind:
     peer_port: int = 0
     exposes_metrics: bool = False
     statistics_url: Callable[[Address, Credentials], str] | None = None
+    follows: Callable[[str, Address], Mapping[str, str]] | None = None
 
 
 def exposes_metrics(member: Member) -> bool:

@@ -1,4 +1,9 @@
-"""PostgreSQL: a cluster made for one variant and thrown away after it; settings are those of postgresql.conf."""
+"""
+PostgreSQL: a cluster made for one variant and thrown away after it; settings are those of postgresql.conf.
+
+A standby begins as the primary did, with a copy of the same fresh cluster: a base backup that was taken while the
+server was down (PostgreSQL's documentation, "File System Level Backup"). Then it streams, over the link to its primary.
+"""
 
 from __future__ import annotations
 
@@ -12,10 +17,10 @@ from pathlib import Path
 from lab.model import Env, Scalar
 from lab.runtime.backing import Kind, Recipe, StartContext
 from lab.runtime.base import Address
-from lab.runtime.credentials import STATISTICS, USER, Credentials, scram, write_private
+from lab.runtime.credentials import REPLICATION, STATISTICS, USER, Credentials, scram, write_private
 from lab.runtime.member_process import Command
 from lab.runtime.template import fed, fresh_copy
-from lab.runtime.unprivileged import as_nobody
+from lab.runtime.unprivileged import as_nobody, give
 
 DATABASE, OWNER = "postgres", "postgres"
 # Durable as in production (fsync stays on, as it is by default), small, and quick to stop.
@@ -32,8 +37,12 @@ ROLES = (
     f"ALTER ROLE {STATISTICS} SET pg_stat_statements.track = 'none';",
     "DO 'BEGIN IF EXISTS (SELECT 1 FROM pg_available_extensions WHERE name = ''pg_stat_statements'') "
     "THEN CREATE EXTENSION pg_stat_statements; END IF; END';",
+    # A standby logs in as a role that may stream and nothing else; the lab itself promotes one.
+    f"CREATE ROLE {REPLICATION} LOGIN REPLICATION PASSWORD '{{statistics}}';",
+    f"GRANT EXECUTE ON FUNCTION pg_promote TO {STATISTICS};",
 )
-HBA = f"host {DATABASE},{STATISTICS} {USER},{STATISTICS} all scram-sha-256"
+HBA = f"""host {DATABASE},{STATISTICS} {USER},{STATISTICS} all scram-sha-256
+host replication {REPLICATION} all scram-sha-256"""
 # initdb, then the roles, by the server as a program that reads statements and serves nobody. Without fsync: only copies
 # of the cluster are ever served.
 MAKE = f"""
@@ -50,6 +59,8 @@ async def prepare(ground: StartContext) -> Command:
     await fresh_copy(ground, cluster, "initdb", partial(_make, ground))
     program = ground.programs["postgres"]
     settings = {**(COUNTED if _can_count(program.path) else {}), **ground.settings}
+    if ground.upstream:
+        _follow(cluster, ground.name, ground.upstream, ground.credentials)
     # Its shared memory is in files of its own folder, not in /dev/shm: what a kill leaves goes with the folder.
     # A socket of Unix it has none, whose path may be too long here.
     place: Env = {
@@ -94,7 +105,12 @@ def statistics_url(address: Address, credentials: Credentials) -> str:
     return f"postgresql://{STATISTICS}:{credentials.statistics}@{address}/{DATABASE}"
 
 
-KIND = Kind("postgres", prepare, ready, url, 5432, recipe, statistics_url=statistics_url)
+def follows(name: str, primary: Address) -> Mapping[str, str]:
+    """What docker-compose.yml makes a standby of: its name, and where its primary is."""
+    return {"FOLLOWS_AS": name, "FOLLOWS_HOST": primary.host, "FOLLOWS_PORT": str(primary.port)}
+
+
+KIND = Kind("postgres", prepare, ready, url, 5432, recipe, statistics_url=statistics_url, follows=follows)
 
 
 def roles(credentials: Credentials) -> str:
@@ -109,6 +125,17 @@ def _make(ground: StartContext, folder: Path) -> Command:
     write_private(script, roles(ground.credentials))
     words: list[str | Path] = [programs["initdb"].path, programs["postgres"].path, folder, HBA]
     return Command(fed(script, [*as_nobody(), "sh", "-ec", MAKE, "sh", *words]), programs["initdb"].env)
+
+
+def _follow(cluster: Path, name: str, primary: Address, credentials: Credentials) -> None:
+    """Have a fresh cluster start as a standby, which its primary knows by `name`; the password is in a private file."""
+    asked = f"host={primary.host} port={primary.port} user={REPLICATION} password={credentials.statistics}"
+    for file, text in (
+        ("postgresql.auto.conf", f"primary_conninfo = '{asked} application_name={name}'\n"),
+        ("standby.signal", ""),
+    ):
+        write_private(cluster / file, text)
+        give(cluster / file)
 
 
 def _can_count(postgres: Path) -> bool:

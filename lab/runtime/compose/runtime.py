@@ -16,7 +16,7 @@ from lab.model import Backing, Env, Link, Member, Scalar, Service
 from lab.model.bench import DiskControl, LinkControl, Moment, ProcessControl
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
-from lab.runtime.clusters import of_peers, settings_of_members
+from lab.runtime.clusters import followed, of_peers, settings_of_members
 from lab.runtime.compose import cli, names, shared
 from lab.runtime.compose.endpoint import endpoint, environment
 from lab.runtime.compose.engine import Engine, EngineError
@@ -133,6 +133,7 @@ class ComposeRunning:
         self._started: dict[Member, MemberContainer] = {}
         self._links: dict[Link, tuple[ProxiedLink, int]] = {}
         self._joined: Mapping[Backing, Env] = {}
+        self._followed = followed(stack.links)
         self._proxy = FaultProxy(place.proxy)
         self._stopped = False
 
@@ -150,8 +151,10 @@ class ComposeRunning:
         write_private(file, json.dumps(content, indent=2))  # it has passwords in it
         servers = [member for member in self._stack.members if isinstance(member, Backing)]
         services = [member for member in self._stack.members if isinstance(member, Service)]
-        if servers:  # a service may want its database at once
-            await self._up(file, servers)
+        standbys = [server for server in servers if server in self._followed]
+        for members in ([each for each in servers if each not in standbys], standbys):
+            if members:  # a service may want its database at once, and a standby its primary
+                await self._up(file, members)
         if services:
             await self._up(file, services)
 
@@ -325,8 +328,14 @@ class ComposeRunning:
             return place(env=self._service_env(member))
         settings = {**self._stack.env.get(member, member.settings), **self._joined.get(member, {})}
         recipe = _recipe(member, settings)
-        told = {**recipe.env, **self._credentials.environment}
+        told = {**recipe.env, **self._credentials.environment, **self._follows(member)}
         return place(command=tuple(recipe.command), env=told, keeps_env=True)
+
+    def _follows(self, server: Backing) -> Mapping[str, str]:
+        """What makes a standby of a server; nothing where it is none."""
+        follows = backing.kind_of(server.kind).follows
+        link = self._followed.get(server)
+        return follows(server.name, self._inside(link)) if follows and link else {}
 
     def _service_env(self, service: Service) -> dict[str, str]:
         own = self._stack.env.get(service, service.env)
