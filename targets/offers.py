@@ -8,7 +8,7 @@ Offers: what sellers ask for, kept in Redis, and in PostgreSQL where the offers 
 PUT /offers/{id}         201 once the offer is where WRITE says; 502 or 504: it may be there or not
 GET /offers/{id}         200 from Redis; 404
 GET /offers/in-redis     `{"effects": [...]}`, the id of each offer that Redis has, for checkers
-GET /offers/in-database  the same of PostgreSQL
+GET /offers/in-database  the same of PostgreSQL, once all that waits has been written
 
 WRITE, the pattern under study, is where an offer is when it is acknowledged:
 
@@ -221,6 +221,12 @@ class Offers:
     table: Table | None
     way: Way
     acknowledged: Counter
+    flushing: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def flush(self) -> None:
+        """Write what waits; one batch after the other."""
+        async with self.flushing:
+            await self.way.flush()
 
     async def put_offer(self, request: web.Request) -> web.Response:
         """Keep an offer."""
@@ -254,14 +260,15 @@ class Offers:
         """What PostgreSQL has."""
         if self.table is None:
             raise Problem(404, "no-database", "There is no database: POSTGRES_URL is not set.")
+        await self.flush()
         return answer({"effects": await self.table.ids()})
 
 
-async def keep_flushing(way: Way, every_s: float, log: Log) -> None:
+async def keep_flushing(offers: Offers, every_s: float, log: Log) -> None:
     """Flush again and again; what fails is tried again."""
     while True:
         try:
-            await way.flush()
+            await offers.flush()
         except (*redis.TROUBLE, *postgres.TROUBLE) as trouble:
             log.warning("not written to the database yet", why=repr(trouble))
         await asyncio.sleep(every_s)
@@ -291,12 +298,12 @@ def build(settings: OffersSettings, service: Service) -> web.Application:
                 await open_.enter_async_context(table.database)
             if isinstance(way, Streamed):
                 await way.open()
-            flushing = asyncio.create_task(keep_flushing(way, settings.flush_s, service.log))
+            flushing = asyncio.create_task(keep_flushing(offers, settings.flush_s, service.log))
             yield
             flushing.cancel()
             await asyncio.gather(flushing, return_exceptions=True)
             with contextlib.suppress(*redis.TROUBLE, *postgres.TROUBLE):
-                await way.flush()  # stopped politely it loses nothing
+                await offers.flush()  # stopped politely it loses nothing
 
     service.answers("PUT /offers/{id}", 201, 502, 504)
     service.answers("GET /offers/{id}", 200, 404, 502)
