@@ -265,3 +265,37 @@ def test_on_paper_everything_is_unfolded_and_light(browser: Browser, reports: Pa
     found.page.evaluate("dispatchEvent(new Event('afterprint'))")
     assert found.page.locator("details:not([open])").count() > 0
     found.page.close()
+
+
+def test_a_cell_of_the_heat_map_shows_its_operations(browser: Browser, reports: Path) -> None:
+    """A click in the map, or a choice in the lists below, shows operations that were due there, with a trace."""
+    found = opened(browser, run_page(reports, "1-passed"))
+    page = found.page
+    figure = page.locator("figure[data-chart=latency-off]")
+    figure.scroll_into_view_if_needed()
+    figure.locator(".live:not(.drawing)").wait_for()
+    before = page.locator("[data-column]").input_value()
+    cell = figure.locator('.live svg path[fill^="var(--heat"]').last.bounding_box()
+    assert cell is not None
+    page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
+    assert page.locator("[data-variant]").input_value() == "off"
+    assert page.locator("[data-column]").input_value() != before
+    assert "operation" in page.locator("[data-operations]").inner_text()
+    page.locator("[data-variant]").select_option("on")
+    assert page.locator("[data-operations] .waterfall li, [data-operations] .note").count() > 0
+    assert found.complaints == []
+    page.close()
+
+
+def test_a_small_screen_has_its_contents_behind_a_button(browser: Browser, reports: Path) -> None:
+    """They open over the page, lead to a section, and close by themselves; a wide screen has them beside the page."""
+    found = opened(browser, run_page(reports, "1-passed"), 390)
+    jump = found.page.locator(".jump")
+    jump.locator("summary").click()
+    jump.get_by_role("link", name="Receipts").click()
+    assert found.page.url.endswith("#receipts")
+    assert jump.get_attribute("open") is None
+    found.page.set_viewport_size({"width": 1440, "height": 900})
+    assert jump.is_hidden()
+    assert found.page.locator(".toc").is_visible()
+    found.page.close()

@@ -93,6 +93,7 @@ def test_a_page_of_a_run_has_no_session_of_grafana(tmp_path: Path) -> None:
             page.on("pageerror", lambda error: complaints.append(str(error)))
             page.on("console", lambda message: complaints.append(message.text))
             page.goto(f"{reports}/{run.path.relative_to(tmp_path)}/index.html")
+            page.evaluate("document.querySelectorAll('details:not(.jump)').forEach(d => { d.open = true })")
             for figure in page.locator("figure[data-chart]").all():
                 figure.scroll_into_view_if_needed()
                 figure.locator(".live:not(.drawing)").wait_for()
