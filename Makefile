@@ -18,6 +18,17 @@ all-quoted = $(foreach each,$(value $(1)),'$(subst ','\'',$(each))')
 option = $(if $(value $(2)),$(1) $(call quoted,$(2)))
 flag = $(if $(value $(2)),$(1))
 
+# What fails has said why. Make is told to end with that (SIGQUIT: code 1, without a word of its own) and not to add
+# `make: *** [Makefile:50: scenario] Error 1`. The shell outlives Ctrl-C so that it can; then the lab has stopped everything.
+quietly = trap : HUP INT TERM; $(1) || { kill -QUIT $$PPID; sleep 0.5; }
+
+# A variable that nothing here reads is a mistake: ignored, it would pass for heard.
+UNKNOWN := $(filter-out $(GIVEN) SHELL LAB_% GRAFANA_URL DOCKER_HOST,\
+           $(foreach each,$(.VARIABLES),$(if $(filter command,$(origin $(each))),$(each))))
+ifneq ($(strip $(UNKNOWN)),)
+$(shell $(call quoted,PYTHON) scripts/make_variables.py $(call all-quoted,UNKNOWN) -- $(GIVEN); kill -QUIT $$PPID; sleep 0.5)
+endif
+
 # make scenario NAME=circuit-breaker SET="load.per_s=80 fault.lasts_s=30" TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local LOAD_WORKERS=2
 FLAGS = $(call option,--set,SET) $(call option,--trials,TRIALS) $(call option,--seed,SEED) $(call option,--scale,SCALE) \
         $(call option,--runtime,RUNTIME) $(call option,--load-workers,LOAD_WORKERS) \
@@ -32,137 +43,137 @@ help: ## Show what there is to type
 
 .PHONY: setup
 setup: ## Set up .venv for running (the others do it when needed)
-	@$(call quoted,PYTHON) scripts/bootstrap.py
+	@$(call quietly,$(call quoted,PYTHON) scripts/bootstrap.py)
 
 .PHONY: setup-dev
 setup-dev: ## Set up .venv for developing and testing
-	@$(call quoted,PYTHON) scripts/bootstrap.py --dev
+	@$(call quietly,$(call quoted,PYTHON) scripts/bootstrap.py --dev)
 
 .PHONY: scenario
 scenario: setup ## Run one experiment: NAME=... [PREDICT=1 SET= TRIALS= SEED= SCALE= RUNTIME= LOAD_WORKERS=]
-	@$(LAB) run $(call flag,--predict,PREDICT) $(FLAGS) $(call option,--,NAME)
+	@$(call quietly,$(LAB) run $(call flag,--predict,PREDICT) $(FLAGS) $(call option,--,NAME))
 
 .PHONY: predict
 predict: setup ## Guess its numbers without running it: NAME=...
-	@$(LAB) predict $(call option,--,NAME)
+	@$(call quietly,$(LAB) predict $(call option,--,NAME))
 
 .PHONY: sweep
 sweep: setup ## One experiment over a knob: NAME=... KNOB="on:exchange.BREAKER_OPEN_S=1,2,5" [SET= TRIALS= SEED= FRESH=1]
-	@$(LAB) sweep $(call option,--knob,KNOB) $(call option,--set,SET) $(call option,--trials,TRIALS) \
+	@$(call quietly,$(LAB) sweep $(call option,--knob,KNOB) $(call option,--set,SET) $(call option,--trials,TRIALS) \
 		$(call option,--seed,SEED) $(call option,--scale,SCALE) $(call option,--runtime,RUNTIME) \
-		$(call flag,--fresh,FRESH) $(call option,--,NAME)
+		$(call flag,--fresh,FRESH) $(call option,--,NAME))
 
 .PHONY: scenarios
 scenarios: setup ## Run the whole catalogue, one after another
-	@$(LAB) run --all $(FLAGS)
+	@$(call quietly,$(LAB) run --all $(FLAGS))
 
 .PHONY: load-worker
 load-worker: setup ## Carry load for a lab on another machine: MASTER=HOST:PORT
-	@$(LAB) load-worker --master $(call quoted,MASTER)
+	@$(call quietly,$(LAB) load-worker --master $(call quoted,MASTER))
 
 .PHONY: list
 list: setup ## The catalogue and its last verdicts; RUNS=1 for the runs too
-	@$(LAB) list $(call flag,--runs,RUNS)
+	@$(call quietly,$(LAB) list $(call flag,--runs,RUNS))
 
 .PHONY: show
 show: setup ## One experiment before it runs: NAME=..., or what a target or fault takes: TARGET=exchange
-	@$(if $(value TARGET),$(PY) scripts/reference_page.py $(call quoted,TARGET),$(LAB) show $(call option,--,NAME))
+	@$(call quietly,$(if $(value TARGET),$(PY) scripts/reference_page.py $(call quoted,TARGET),$(LAB) show $(call option,--,NAME)))
 
 .PHONY: judge
 judge: setup ## Judge a saved run again: RUN=circuit-breaker for its last one
-	@$(LAB) judge $(call option,--,RUN)
+	@$(call quietly,$(LAB) judge $(call option,--,RUN))
 
 .PHONY: report
 report: setup ## Write the report of a saved run again: RUN=...
-	@$(LAB) report $(call option,--,RUN)
+	@$(call quietly,$(LAB) report $(call option,--,RUN))
 
 .PHONY: compare
 compare: setup ## Set two or more saved runs side by side: RUNS="... ..."
-	@$(LAB) compare -- $(call all-quoted,RUNS)
+	@$(call quietly,$(LAB) compare -- $(call all-quoted,RUNS))
 
 .PHONY: doctor
 doctor: setup ## What is installed, what is missing and how to get it
-	@$(LAB) doctor
+	@$(call quietly,$(LAB) doctor)
 
 .PHONY: renew
 renew: setup ## Fetch the servers in .lab anew; `make doctor` tells how old they are
-	@$(LAB) renew
+	@$(call quietly,$(LAB) renew)
 
 .PHONY: heal
 heal: setup ## Remove faults and processes that a crashed run left
-	@$(LAB) heal
+	@$(call quietly,$(LAB) heal)
 
 .PHONY: up
 up: setup ## Toxiproxy, Prometheus and Grafana in containers
-	@$(LAB) up
+	@$(call quietly,$(LAB) up)
 
 .PHONY: down
 down: setup ## Stop them; their data stay
-	@$(LAB) down
+	@$(call quietly,$(LAB) down)
 
 .PHONY: images
 images: setup ## The images for containers, pulled and built [CA_BUNDLE=]; PIN=1 writes their digests down
-	@$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images $(call flag,--pin,PIN) -- $(call all-quoted,SERVICES)
+	@$(call quietly,$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images $(call flag,--pin,PIN) -- $(call all-quoted,SERVICES))
 
 .PHONY: images-debian
 images-debian: setup ## The same without a registry, from Debian packages
-	@$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images --debian -- $(call all-quoted,SERVICES)
+	@$(call quietly,$(if $(value CA_BUNDLE),CA_BUNDLE=$(call quoted,CA_BUNDLE)) $(LAB) images --debian -- $(call all-quoted,SERVICES))
 
 .PHONY: stack
 stack: setup ## The file for `docker stack deploy` [PROFILES="exchange raft" PORTS=host]
-	@$(LAB) stack $(foreach profile,$(call all-quoted,PROFILES),--profile $(profile)) $(call option,--ports,PORTS)
+	@$(call quietly,$(LAB) stack $(foreach profile,$(call all-quoted,PROFILES),--profile $(profile)) $(call option,--ports,PORTS))
 
 .PHONY: test
 test: setup-dev ## The whole test suite, with coverage
-	@$(PY) -m pytest -m alone
-	@$(PY) -m coverage erase
-	@$(PY) -m coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone"
-	@$(PY) -m coverage combine -q
-	@$(PY) -m coverage report
+	@$(call quietly,$(PY) -m pytest -m alone)
+	@$(call quietly,$(PY) -m coverage erase)
+	@$(call quietly,$(PY) -m coverage run -m pytest -n 4 --dist loadfile --no-loadscope-reorder -m "not alone")
+	@$(call quietly,$(PY) -m coverage combine -q)
+	@$(call quietly,$(PY) -m coverage report)
 
 .PHONY: unit
 unit: setup-dev ## Only the quick tests
-	@$(PY) -m pytest -q -m 'not e2e'
+	@$(call quietly,$(PY) -m pytest -q -m 'not e2e')
 
 .PHONY: sabotage
 sabotage: setup-dev ## Break what a PASS rests on: [NAMES="circuit-breaker ..." RECORDS=1 TOUCHED=1 FRESH=1 MUTANT= WITHIN_S=]
-	@$(LAB) sabotage $(call flag,--records,RECORDS) $(call flag,--touched,TOUCHED) $(call flag,--fresh,FRESH) \
+	@$(call quietly,$(LAB) sabotage $(call flag,--records,RECORDS) $(call flag,--touched,TOUCHED) $(call flag,--fresh,FRESH) \
 		$(foreach mutant,$(call all-quoted,MUTANT),--mutants $(mutant)) $(call option,--within-s,WITHIN_S) \
-		-- $(call all-quoted,NAMES)
+		-- $(call all-quoted,NAMES))
 
 .PHONY: evidence
 evidence: setup ## What several runs say of every claim: [NAMES="circuit-breaker ..." SEEDS=3 RUNTIME= FRESH=1 FROM=reports]
-	@$(LAB) evidence $(call option,--seeds,SEEDS) $(call option,--runtime,RUNTIME) $(call flag,--fresh,FRESH) \
-		$(foreach folder,$(call all-quoted,FROM),--from $(folder)) -- $(call all-quoted,NAMES)
+	@$(call quietly,$(LAB) evidence $(call option,--seeds,SEEDS) $(call option,--runtime,RUNTIME) $(call flag,--fresh,FRESH) \
+		$(foreach folder,$(call all-quoted,FROM),--from $(folder)) -- $(call all-quoted,NAMES))
 
 .PHONY: benchmark
 benchmark: setup-dev ## How fast and exact load generator, fault proxy and checker are
-	@$(PY) -m benchmarks.open_model
-	@$(PY) -m benchmarks.proxy
-	@$(PY) -m benchmarks.checker
+	@$(call quietly,$(PY) -m benchmarks.open_model)
+	@$(call quietly,$(PY) -m benchmarks.proxy)
+	@$(call quietly,$(PY) -m benchmarks.checker)
 
 .PHONY: check
 check: setup-dev ## Lint, format and types
-	@$(PY) -m ruff check .
-	@$(PY) -m ruff format --check .
-	@$(PY) -m mypy
+	@$(call quietly,$(PY) -m ruff check .)
+	@$(call quietly,$(PY) -m ruff format --check .)
+	@$(call quietly,$(PY) -m mypy)
 
 .PHONY: format
 format: setup-dev ## Format the code
-	@$(PY) -m ruff check --fix-only -q .
-	@$(PY) -m ruff format -q .
+	@$(call quietly,$(PY) -m ruff check --fix-only -q .)
+	@$(call quietly,$(PY) -m ruff format -q .)
 
 .PHONY: dashboards
 dashboards: setup-dev ## Write Grafana's dashboards anew from the scenarios
-	@$(PY) -m lab.dashboards
+	@$(call quietly,$(PY) -m lab.dashboards)
 
 .PHONY: metrics
 metrics: setup-dev ## Write docs/metrics.md anew from the docstrings of the metrics
-	@$(PY) scripts/metrics_page.py
+	@$(call quietly,$(PY) scripts/metrics_page.py)
 
 .PHONY: reference
 reference: setup-dev ## Write docs/reference.md anew from the targets' settings and the faults' arguments
-	@$(PY) scripts/reference_page.py
+	@$(call quietly,$(PY) scripts/reference_page.py)
 
 .PHONY: lock
 lock: ## Write the lock files anew from pyproject.toml (needs uv)

@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -76,8 +77,52 @@ def test_every_variable_is_tried() -> None:
         "PYTHON",
     }
     assert set(re.findall(r"\$\(call (?:quoted|all-quoted|option),(?:--[a-z-]*,)?([A-Z_]+)\)", MAKEFILE)) - tried == {
-        "PYTHON"
+        "PYTHON",
+        "UNKNOWN",  # names that are none of these, for the sentence that refuses them
     }
+
+
+def failing(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """What make does where its Python ends with 2, having said why."""
+    make = shutil.which("make")
+    assert make
+    made_of(folder, "setup")
+    (folder / ".venv/bin/python").write_text("#!/bin/sh\necho told why >&2\nexit 2\n")
+    (folder / "scripts").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "scripts" / "make_variables.py", folder / "scripts")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
+    (folder / "python3").unlink()
+    return subprocess.run(
+        [make, f"PYTHON={sys.executable}", *words], cwd=folder, env=env, capture_output=True, text=True
+    )
+
+
+def test_make_adds_nothing_to_what_failed(tmp_path: Path) -> None:
+    """It ends with a code that is not 0, and without `make: *** [Makefile:50: scenario] Error 2`."""
+    (tmp_path / "scripts").mkdir()
+    (tmp_path / "scripts" / "bootstrap.py").write_text("")
+    done = failing(tmp_path, "scenario", "NAME=circuit-breaker")
+    assert (done.returncode, done.stdout, done.stderr) == (1, "", "told why\n")
+    done = failing(tmp_path, "test")
+    assert (done.returncode, done.stderr) == (1, "told why\n")  # the first command's: none of those after it ran
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ("BREAKER_OPEN_S=10", 'takes no "BREAKER_OPEN_S"; turn a knob with SET="SERVICE.BREAKER_OPEN_S=..."'),
+        ("name=circuit-breaker", 'takes no "name"; did you mean NAME=?'),
+        ("SED=7", 'takes no "SED"; did you mean SEED=?'),
+        ("a;>made=1", 'takes no "a;>made"; turn a knob'),
+    ],
+)
+def test_a_variable_that_make_does_not_take_is_refused(tmp_path: Path, given: str, said: str) -> None:
+    """Ignored, it would pass for heard: one sentence, and nothing is run."""
+    done = failing(tmp_path, "scenario", "NAME=circuit-breaker", given)
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert said in line
+    assert not (tmp_path / "made").exists()
 
 
 def test_a_program_with_a_blank_in_its_name_is_run(tmp_path: Path) -> None:

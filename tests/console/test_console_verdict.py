@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from lab.catalogue import find
 from lab.cli import console
 from lab.cli.console import shapes
-from lab.cli.console.advice import try_next
+from lab.cli.console.advice import try_next, typed
 from lab.kit.screen import lasting
 from lab.record import Condition, Interval, Run, Turned, Verdict
 from lab.run.arithmetic import arithmetic
@@ -185,6 +185,16 @@ def test_a_load_that_was_not_reached_leads_to_the_doctor(made: dict[str, Run]) -
     conditions = [Condition("load reached", False, "load reached 50 %")]
     late = judged(made["sound"], "UNKNOWN", conditions=conditions)
     assert try_next(late.record).startswith("make doctor")
+
+
+def test_who_runs_bin_lab_is_told_bin_lab(made: dict[str, Run], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its exit codes are what it was typed for; make hides them."""
+    monkeypatch.setenv("LAB_COMMAND", "bin/lab")
+    assert try_next(made["sound"].record).startswith("bin/lab run circuit-breaker --trials 6, to see how far")
+    assert typed("make scenario NAME=x SEED=3 SET='a:b.C=1 d.e=2' LOAD_WORKERS=2") == (
+        "bin/lab run x --seed 3 --set 'a:b.C=1 d.e=2' --load-workers 2"
+    )
+    assert typed("make doctor") == "bin/lab doctor"
 
 
 def test_an_interval_around_the_bound_asks_for_more_trials(made: dict[str, Run]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import shlex
 
 from lab.record import ClaimResult, Record
@@ -14,26 +15,46 @@ def try_next(record: Record) -> str:
     """One line: what a reader of this verdict would do next."""
     judgement, make = record.judgement, f"make scenario NAME={shlex.quote(_name(record))}"
     if judgement is None:
-        return record.command
+        return typed(record.command)
     if record.turned:
-        return f"{make}, which is the catalogue's own run; make compare sets the two side by side"
-    trials = max(MIN_TRIALS_FOR_INTERVAL, 2 * record.trials)
+        return f"{typed(make)}, which is the catalogue's own run; {typed('make compare')} sets the two side by side"
+    more = typed(f"{make} TRIALS={max(MIN_TRIALS_FOR_INTERVAL, 2 * record.trials)}")
+    show = typed(f"make show NAME={_name(record)}")
     if judgement.verdict == "PASS" and record.scale >= 1:
         if record.trials < MIN_TRIALS_FOR_INTERVAL:
-            return f"{make} TRIALS={trials}, to see how far chance moves the numbers"
-        return _exercise(record) or f"make show NAME={_name(record)}, and change what it shows"
+            return f"{more}, to see how far chance moves the numbers"
+        return _exercise(record) or f"{show}, and change what it shows"
     unmet = {condition.name for condition in judgement.conditions if not condition.met}
     if {"load reached", "load on time", "host not saturated"} & unmet:
-        return f"make doctor, end what else keeps this machine busy, then {record.command}"
+        return f"{typed('make doctor')}, end what else keeps this machine busy, then {typed(record.command)}"
     if unmet:
-        return f"{record.command}, once what the reason names is mended"
+        return f"{typed(record.command)}, once what the reason names is mended"
     if record.scale < 1:
-        return f"{make}, at full length: its bounds were set for that"
+        return f"{typed(make)}, at full length: its bounds were set for that"
     if any(_inconclusive(result) for result in judgement.claims):
-        return f"{make} TRIALS={trials}: more trials make the interval narrower"
+        return f"{more}: more trials make the interval narrower"
     if record.trials < MIN_TRIALS_FOR_INTERVAL:
-        return f"{make} TRIALS={trials}, to see whether it was chance"
-    return f"make show NAME={_name(record)}, and hold what the report shows against each claim"
+        return f"{more}, to see whether it was chance"
+    return f"{show}, and hold what the report shows against each claim"
+
+
+def typed(make: str) -> str:
+    """A make line as the reader types it: who runs `bin/lab`, for its exit codes, is told `bin/lab run`."""
+    own = os.environ.get("LAB_COMMAND")
+    if not own:
+        return make
+    _, target, *words = shlex.split(make)
+    given = [word.partition("=") for word in words]
+    names = [value for name, _, value in given if name in _PLACES]
+    options = [part for name, _, value in given if name not in _PLACES for part in (_option(name), value)]
+    return shlex.join([own, {"scenario": "run"}.get(target, target), *names, *options])
+
+
+_PLACES = ("NAME", "RUN")  # what stands without an option's name
+
+
+def _option(variable: str) -> str:
+    return f"--{variable.lower().replace('_', '-')}"
 
 
 def _name(record: Record) -> str:
@@ -53,5 +74,5 @@ def _exercise(record: Record) -> str | None:
         return None
     chosen = exercises[math.floor(record.started_epoch_s) % len(exercises)]
     if chosen.knob.startswith("SET="):
-        return f"make scenario NAME={_name(record)} {chosen.knob}: {chosen.text}"
+        return f"{typed(f'make scenario NAME={_name(record)} {chosen.knob}')}: {chosen.text}"
     return f"{chosen.text} ({chosen.knob})"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 
+from lab.kit.places import ROOT
 from lab.report.view import View
 
 TITLE = "Repeat this run"
@@ -37,6 +39,12 @@ def build(view: View) -> Data:
         again=again,
         commit=(record.git_commit or "")[:12],
         dirty=record.git_dirty,
-        folder=f"reports/{record.spec.name}/{record.run}",
+        folder=shlex.quote(_folder(view.run.path)),
         arrivals=record.spec.load.arrivals,
     )
+
+
+def _folder(path: Path) -> str:
+    """A run's folder as `bin/lab` finds it from the project's folder, wherever the reports are."""
+    whole = path.absolute()
+    return str(whole.relative_to(ROOT)) if whole.is_relative_to(ROOT) else str(whole)
