@@ -27,11 +27,13 @@ from lab.checkers.as_expected import as_expected as _as_expected
 from lab.checkers.as_published import as_published as _as_published
 from lab.checkers.bounded_staleness import bounded_staleness as _bounded_staleness
 from lab.checkers.conserved import conserved as _conserved
+from lab.checkers.converged import converged as _converged
 from lab.checkers.exactly_once import exactly_once as _exactly_once
 from lab.checkers.history import Finding, History
 from lab.checkers.in_order import in_order as _in_order
 from lab.checkers.linearizable import linearizable as _linearizable
 from lab.checkers.log_matching import log_matching as _log_matching
+from lab.checkers.no_add_lost import no_add_lost as _no_add_lost
 from lab.checkers.no_lost_update import no_lost_update as _no_lost_update
 from lab.checkers.one_leader_a_term import one_leader_a_term as _one_leader_a_term
 from lab.checkers.one_stays import one_stays as _one_stays
@@ -48,10 +50,12 @@ as_expected = called(_as_expected)
 as_published = called(_as_published)
 bounded_staleness = called(_bounded_staleness)
 conserved = called(_conserved)
+converged = called(_converged)
 exactly_once = called(_exactly_once)
 in_order = called(_in_order)
 linearizable = called(_linearizable)
 log_matching = called(_log_matching)
+no_add_lost = called(_no_add_lost)
 no_lost_update = called(_no_lost_update)
 one_leader_a_term = called(_one_leader_a_term)
 one_stays = called(_one_stays)

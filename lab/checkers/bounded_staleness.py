@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import accumulate
 from typing import NamedTuple
 
@@ -36,6 +37,7 @@ def bounded_staleness(
     initial: str | None = None,
     played_in: str = "",
     least: int = ENOUGH,
+    clients: int = 0,
 ) -> Finding:
     """
     Hold each answered read of a key against the writes: what it gives was true at some time since `within_s` before it.
@@ -49,6 +51,11 @@ def bounded_staleness(
     or never: its value may be read, and replaces none. Where two writes set the same value, either explains a read.
     Nothing is assumed of the system's own clocks or of what it says about ages.
 
+    With `clients`, the n-th operation is that of client n modulo so many, and a read is held against that client's own
+    writes alone: with `within_s` 0 each client reads its own writes, or later ones (Terry et al., "Session guarantees
+    for weakly consistent replicated data", 1994). Others' values may be read from the start
+    of their writes on, until an own write replaces them.
+
     Must have seen: `least` answered reads, in each phase of `played_in` too.
     """
     operations = history.operations
@@ -58,10 +65,11 @@ def bounded_staleness(
     phases: list[str] = []
     stalest_s = 0.0
     for key, ops in found.items():
-        reigns = reigns_of([op for op in ops if op.kind == "write"], text_of(initial))
+        writes = [op for op in ops if op.kind == "write"]
+        reigns = [reigns_of(_seen_by(k, writes, clients), text_of(initial)) for k in range(max(1, clients))]
         for op in (op for op in ops if op.kind == "read"):
             phases.append(phase[op.n])
-            behind_s = behind(op, reigns.get(op.sees))
+            behind_s = behind(op, reigns[op.n % clients if clients else 0].get(op.sees))
             if behind_s <= within_s:
                 stalest_s = max(stalest_s, behind_s)
             else:
@@ -70,6 +78,13 @@ def bounded_staleness(
     few = too_little(phases, "reads of a key were answered", least, played_in)
     held = f"{checked:,} reads, the stalest {stalest_s:.2f} s behind ({within_s:g} s allowed)"
     return verdict(anomalies, f"{len(anomalies):,} of {checked:,} reads", [*unreadable, few], held, checked)
+
+
+def _seen_by(client: int, writes: Sequence[Op], clients: int) -> list[Op]:
+    """The writes of one of several clients as they are, and those of others as such that replace none."""
+    if not clients:
+        return list(writes)
+    return [op if op.n % clients == client else replace(op, certain=False) for op in writes]
 
 
 def reigns_of(writes: Sequence[Op], initial: Value) -> dict[Value, Reigns]:

@@ -1,13 +1,19 @@
 """
 A replicated key-value store that is small and honest: N nodes over links, each of which any client may ask.
 
-A read asks R replicas and a write W of them (Gifford, "Weighted Voting for Replicated Data", 1979; DeCandia et al.,
-"Dynamo", 2007, sections 4.5 and 4.6). A write first asks R replicas for the highest version and writes the next one
+KV_MODE says what a node does before it answers.
+
+quorum: a read asks R replicas and a write W of them (Gifford, "Weighted Voting for Replicated Data", 1979; DeCandia
+et al., "Dynamo", 2007, 4.5 and 4.6). A write first asks R replicas for the highest version and writes the next one
 (Lynch and Shvartsman, "Robust emulation of shared memory", 1997). A read with read repair writes what it returns back
 to W replicas before it returns (Attiya, Bar-Noy and Dolev, "Sharing memory robustly in message-passing systems", 1995).
 Handbook 7.1.1.4 and 7.3.1.
 
-What it leaves out: hinted hand-off, anti-entropy and sloppy quorums (Dynamo, 4.6 and 4.7), deletes, and membership.
+last-writer-wins, crdt: a node answers by itself, tells the others, and repairs what they missed by anti-entropy.
+Handbook 7.1.1.2 and 7.3.1.3. raft: a member of targets/raft in the node's place. Handbook 7.1.1.1.
 
-`registers` keeps what a replica must not forget; `quorum` is the coordinator; `server` is the HTTP around both.
+What it leaves out: hinted hand-off and sloppy quorums (Dynamo, 4.6), deletes of keys, and membership.
+
+`registers` keeps what a replica must not forget, `quorum` is the coordinator, `server` the HTTP around both. `clock`,
+`objects`, `gossip` and `local` are the same for nodes that answer by themselves.
 """

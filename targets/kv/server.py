@@ -1,4 +1,4 @@
-"""HTTP around a node of the store."""
+"""HTTP around a node whose reads and writes ask a quorum, or whatever KV_MODE says instead."""
 
 from __future__ import annotations
 
@@ -12,9 +12,12 @@ from prometheus_client import Counter
 
 from targets.contracts.registers import NewValue
 from targets.kit import Problem, Service, answer, read_json
+from targets.kv import local
 from targets.kv.quorum import Coordinator, TooFew, TooFewHave
 from targets.kv.registers import Held, Replica
 from targets.kv.settings import KvSettings
+from targets.raft import server as raft
+from targets.raft.settings import RaftSettings
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,31 @@ def told(held: Held) -> web.Response:
 
 
 def build(settings: KvSettings, service: Service) -> web.Application:
+    """The application, by KV_MODE."""
+    if settings.kv_mode == "quorum":
+        return build_quorum(settings, service)
+    return build_raft(settings, service) if settings.kv_mode == "raft" else local.build(settings, service)
+
+
+def build_raft(settings: KvSettings, service: Service) -> web.Application:
+    """A member of our own Raft (targets/raft) in the place of this node: kv-2 is raft-2, with the same clients."""
+    as_raft = {name: name.replace("kv", "raft") for name in settings.nodes}
+    urls = {f"{as_raft[name].replace('-', '_')}_url": settings.url_of(name) for name in settings.others}
+    told = RaftSettings(
+        service_name=as_raft[settings.service_name],
+        data_dir=settings.data_dir,
+        raft_peers=",".join(as_raft.values()),
+        raft_client_timeout_s=settings.kv_client_timeout_s,
+        raft_heartbeat_ms=100,
+        raft_election_low_ms=settings.kv_election_low_ms,
+        raft_election_high_ms=2 * settings.kv_election_low_ms,
+        raft_snapshot_every=100_000,
+        **urls,
+    )
+    return raft.build(told, service)
+
+
+def build_quorum(settings: KvSettings, service: Service) -> web.Application:
     """The application."""
     replica = Replica(Path(settings.data_dir))
     peers = {

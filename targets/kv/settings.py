@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Literal
 
-from targets.kit import Between, Seconds, Settings, Url
+from targets.kit import Between, Millis, Seconds, Settings, Url
 
 _NAME = re.compile(r"kv-[1-9]")
 Quorum = Annotated[int, Between(1, 9, "replicas")]
@@ -29,10 +29,18 @@ class KvSettings(Settings):
     kv_7_url: Url = ""
     kv_8_url: Url = ""
     kv_9_url: Url = ""
+    kv_mode: Literal["quorum", "last-writer-wins", "crdt", "raft"] = "quorum"
     kv_read_quorum: Quorum = 2  # R: replicas that must answer a read, and the version query of a write
     kv_write_quorum: Quorum = 2  # W: replicas that must have a write before it is acknowledged
     kv_read_repair: bool = True  # a read writes what it returns back to W replicas before it returns
     kv_timeout_s: Seconds = 2.0  # for an attempt at one other node
+    kv_clock: Literal["hybrid", "wall"] = "hybrid"  # what orders writes in mode last-writer-wins
+    kv_clock_ahead_s: Annotated[float, Between(-3_600, 3_600, "seconds")] = (
+        0.0  # this node's clock before the machine's
+    )
+    kv_gossip_ms: Millis = 200.0  # between two rounds of anti-entropy; 0: none
+    kv_client_timeout_s: Seconds = 2.0  # in mode raft: for all attempts at the leader
+    kv_election_low_ms: Annotated[float, Between(200, 60_000, "milliseconds")] = 600.0  # in mode raft: to twice that
 
     def __post_init__(self) -> None:
         wrong = [name for name in self.nodes if not _NAME.fullmatch(name)]
@@ -45,9 +53,9 @@ class KvSettings(Settings):
         if missing:
             variables = ", ".join(f"{name.upper().replace('-', '_')}_URL" for name in missing)
             raise ValueError(f"{variables} missing: every other node in KV_PEERS needs one")
-        if max(self.kv_read_quorum, self.kv_write_quorum) > len(self.nodes):
+        if self.kv_mode == "quorum" and max(self.kv_read_quorum, self.kv_write_quorum) > len(self.nodes):
             raise ValueError(f"KV_READ_QUORUM and KV_WRITE_QUORUM must be {len(self.nodes)} or less: one for each node")
-        if not self.data_dir:
+        if not self.data_dir and self.kv_mode in ("quorum", "raft"):
             raise ValueError("DATA_DIR is missing: give a directory that this node alone writes to")
 
     @property

@@ -56,6 +56,11 @@ class Routes:
         done = await self._write(request, lambda *session: Cas(key, body.expect, body.value, *session))
         return answer({"key": key, "swapped": done.swapped, "value": done.value, "index": done.index})
 
+    async def get_all(self, request: web.Request) -> web.Response:
+        """All that this member has applied: for checkers."""
+        values = {} if self.node is None else self.node.core.machine.state.values
+        return answer({"registers": dict(sorted(values.items()))})
+
     async def _write(self, request: web.Request, make: Callable[[int, int, int], Put | Cas]) -> Done:
         own = session_of(request)
         outcome = await (self.forwarder.ask(make(*own)) if own else self.forwarder.write(make))
@@ -182,6 +187,7 @@ def build(settings: RaftSettings, service: Service) -> web.Application:
     service.answers("POST /sessions", 201, 503, 504)
     app.add_routes(
         [
+            web.get("/kv", routes.get_all),
             web.get("/kv/{key}", routes.get_value),
             web.put("/kv/{key}", routes.put_value),
             web.post("/kv/{key}/cas", routes.swap_value),

@@ -138,3 +138,16 @@ def test_a_cache_that_obeys_passes_and_one_that_does_not_fails(seed: int) -> Non
     """Whatever the times: never a false alarm, and a cache that keeps twice as long is caught within 20 s."""
     assert checked(cached(seed, 1.0, obeys=True), within_s=1.0, initial="first").verdict == "PASS"
     assert checked(cached(seed, 1.0, obeys=False), within_s=1.0, initial="first").verdict == "FAIL"
+
+
+def test_each_client_reads_its_own_writes() -> None:
+    """With `clients`, what another client has written replaces nothing; what a client has written itself does."""
+    words = {"read": "read", "write": "write", "clients": 2}
+    others = [write(0, 1.0, 1.1, "a"), write(2, 3.0, 3.2, "b"), read(5, 9.0, 9.1, "a")]
+    assert bounded_staleness(history(others), 0.0, **words).verdict == "PASS"  # type: ignore[arg-type]
+    own = [write(0, 1.0, 1.1, "a"), write(2, 3.0, 3.2, "b"), read(4, 9.0, 9.1, "a")]
+    assert bounded_staleness(history(own), 0.0, **words).verdict == "FAIL"  # type: ignore[arg-type]
+    overtaken = [write(1, 1.0, 1.1, "a"), write(2, 3.0, 3.2, "b"), read(4, 9.0, 9.1, "a")]
+    assert bounded_staleness(history(overtaken), 0.0, **words).verdict == "FAIL"  # type: ignore[arg-type]
+    strange = [write(0, 1.0, 1.1, "a"), read(4, 9.0, 9.1, "c")]
+    assert bounded_staleness(history(strange), 0.0, **words).verdict == "FAIL"  # type: ignore[arg-type]
