@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from aiohttp import web
 from prometheus_client import Counter
@@ -76,7 +77,7 @@ def build(settings: KvSettings, service: Service) -> web.Application:
 def build_raft(settings: KvSettings, service: Service) -> web.Application:
     """A member of our own Raft (targets/raft) in the place of this node: kv-2 is raft-2, with the same clients."""
     as_raft = {name: name.replace("kv", "raft") for name in settings.nodes}
-    urls = {f"{as_raft[name].replace('-', '_')}_url": settings.url_of(name) for name in settings.others}
+    urls: dict[str, Any] = {f"{as_raft[name].replace('-', '_')}_url": settings.url_of(name) for name in settings.others}
     told = RaftSettings(
         service_name=as_raft[settings.service_name],
         data_dir=settings.data_dir,
