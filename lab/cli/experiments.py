@@ -210,19 +210,25 @@ def report(run: str, reports: Path) -> None:
 @reports_option
 @as_json
 def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
-    """Set the claims of two or more saved RUNS side by side."""
+    """Set the claims of two or more saved RUNS side by side, here and as a page beside them."""
+    from lab import catalogue
     from lab.cli import console
+    from lab.run.results import write_comparison
 
     if len(runs) < 2:
         raise LabError(f"compare takes two runs or more; name another beside {runs[0]} (make list RUNS=1 shows them)")
+    if len(runs) > 26:
+        raise LabError(f"compare takes 26 runs at most, a letter each, and these are {len(runs)}; leave some out")
     opened = [open_run(run, reports) for run in runs]
     names = {run.record.spec.name for run in opened}
     if len(names) > 1:
         raise LabError(f"these are runs of different experiments ({', '.join(sorted(names))}); compare runs of one")
+    page = write_comparison(opened, reports)
     if as_json:
         click.echo(json.dumps([console.run_data(run) for run in opened], indent=2))
     else:
         console.compare(opened)
+        tell(f"\n  page  {catalogue.shown(page)}")
     return 0
 
 

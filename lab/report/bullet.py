@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from lab.record import ClaimResult, Interval
+from lab.record import ClaimResult, ClaimSpec, Interval
 
 LOG_FROM = 12  # value and bound this many times apart need a logarithmic axis to be seen together
 DECADES = 1e6  # what is smaller still lies at the edge
@@ -32,7 +32,7 @@ def bullet(result: ClaimResult) -> Bullet | None:
         return None
     ends = _ends(interval, max([result.value, *bounds, *trials])) if interval else None
     shown = [result.value, *bounds, *trials, *(ends or ())]
-    place = _scale(shown, claim.metric.name.endswith(("_ratio", "_share")) and not claim.of)
+    place = scale_of(shown, claim)
     low = place(claim.at_least) if claim.at_least is not None else 0.0
     high = place(claim.at_most) if claim.at_most is not None else 100.0
     return Bullet(
@@ -49,8 +49,9 @@ def _ends(interval: Interval, furthest: float) -> tuple[float, float]:
     return interval.low, furthest if interval.high is None else interval.high
 
 
-def _scale(shown: list[float], is_share: bool) -> Callable[[float], float]:
+def scale_of(shown: list[float], claim: ClaimSpec) -> Callable[[float], float]:
     """From a value to percent: linear from zero, logarithmic where that would hide one, zoomed near a share of 1."""
+    is_share = claim.metric.name.endswith(("_ratio", "_share")) and not claim.of
     low, high = min(0.0, *shown), max(shown) * 1.15 or 1.0
     least, most = min(shown), max(shown)
     if least > 0 and most / least > LOG_FROM:

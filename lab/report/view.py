@@ -42,6 +42,7 @@ class View:
     run: Run
     handbook: Mapping[str, Section]
     neighbours: Sequence[Neighbour] = field(default_factory=tuple)
+    until_s: float = 0.0  # the time axis reaches so far at least: beside another run, as far as that one's
 
     @property
     def record(self) -> Record:
@@ -91,7 +92,7 @@ class View:
     def end_s(self) -> float:
         """Where the shared time axis ends: what was asked, or longer where a phase ran over."""
         ends = [phase.end_s for variant in self.variants for phase in self.phases(variant)]
-        return max([self.spec.lasts_s, *ends])
+        return max([self.spec.lasts_s, self.until_s, *ends])
 
     def ended_s(self, variant: str) -> float:
         """When the last phase that a variant reached ended."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import time
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,6 +149,13 @@ def write_page(run: Run, entries: list[Entry]) -> Path:
     from lab import report
 
     return report.write_report(run, _neighbours(run, entries))
+
+
+def write_comparison(runs: Sequence[Run], reports: Path) -> Path:
+    """Write the page of several runs of one experiment side by side; gives its path."""
+    from lab import report
+
+    return report.write_comparison(runs, reports)
 
 
 def write_index(reports: Path, entries: list[Entry]) -> None:

@@ -23,9 +23,11 @@ Timeouts = Sequence[tuple[str, float]]
 LINES = {"p50": [4, 3], "p99": [1, 0]}
 
 
-def charts(view: View, bins: Mapping[str, Sequence[Bin]], cells: Mapping[str, Sequence[Cell]]) -> list[Chart]:
-    """One chart a variant, all with the same axes and shades."""
-    everything = [cell for found in cells.values() for cell in found]
+def charts(
+    view: View, bins: Mapping[str, Sequence[Bin]], cells: Mapping[str, Sequence[Cell]], beside: Sequence[Cell] = ()
+) -> list[Chart]:
+    """One chart a variant, all with the same axes and shades, on which `beside` has room too."""
+    everything = [cell for found in [*cells.values(), beside] for cell in found]
     answered = [cell for cell in everything if math.isfinite(cell.low_ms)]
     low = min((c.low_ms for c in answered), default=1.0) / 1.3
     high = max((c.high_ms for c in answered), default=1000.0) * HEADROOM

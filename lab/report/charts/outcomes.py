@@ -19,9 +19,10 @@ HEADROOM = 1.18  # above the bars, so that a shaded fault is seen behind them
 WORDS = {"ok": "ok", "fail": "failed", "info": "no answer"}
 
 
-def charts(view: View, bins: Mapping[str, Sequence[Bin]]) -> list[Chart]:
-    """One chart a variant, all with the same axes."""
-    peak = max((b.count / (b.end_s - b.start_s) for found in bins.values() for b in found), default=1.0)
+def charts(view: View, bins: Mapping[str, Sequence[Bin]], beside: Sequence[Bin] = ()) -> list[Chart]:
+    """One chart a variant, all with the same axes, on which `beside` has room too."""
+    everything = [b for found in [*bins.values(), beside] for b in found]
+    peak = max((b.count / (b.end_s - b.start_s) for b in everything), default=1.0)
     return [_chart(view, variant, bins[variant], peak) for variant in view.variants]
 
 
