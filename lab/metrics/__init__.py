@@ -10,7 +10,7 @@ below `@metric`, named in the list below; its docstring says what it measures, w
 from lab.metrics.declare import definition, measure, metric, names, page, parameters
 from lab.metrics.kept import acknowledged_lost
 from lab.metrics.latency import max_ms, mean_ms, naive_p99_ms, p50_ms, p90_ms, p95_ms, p99_ms, p999_ms
-from lab.metrics.listed import keys_listed
+from lab.metrics.listed import keys_listed, listed_ratio
 from lab.metrics.measured import ENOUGH, Measured
 from lab.metrics.messages import catch_up_s, messages_again, messages_lost
 from lab.metrics.outcomes import (
@@ -58,6 +58,7 @@ __all__ = [
     "goodput_per_s",
     "highest_rise",
     "keys_listed",
+    "listed_ratio",
     "longest_gap_s",
     "max_in_flight",
     "max_ms",

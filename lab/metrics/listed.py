@@ -18,6 +18,27 @@ def keys_listed(window: Window, readback: str, at: str, operation: str | None = 
     Censored: never.
     Minimum: 20 such keys.
     """
+    found = _listed(window, readback, at, operation)
+    return found if isinstance(found, Measured) else Measured(float(found[0]), n=found[1])
+
+
+@metric("")
+def listed_ratio(window: Window, readback: str, at: str, operation: str | None = None) -> Measured:
+    """Share of the keys of operations due in the phase that a readback lists under `at`, such as adds that are kept.
+
+    As `keys_listed`, divided by how many keys were due: a figure that a shortened phase keeps.
+
+    Window: operations due in the phase as planned; the readback tells how things stand after the load.
+    Whose: operations with a key, of one kind or of all, whatever came of them.
+    Censored: never.
+    Minimum: 20 such keys.
+    """
+    found = _listed(window, readback, at, operation)
+    return found if isinstance(found, Measured) else Measured(found[0] / found[1], n=found[1])
+
+
+def _listed(window: Window, readback: str, at: str, operation: str | None) -> tuple[int, int] | Measured:
+    """Keys that are listed, and all that were due; or why there is no number."""
     answer = window.readback(readback)
     listed = answer.get(at) if isinstance(answer, dict) else None
     if not isinstance(listed, list | dict):
@@ -30,4 +51,4 @@ def keys_listed(window: Window, readback: str, at: str, operation: str | None = 
     due = [key for key, phase in first.items() if phase == window.phase.name]
     there = {str(key) for key in listed}
     few = too_few(len(due), "keys were due", window.text)
-    return few or Measured(float(sum(key in there for key in due)), n=len(due))
+    return few or (sum(key in there for key in due), len(due))

@@ -1,4 +1,4 @@
-"""keys_listed, on histories planted by hand."""
+"""keys_listed and listed_ratio, on histories planted by hand."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def test_one_kind_of_operation_where_it_is_named(tmp_path: Path) -> None:
     sent = [operation(10 + k / 10, key=f"k{k}", operation="a" if k % 2 else "b") for k in range(60)]
     run = plant(tmp_path, sent, readbacks={"books": {"halves": ["k1", "k2", "k4"]}})
     assert taken(run, metrics.keys_listed("books", "halves", "b")) == told(2.0, n=30)
+    assert taken(run, metrics.listed_ratio("books", "halves", "b")) == told(2 / 30, n=30)
 
 
 def test_without_the_list_or_the_keys_there_is_no_number(tmp_path: Path) -> None:
