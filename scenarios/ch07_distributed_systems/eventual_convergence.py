@@ -41,7 +41,7 @@ scenario = Scenario(
         mode("crdt", "crdt"),
     ],
     claims=[
-        # The stamps of the node that is cut off stay where they were, 10 s ahead; those of the two others follow the clock
+        # The stamps of the node that is cut off stay where they were, 10 s ahead; those of the others follow the clock
         # that is ahead. So their side wins every set, and the third of the adds that came by the one is lost: 0.6.
         Claim("one side's adds are lost", "lww", "cut", kept, at_most=0.75, control=True),
         Claim("both sides' adds are kept", "crdt", "cut", kept, at_least=0.8),
