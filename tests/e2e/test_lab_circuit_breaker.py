@@ -51,6 +51,22 @@ def test_the_record_holds_everything(run: Done) -> None:
     assert (folder.parent / "latest").resolve() == folder
 
 
+def test_the_record_holds_the_events(run: Done) -> None:
+    """Each move of the breaker as the exchange told it, first in the blip; faults as in the receipts."""
+    record = json.loads((Path(run.data["path"]) / "record.json").read_text())
+    off, on = record["episodes"]
+    assert not [event for event in off["events"] if event["kind"] == "told"]
+    moves = [event for event in on["events"] if event["kind"] == "told"]
+    assert [event["facts"]["breaker"] for event in moves][:2] == ["open", "half-open"]
+    assert moves[-1]["facts"] == {"peer": "payments", "breaker": "closed"}
+    blip, fault = on["receipts"]
+    assert blip["injected_s"] < moves[0]["at_s"] < blip["removed_s"]
+    faults = [event["at_s"] for event in on["events"] if event["kind"] == "fault"]
+    bounds = [receipt[name] for receipt in (blip, fault) for name in ("injected_s", "removed_s")]
+    assert faults == [round(at_s, 3) for at_s in bounds]
+    assert on["events"] == sorted(on["events"], key=lambda event: event["at_s"])
+
+
 def test_the_report_is_there_in_three_forms(run: Done) -> None:
     """HTML within its budget, Markdown, JUnit, and the index of all."""
     folder = Path(run.data["path"])
