@@ -55,7 +55,7 @@ def registers(nodes: Sequence[Service], per_s: float, *, stale_in: Sequence[str]
     )
 
 
-SETS, COUNTERS = 4, 2  # no multiple of three nodes either
+SETS, COUNTERS = 8, 2  # no multiple of three nodes either
 
 
 def _add(rng: Random, n: int) -> Request:

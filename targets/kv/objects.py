@@ -40,15 +40,11 @@ class OrSet(Struct):
         """Elements with an add that was not removed."""
         return sorted(element for element, tags in self.added.items() if tags - self.removed)
 
-    def add(self, element: str, tag: Tag) -> None:
-        """An add of its own, which only a remove that sees it takes back."""
-        self.added.setdefault(element, set()).add(tag)
-
-    def remove(self, element: str) -> bool:
-        """Take back the adds that are here; whether there were any."""
+    def remove(self, element: str) -> set[Tag]:
+        """Take back the adds that are here; gives their tags."""
         seen = self.added.get(element, set()) - self.removed
         self.removed |= seen
-        return bool(seen)
+        return seen
 
     def merge(self, other: OrSet) -> None:
         """Take over all adds and removes."""
@@ -183,7 +179,7 @@ class Registers:
 
 
 class Crdts:
-    """Sets and counters whose changes survive merging."""
+    """Sets and counters whose changes survive merging; a part is the change alone (delta state, Almeida et al. 2018)."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
@@ -196,12 +192,14 @@ class Crdts:
     def add(self, key: str, element: str) -> State:
         """Under a tag of its own."""
         self._tags += 1
-        self._set(key).add(element, f"{self._replica.node} {self._tags}")
-        return State(sets={key: self._set(key)})
+        part = OrSet({element: {f"{self._replica.node} {self._tags}"}})
+        self._set(key).merge(part)
+        return State(sets={key: part})
 
     def remove(self, key: str, element: str) -> tuple[bool, State]:
         """What this replica has seen of it."""
-        return self._set(key).remove(element), State(sets={key: self._set(key)})
+        seen = self._set(key).remove(element)
+        return bool(seen), State(sets={key: OrSet(removed=seen)})
 
     def value(self, key: str) -> int:
         """By the PN-counter."""
