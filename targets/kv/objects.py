@@ -179,7 +179,7 @@ class Registers:
 
 
 class Crdts:
-    """Sets and counters whose changes survive merging; a part is the change alone (delta state, Almeida et al. 2018)."""
+    """Sets and counters whose changes survive merging; a part is the change alone (a delta: Almeida et al. 2018)."""
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
