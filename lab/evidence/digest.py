@@ -31,6 +31,7 @@ def digest(entry: Entry, spec: Spec, commit: str) -> str | None:
     files = sources(commit)
     if files is None:
         return None
+    spec = msgspec.json.decode(msgspec.json.encode(spec), type=Spec)  # as a record keeps it: 10 s are 10.0 there
     asked = [decides(spec), spec.members, spec.links, spec.settings]
     found = hashlib.sha256(msgspec.json.encode(asked, order="sorted"))
     for path in sorted(_needed(own_targets(entry), files)):

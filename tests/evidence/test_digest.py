@@ -6,11 +6,13 @@ import subprocess
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from lab import catalogue
 from lab.evidence import digest as module
 from lab.evidence.digest import digest, sources
+from lab.record import Spec
 
 ENTRY = catalogue.find("circuit-breaker")
 FILES = {
@@ -69,6 +71,15 @@ def test_what_is_asked_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for changed, same in ((replace(first, text="renamed"), True), (replace(first, at_least=1.0), False)):
         other = digest(ENTRY, replace(spec, claims=[changed, *spec.claims[1:]]), "c")
         assert (other == before) is same
+
+
+def test_a_record_asks_what_its_scenario_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the whole catalogue: written down and read back, a spec is of the same code."""
+    monkeypatch.setattr(module, "sources", lambda commit: FILES)
+    for entry in catalogue.read_all()[0]:
+        spec = entry.spec()
+        kept = msgspec.json.decode(msgspec.json.encode(spec), type=Spec)
+        assert digest(entry, kept, "c") == digest(entry, spec, "c"), entry.name
 
 
 def test_files_are_those_of_the_commit(tmp_path: Path) -> None:
