@@ -30,6 +30,7 @@ from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol
 
+import asyncpg
 from aiohttp import web
 from msgspec import Meta, Struct
 from prometheus_client import Counter, Gauge
@@ -253,6 +254,7 @@ class Offers:
 
     async def in_redis(self, request: web.Request) -> web.Response:
         """What Redis has."""
+        await self.store.connection_pool.disconnect(inuse_connections=False)  # one may be of before a crash
         keys = [key.decode() async for key in self.store.scan_iter(f"{KEY}*", count=1_000)]
         return answer({"effects": sorted(key.removeprefix(KEY) for key in set(keys))})
 
@@ -261,7 +263,10 @@ class Offers:
         if self.table is None:
             raise Problem(404, "no-database", "There is no database: POSTGRES_URL is not set.")
         await self.flush()
-        return answer({"effects": await self.table.ids()})
+        try:
+            return answer({"effects": await self.table.ids()})
+        except asyncpg.UndefinedTableError:  # it was made when this process began, and a power loss took it
+            return answer({"effects": []})
 
 
 async def keep_flushing(offers: Offers, every_s: float, log: Log) -> None:

@@ -14,7 +14,6 @@ cannot know it, and no other program of this machine needs to.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -24,7 +23,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.exposition import generate_latest
 from prometheus_client.registry import Collector, CollectorRegistry
 
-from lab.disk.cut import CACHED_S, cut_power
+from lab.disk.cut import cut_power
 from lab.disk.store import Store
 from lab.disk.trouble import Trouble
 
@@ -54,9 +53,7 @@ class Control:
             self.store.settle()
             return self.state()
         if path == "/cut":
-            undone = cut_power(self.store, str(asked.get("keeps", "nothing")), int(asked.get("seed", 0)))
-            time.sleep(CACHED_S)  # after which nothing of before is cached: its processes are dead and ask for nothing
-            return asdict(undone)
+            return asdict(cut_power(self.store, str(asked.get("keeps", "nothing")), int(asked.get("seed", 0))))
         if path != "/trouble":
             raise KeyError(path)
         if "fsync_ms" in asked:

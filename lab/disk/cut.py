@@ -12,7 +12,7 @@ from lab.disk.names import Key
 from lab.disk.pages import PAGE_BYTES, SECTOR_BYTES, Pages
 from lab.disk.store import Store
 
-CACHED_S = 0.2  # for so long the kernel trusts what it was told of a name
+CACHED_S = 0.2  # for so long the kernel trusts what it was told of a name: no process may look sooner after a cut
 WHOLE, TORN = 0.5, 0.25  # of the pages that were not synced, with "some": these shares survive whole, and in part
 
 

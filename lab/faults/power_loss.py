@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.faults.kit.bounds import at_least
@@ -18,7 +18,10 @@ from lab.model.bench import Bench, ProcessControl
 from lab.record import Dose, Probe
 
 Keeps = Literal["nothing", "some"]
-SHORTEST_S = 0.5  # as `kill`: the canary needs three probes of a dead process
+# A kill takes 10 to 30 ms, and to look at all files once 10 to 50 ms. Several servers are cut one after the other.
+TAKES = replace(STARTS_WITHIN, in_s=0.5, why="the disk undoes what was not synced; then the process starts again")
+FORGETS_S = 0.25  # after a cut the kernel still has names and lengths of before in its cache, for 0.2 s (lab.disk.cut)
+SHORTEST_S = 0.5  # as `kill`: the canary needs three probes of a dead process; longer than FORGETS_S
 
 
 @dataclass(frozen=True)
@@ -61,8 +64,8 @@ class PowerLoss(Fault):
 
     @property
     def takes(self) -> Takes:
-        """It is out when the process is back."""
-        return STARTS_WITHIN
+        """It is in when all of it is undone, and out when the process is back."""
+        return TAKES
 
     def inject(self, bench: Bench) -> AbstractAsyncContextManager[Mapping[str, Scalar]]:
         """Kill it and undo what was not synced; start it again when it is time, or on exit."""
@@ -79,6 +82,7 @@ class PowerLoss(Fault):
                 comeback.cancel()
                 facts.update(await trouble(comeback))
             if await control.state() == "gone":
+                await asyncio.sleep(FORGETS_S)
                 await control.restart()
 
         with bench.journal(self.text, member=self.member.name):

@@ -49,6 +49,11 @@ class Backing(Typed):
 Member = Service | Backing
 
 
+def disk_name(member: Member) -> str:
+    """The name of a member's disk, as its metrics have it for `service`: `postgres-disk`."""
+    return f"{member.name}-disk"
+
+
 @dataclass(frozen=True)
 class Peers(Typed):
     """A cluster of servers we did not write, as the caller of each of them, which has one address for all others."""

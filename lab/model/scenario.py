@@ -87,6 +87,18 @@ class Scenario(Typed):
         return tuple(ordered)
 
     @property
+    def disks(self) -> tuple[Member, ...]:
+        """Members of which a fault needs a disk of the lab's own; each disk counts as a service, see `disk_name`."""
+        needed = {
+            member
+            for phase in self.phases
+            for fault in phase.faults
+            for one in fault.candidates
+            for member in one.disks
+        }
+        return tuple(member for member in self.members if member in needed)
+
+    @property
     def every_invariant(self) -> tuple[Invariant, ...]:
         """Those that belong to the load, and those that the experiment adds."""
         return (*self.load.invariants, *self.invariants)

@@ -14,7 +14,6 @@ from lab.kit.places import HOME, ROOT
 from lab.kit.streams import say
 from lab.model import Backing, Fault, Scenario
 from lab.model.optional import optional, without
-from lab.run.episode.plan import disks_of
 from lab.runtime.compose import names
 from lab.runtime.compose.endpoint import endpoint
 from lab.runtime.compose.engine import Engine
@@ -55,7 +54,7 @@ async def choose(asked: str | None, scenario: Scenario) -> Choice:
     LabError, with the line to type, where what was asked for cannot be had, and MissingPart where local processes lack
     a server.
     """
-    if disks_of(scenario.phases):
+    if scenario.disks:
         return _with_disks(asked, scenario)
     why = f"{'LAB_RUNTIME' if os.environ.get('LAB_RUNTIME') == asked else '--runtime'} asks for it"
     if asked == "compose":

@@ -20,6 +20,7 @@ from lab.kit.streams import say, tell
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.model import Scenario
+from lab.model.parts import disk_name
 from lab.observe.machine import package_versions
 from lab.observe.prometheus import Watch
 from lab.record import Run
@@ -27,7 +28,6 @@ from lab.record.unfinished import Unfinished
 from lab.run.arithmetic import arithmetic
 from lab.run.choice import Choice, choose
 from lab.run.episode import RunContext, plan_of, play
-from lab.run.episode.plan import disks_of
 from lab.run.healing import heal_everything
 from lab.run.inprogress import Options, RunInProgress
 from lab.run.opening import open_marks, open_prometheus, open_runtime
@@ -35,7 +35,6 @@ from lab.run.progress import Progress
 from lab.run.results import finish, keep
 from lab.run.signals import Signals
 from lab.runtime import backing
-from lab.runtime.disk import disk_name
 from lab.runtime.ports import free_port
 from lab.runtime.supervisor import Supervisor
 
@@ -109,9 +108,8 @@ def _open(entry: Entry, options: Options, choice: Choice) -> RunInProgress:
 
 def _counting(scenario: Scenario) -> list[str]:
     """Whatever has `/metrics`, by the name that it is known by there."""
-    on_disks = disks_of(scenario.phases)
     own = [member.name for member in scenario.members if backing.exposes_metrics(member)]
-    return own + [disk_name(member) for member in scenario.members if member in on_disks]
+    return own + [disk_name(member) for member in scenario.disks]
 
 
 async def _prepare(work: RunInProgress, progress: Progress, stack: AsyncExitStack) -> RunContext:

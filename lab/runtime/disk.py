@@ -21,6 +21,7 @@ from lab.disk.store import FILES
 from lab.errors import LabError, StartError
 from lab.kit.places import ROOT
 from lab.model import Backing, Member, Scalar
+from lab.model.parts import disk_name
 from lab.runtime import leash
 from lab.runtime.base import Address
 from lab.runtime.ports import free_port
@@ -116,11 +117,6 @@ class MountedDisk:
             raise LabError(f"{self.name}: {path} was refused: {error.read().decode(errors='replace')}") from error
         except (URLError, OSError) as error:
             raise StartError(f"{self.name} does not answer ({error}); its log: {self._log}") from error
-
-
-def disk_name(member: Member) -> str:
-    """The name of a member's disk, as its metrics have it for `service`."""
-    return f"{member.name}-disk"
 
 
 def flat(said: Mapping[str, Any]) -> dict[str, Scalar]:

@@ -13,11 +13,12 @@ from lab.errors import ProxyError, StartError
 from lab.kit.tasks import surely
 from lab.model import Backing, Link, Member, Scalar, Service
 from lab.model.bench import DiskControl, LinkControl, Moment, ProcessControl
+from lab.model.parts import disk_name
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import followed, of_peers, settings_of_members
 from lab.runtime.credentials import Credentials
-from lab.runtime.disk import MountedDisk, disk_name
+from lab.runtime.disk import MountedDisk
 from lab.runtime.member_process import Command, MemberProcess
 from lab.runtime.moments import Moments
 from lab.runtime.ports import free_port

@@ -26,6 +26,16 @@ in_redis = Readback("in Redis", offers, "/offers/in-redis")
 in_database = Readback("in the database", offers, "/offers/in-database")
 
 
+def recovered(kept: Readback, loses: Sequence[str], keeps: Sequence[str], played_in: str) -> Invariant:
+    """Each acknowledged offer is `kept` in the variants `keeps`, and not in those in `loses`."""
+    return Invariant(
+        f"what was acknowledged is there ({kept.name})",
+        checkers.recovered(kept, played_in=played_in, least=20),
+        variants=[*loses, *keeps],
+        broken_in=loses,
+    )
+
+
 def new_offers(
     per_s: float,
     kept: Readback,
@@ -58,4 +68,6 @@ class Panels:
         legend="{{__name__}}",
         live=True,
     )
+    syncs = Panel("Syncs of the disks", "rate(disk_fsyncs_total[3s])", unit="ops", legend="{{service}}", live=True)
+    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
     waiting = Panel("Offers that only the process has", "max(offers_waiting)", legend="offers")

@@ -93,4 +93,5 @@ class Panels:
     term = Panel("Term", "max by (service) (raft_term)", legend="{{service}}")
     committed = Panel("Committed", "max by (service) (raft_commit_index)", legend="{{service}}")
     applied = Panel("Applied", "max by (service) (raft_last_applied)", legend="{{service}}")
+    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
     waiting = Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests")

@@ -209,7 +209,11 @@ def new_node(settings: RaftSettings, service: Service, others: list[str]) -> Nod
     peers = {name: service.peer(name, settings.url_of(name), wait_s, (200,)) for name in others}
     rng = Random(f"{settings.raft_seed} {settings.service_name}" if settings.raft_seed else None)
     try:
-        storage = MemoryStorage() if settings.raft_storage == "memory" else Storage(Path(settings.data_dir))
+        storage = (
+            MemoryStorage()
+            if settings.raft_storage == "memory"
+            else Storage(Path(settings.data_dir), settings.raft_fsync)
+        )
     except CorruptData as wrong:
         service.log.error("corrupt data", error=str(wrong))
         raise

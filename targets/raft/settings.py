@@ -32,6 +32,7 @@ class RaftSettings(Settings):
     raft_reads: Literal["read-index", "stale"] = "read-index"
     raft_election: Literal["random", "fixed"] = "random"
     raft_storage: Literal["disk", "memory"] = "disk"  # memory: term, vote and log last as long as the process
+    raft_fsync: bool = True  # False: saved is what was written, so that a power cut takes it
     raft_retry: bool = True  # a server asks again for its client until RAFT_CLIENT_TIMEOUT_S is over
     raft_client_timeout_s: Seconds = 5.0
     raft_try_s: Seconds = 1.0  # how long one try at the leader may take

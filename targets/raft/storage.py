@@ -45,9 +45,14 @@ class _Record(Struct, frozen=True, array_like=True):
 
 
 class Storage:
-    """The files of one server. Open it, take `stored`, then `save` each change; blocking, so call it in a thread."""
+    """The files of one server. Open it, take `stored`, then `save` each change; blocking, so call it in a thread.
 
-    def __init__(self, directory: Path) -> None:
+    Without `synced` it is a control of experiments: nothing is kept but by the page cache.
+    """
+
+    def __init__(self, directory: Path, synced: bool = True) -> None:
+        self._sync = sync if synced else _not
+        self._sync_folder = sync_folder if synced else _not
         make_folder(directory)
         self._directory = directory
         self._lock = Lock()  # `close` waits for a `save` in another thread: the number of a closed file is reused
@@ -65,7 +70,7 @@ class Storage:
                 raise ClosedFile(f"{self._directory / 'wal'} is closed: nothing was saved")
             if save.snapshot is None:
                 write_all(self._wal, record)
-                sync(self._wal)
+                self._sync(self._wal)
                 return
             # In this order: the new snapshot with the old log is a state that `_load` understands, the reverse is not.
             os.close(self._replace("snapshot", _framed(save.snapshot)))
@@ -85,9 +90,9 @@ class Storage:
         file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o644)
         try:
             write_all(file, content)
-            sync(file)
+            self._sync(file)
             path.replace(self._directory / name)
-            sync_folder(self._directory)
+            self._sync_folder(self._directory)
         except BaseException:
             os.close(file)
             raise
@@ -108,6 +113,10 @@ class MemoryStorage:
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def _not(what: object) -> None:
+    """Sync nothing."""
 
 
 def _framed(content: object) -> bytes:

@@ -42,6 +42,7 @@ class Mounted:
         """The power goes."""
         said = await self.disk.cut("nothing", 0)
         assert said["lost_inodes"] == 0
+        await asyncio.sleep(2 * CACHED_S)
         return {str(file.relative_to(self.at)): file.read_bytes() for file in self.at.rglob("*") if file.is_file()}
 
 

@@ -1,0 +1,76 @@
+"""
+Raft: power loss. All copies lose power at the same moment, again and again.
+
+Five servers, 25 ms apart, keep a replicated map, each on a disk that forgets what was not synced. Three times all five
+lose power and start again a second later. Where they write term, vote and log without a sync, a kill would lose
+nothing, and the power takes all; where each syncs before it answers, all that was acknowledged is there.
+"""
+
+from lab import Claim, Phase, Scenario, Variant, faults, metrics
+from scenarios.systems.raft import Panels, between, client, registers, servers, to_servers
+
+success, stale_reads, write_gap_s = metrics.success_ratio(), metrics.stale_reads(), metrics.longest_gap_s("write")
+commits = metrics.highest_rise(servers, "raft_commit_index")
+all_cut = [faults.power_loss(server, restart_after_s=1.0) for server in servers]
+CUTS = ("cut", "cut-again", "cut-thirdly")
+
+scenario = Scenario(
+    title="Raft: power loss",
+    handbook=["7.5.1.1", "7.5.1"],
+    question="Which writes outlive a power loss of all servers at once?",
+    links=[*between(distance_ms=25), *to_servers],
+    load=registers(
+        per_s=15,
+        keys=3,
+        read=4,
+        write=4,
+        cas=2,
+        timeout_s=13,
+        played_in=", ".join(("baseline", *CUTS)),
+        # Members that have forgotten their votes cannot tell: there a term may well have had two leaders.
+        forgets_in=["unsynced"],
+        durable=["synced"],
+        terms=4,  # the first leader's, and one after each cut
+        entries=50,
+    ),
+    # Gives an attempt up after 0.4 s, and the request after 10 s: longer than it takes five servers to start and elect.
+    settings={client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}},
+    phases=[
+        Phase("baseline", lasts_s=10),
+        *(Phase(cut, lasts_s=7, faults=all_cut) for cut in CUTS),
+        Phase("recovery", lasts_s=3),
+    ],
+    variants=[
+        Variant("unsynced", {server: {"RAFT_FSYNC": False} for server in servers}),
+        Variant("synced"),
+    ],
+    claims=[
+        # 9 changes/s for 10 s are 90 entries, which are gone; those of this phase come after 3 s of 7: 36. The rest is
+        # 54, less three standard deviations of both.
+        Claim("unsynced: the commit index falls", "unsynced", "cut", commits, at_most=-20, control=True),
+        *(Claim(f"synced: the commit index rises ({cut})", "synced", cut, commits, at_least=5) for cut in CUTS),
+        *(Claim(f"synced: no read is stale ({cut})", "synced", cut, stale_reads, at_most=0) for cut in CUTS),
+        # 1.2 s in the dark, 2 s for five starts on two cores, an election of 0.6 s to 1.2 s and its three round trips:
+        # up to 4.6 s. A split vote costs as much as an election again.
+        *(
+            Claim(f"synced: the cluster comes back by itself ({cut})", "synced", cut, write_gap_s, at_most=6)
+            for cut in CUTS
+        ),
+        # The client asks again for 10 s.
+        *(
+            Claim(f"synced: requests succeed ({phase})", "synced", phase, success, at_least=0.99)
+            for phase in ("baseline", *CUTS, "recovery")
+        ),
+        # A write waits for the round trip of 50 ms, and for two syncs, the leader's and a follower's.
+        Claim(
+            "the price: two syncs for each write",
+            "synced",
+            "baseline",
+            metrics.p50_ms("write", of="ok"),
+            at_most=1.5,
+            of="unsynced",
+            price=True,
+        ),
+    ],
+    panels=[Panels.leads, Panels.term, Panels.committed, Panels.unsynced],
+)
