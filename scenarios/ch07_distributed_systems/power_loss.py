@@ -11,7 +11,6 @@ from scenarios.systems.offers import PUT, Panels, in_database, in_redis, offer, 
 
 SLOW_MS = 5  # an fsync of a disk that has no cache with a battery: so the price is the same on any machine
 AOF = {"APPENDONLY": True, "AUTO_AOF_REWRITE_PERCENTAGE": 0}  # no rewrite: it would sync a part of the file
-THROUGH = {offers: {"WRITE": "through"}}
 keys, rows = (metrics.acknowledged_lost(readback.name) for readback in (in_redis, in_database))
 success, wait_ms = metrics.success_ratio(), metrics.p50_ms(of="ok")
 
@@ -44,9 +43,9 @@ scenario = Scenario(
     ],
     variants=[
         *(Variant(f"redis-{when}", {redis: {**AOF, "APPENDFSYNC": when}}) for when in ("no", "everysec", "always")),
-        Variant("pg-never", {**THROUGH, postgres: {"FSYNC": False}}),
-        Variant("pg-async", {**THROUGH, postgres: {"SYNCHRONOUS_COMMIT": False}}),
-        Variant("pg-on", THROUGH),
+        Variant("pg-never", {offers: {"WRITE": "through"}, postgres: {"FSYNC": False}}),
+        Variant("pg-async", {offers: {"WRITE": "through"}, postgres: {"SYNCHRONOUS_COMMIT": False}}),
+        Variant("pg-on", {offers: {"WRITE": "through"}}),
     ],
     claims=[
         # All of `written`: 400, and 320 at four standard deviations. A look at a fifth of the length still tells.
