@@ -342,6 +342,10 @@ def _suffer(run: Forgery, trial: int, control: str, before: str, phase: str) -> 
             row["key"] for row in run.rows("operations", control, before) if row["trial"] == trial and row["key"]
         }
     mine = [r for r in run.rows("operations", control, before) if r["trial"] == trial]
+    for claim in run.record.spec.claims:
+        if claim.control and claim.phase == phase and claim.metric.name == "keys_listed":
+            place = str(claim.metric.args["readback"]), str(claim.metric.args["at"])
+            run.listed.setdefault((trial, control), []).append((*place, [r["key"] for r in mine if r["key"]]))
     models = [dict(r) for r in run.rows("operations", control, phase) if r["trial"] == trial]
     for n, row in enumerate(mine):
         model = models[n % len(models)]

@@ -19,7 +19,8 @@ FILES = ("readbacks", "profiles")  # what metrics and checkers read beside the t
 class Forgery:
     """A run in memory. Rows are those of the record's tables; `files` says whose files each variant shows.
 
-    `unreceived` has, for the readbacks of a trial and variant, the ids of messages that they are to know nothing of.
+    `unreceived` has, for the readbacks of a trial and variant, the ids of messages that they are to know nothing of;
+    `listed` what they are to list beside what is there: readback, place in it, keys.
     """
 
     source: Path
@@ -27,6 +28,7 @@ class Forgery:
     tables: dict[str, list[Row]]
     files: dict[str, str] = field(default_factory=dict)
     unreceived: dict[tuple[int, str], set[str]] = field(default_factory=dict)
+    listed: dict[tuple[int, str], list[tuple[str, str, list[str]]]] = field(default_factory=dict)
 
     @staticmethod
     def of(run: Run) -> Forgery:
@@ -37,7 +39,8 @@ class Forgery:
         """Another one, to be changed apart from this."""
         tables = {name: [dict(row) for row in rows] for name, rows in self.tables.items()}
         unreceived = {whose: set(ids) for whose, ids in self.unreceived.items()}
-        return Forgery(self.source, self.record, tables, dict(self.files), unreceived)
+        listed = {whose: list(more) for whose, more in self.listed.items()}
+        return Forgery(self.source, self.record, tables, dict(self.files), unreceived, listed)
 
     def rows(self, table: str, variant: str, phase: str | None = None) -> list[Row]:
         """The rows of one variant, in all trials; of one phase where the table has phases."""
@@ -58,6 +61,8 @@ class Forgery:
                 self._copy_files(folder, kind)
         for (trial, variant), ids in self.unreceived.items():
             _forget(folder / "readbacks" / f"{trial}-{variant}.json", ids)
+        for (trial, variant), more in self.listed.items():
+            _list(folder / "readbacks" / f"{trial}-{variant}.json", more)
         return read_run(folder)
 
     def _copy_files(self, folder: Path, kind: str) -> None:
@@ -84,6 +89,20 @@ def _forget(file: Path, ids: set[str]) -> None:
 
     if file.exists():
         file.write_text(json.dumps(without(json.loads(file.read_text("utf-8")))), "utf-8")
+
+
+def _list(file: Path, more: list[tuple[str, str, list[str]]]) -> None:
+    """Add keys to lists, or to objects, of a variant's readbacks."""
+    if not file.exists():
+        return
+    readbacks = json.loads(file.read_text("utf-8"))
+    for name, at, keys in more:
+        listed = readbacks.get(name, {}).get(at)
+        if isinstance(listed, list):
+            listed += keys
+        elif isinstance(listed, dict):
+            listed.update(dict.fromkeys(keys, 0))
+    file.write_text(json.dumps(readbacks), "utf-8")
 
 
 def phases_with_faults(record: Record) -> Iterator[str]:

@@ -38,6 +38,17 @@ def test_an_unchanged_forgery_is_judged_as_its_source(run: Run, tmp_path: Path) 
     assert again.invariants == judge(run).invariants
 
 
+def test_a_readback_lists_what_it_is_told_to(run: Run, tmp_path: Path) -> None:
+    """Keys of the baseline stand in the control's readback, and in no other one, as the claim's metric counts them."""
+    halves = ClaimSpec("", "off", "fault", MetricSpec("keys_listed", "", {"readback": "charges", "at": "effects"}))
+    source = Forgery.of(run)
+    source.record = replace(source.record, spec=replace(run.record.spec, claims=[replace(halves, control=True)]))
+    changed = next(f for f in EDITS["control hurts before"](source)).forgery.write(tmp_path / "run")
+    keys = {r["key"] for r in source.rows("operations", "off", "baseline") if r["key"]}
+    assert keys <= set(changed.readbacks("off")["charges"]["effects"])
+    assert changed.readbacks("on") == run.readbacks("on")
+
+
 def test_every_edit_changes_something_and_leaves_the_source_alone(run: Run) -> None:
     """Each edit has a place in circuit-breaker, and none touches the forgery it starts from."""
     source = Forgery.of(run)
