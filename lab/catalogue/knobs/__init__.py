@@ -3,7 +3,8 @@ Knobs: what of an experiment can be turned for one run, without an edit of its f
 
     on:exchange.BREAKER_OPEN_S=10    a setting of a service in one variant
     exchange.PAYMENTS_TIMEOUT_S=1    the same in all variants
-    raft.RAFT_HEARTBEAT_MS=50        of all services that run this target; `*.NAME`: of all that have such a setting
+    raft.RAFT_HEARTBEAT_MS=50        of all services that run this target, or of all servers of this kind
+    budget:*.RETRY_BUDGET=0.1        of all services that have such a setting
     load.per_s=80                    the load
     fault.lasts_s=30                 a phase's length
     fault.latency.ms=200             a number of a phase's fault
@@ -27,7 +28,7 @@ from lab.catalogue.knobs.settings import ALL, misfits, setting_knobs
 from lab.catalogue.validate.load import load_mistakes, sent_in_mistakes
 from lab.catalogue.validate.system import phase_mistakes, variant_mistakes
 from lab.errors import LabError
-from lab.model import Scenario, Service
+from lab.model import Member, Scenario, Service
 from lab.record import Turned
 
 __all__ = ["Knob", "knobs_of", "listed", "split", "turn"]
@@ -43,13 +44,9 @@ def knobs_of(scenario: Scenario) -> list[Knob]:
 
 def listed(scenario: Scenario) -> list[Knob]:
     """Knobs for a reader: where all variants share a setting, none of one variant; of instances the whole group."""
-    targets = Counter(member.target for member in scenario.members if isinstance(member, Service))
+    kinds = Counter(_kind(member) for member in scenario.members)
     names = {member.name for member in scenario.members}
-    grouped = {
-        member.name
-        for member in scenario.members
-        if isinstance(member, Service) and targets[member.target] > 1 and member.target not in names
-    }
+    grouped = {each.name for each in scenario.members if kinds[_kind(each)] > 1 and _kind(each) not in names}
     knobs = knobs_of(scenario)
     shared = {knob.name for knob in knobs if ":" not in knob.name and not knob.instead}
     return [
@@ -59,6 +56,11 @@ def listed(scenario: Scenario) -> list[Knob]:
         and knob.name.partition(":")[2] not in shared
         and knob.name.rpartition(":")[2].partition(".")[0] not in {*grouped, ALL}
     ]
+
+
+def _kind(member: Member) -> str:
+    """The target that it runs, or the kind of server that it is."""
+    return member.target if isinstance(member, Service) else member.kind
 
 
 def split(asked: Sequence[str]) -> list[tuple[str, str]]:

@@ -25,9 +25,22 @@ def setting_knobs(scenario: Scenario) -> Iterator[Knob]:
             having = [member for member in members if name in own[member]]
             if owner != ALL or len({member.target for member in having}) > 1:
                 yield from _in_variants(scenario, owner, having, own[having[0]][name])
-    for server in (member for member in scenario.members if isinstance(member, Backing)):
-        for name, value in _set(scenario, server).items():
-            yield from _in_variants(scenario, server.name, [server], Setting(name, _like(value), None))
+    for owner, servers in _servers(scenario).items():
+        for name, value in _set(scenario, servers[0]).items():
+            yield from _in_variants(scenario, owner, servers, Setting(name, _like(value), None))
+
+
+def _servers(scenario: Scenario) -> dict[str, list[Backing]]:
+    """Servers by name, and those of one kind that are several and set alike by their kind."""
+    servers = [member for member in scenario.members if isinstance(member, Backing)]
+    found = {server.name: [server] for server in servers}
+    names = {member.name for member in scenario.members}
+    for kind in dict.fromkeys(server.kind for server in servers):
+        same = [server for server in servers if server.kind == kind]
+        alike = all(_set(scenario, each).keys() == _set(scenario, same[0]).keys() for each in same)
+        if len(same) > 1 and kind not in names and alike:
+            found[kind] = same
+    return found
 
 
 def _owners(services: Sequence[Service], own: Mapping[Service, object]) -> dict[str, list[Service]]:
