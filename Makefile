@@ -20,13 +20,16 @@ flag = $(if $(value $(2)),$(1))
 
 # What fails has said why. Make is told to end with that (SIGQUIT: code 1, without a word of its own) and not to add
 # `make: *** [Makefile:50: scenario] Error 1`. The shell outlives Ctrl-C so that it can; then the lab has stopped everything.
-quietly = trap : HUP INT TERM; $(1) || { kill -QUIT $$PPID; sleep 0.5; }
+# Where SIGQUIT is ignored, as in what a script starts with `&`, make has its word: the code is not lost.
+hears-quit = ! (sh -c 'ulimit -c 0; kill -QUIT $$$$'; exit $$?) 2>/dev/null
+quietly = trap : HUP INT TERM; $(1) || { code=$$?; $(hears-quit) || exit $$code; kill -QUIT $$PPID; sleep 0.5; }
 
 # A variable that nothing here reads is a mistake: ignored, it would pass for heard.
 UNKNOWN := $(filter-out $(GIVEN) SHELL LAB_% GRAFANA_URL DOCKER_HOST,\
            $(foreach each,$(.VARIABLES),$(if $(filter command,$(origin $(each))),$(each))))
 ifneq ($(strip $(UNKNOWN)),)
 $(shell $(call quoted,PYTHON) scripts/make_variables.py $(call all-quoted,UNKNOWN) -- $(GIVEN); kill -QUIT $$PPID; sleep 0.5)
+$(error nothing was run)
 endif
 
 # make scenario NAME=circuit-breaker SET="load.per_s=80 fault.lasts_s=30" TRIALS=3 SEED=7 SCALE=0.5 RUNTIME=local LOAD_WORKERS=2

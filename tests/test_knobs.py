@@ -125,6 +125,17 @@ def test_values_that_do_not_fit_together_are_refused() -> None:
         knobs.turn(replace(found, scenario=told), ["postgres.max_connections=many"])
 
 
+def test_where_a_knob_stands() -> None:
+    """A switch that is off and a number that is 0 stand somewhere; several servers of a kind turn together."""
+    now = {knob.name: knob.now for knob in knobs.knobs_of(catalogue.find("raft-against-etcd").scenario)}
+    assert now["etcd.PRE_VOTE"] == "on"
+    assert now["etcd.ELECTION_TIMEOUT"] == "600"
+    off = {knob.name: knob.now for knob in knobs.knobs_of(catalogue.find("isolation-matrix").scenario)}
+    assert off["mariadb.INNODB_SNAPSHOT_ISOLATION"] == "off"
+    spec = turned("raft-against-etcd", "etcd.ELECTION_TIMEOUT=1000").spec()
+    assert [spec.settings[f"etcd-{n}"]["ELECTION_TIMEOUT"] for n in (1, 2, 3)] == [1000, 1000, 1000]
+
+
 @pytest.mark.parametrize("entry", read_all()[0], ids=lambda entry: entry.name)
 def test_every_experiment_has_knobs_and_its_page_turns_those_there_are(entry: Entry) -> None:
     """Names are unique, each can be turned to where it stands, and each SET line of the page resolves."""

@@ -82,8 +82,8 @@ def test_every_variable_is_tried() -> None:
     }
 
 
-def failing(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """What make does where its Python ends with 2, having said why."""
+def failing(folder: Path, *words: str, deaf: bool = False) -> subprocess.CompletedProcess[str]:
+    """What make does where its Python ends with 2, having said why; `deaf`: started as a script's `&` does."""
     make = shutil.which("make")
     assert make
     made_of(folder, "setup")
@@ -91,20 +91,30 @@ def failing(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     (folder / "scripts").mkdir(exist_ok=True)
     shutil.copy(ROOT / "scripts" / "make_variables.py", folder / "scripts")
     env = {name: value for name, value in os.environ.items() if not name.startswith(("MAKE", "MFLAGS"))}
-    (folder / "python3").unlink()
-    return subprocess.run(
-        [make, f"PYTHON={sys.executable}", *words], cwd=folder, env=env, capture_output=True, text=True
-    )
+    (folder / "python3").unlink(missing_ok=True)
+    (folder / "scripts" / "bootstrap.py").write_text("")
+    start = "trap '' QUIT; exec \"$@\"" if deaf else 'exec "$@"'
+    command = ["sh", "-c", start, "sh", make, f"PYTHON={sys.executable}", *words]
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True)
 
 
 def test_make_adds_nothing_to_what_failed(tmp_path: Path) -> None:
     """It ends with a code that is not 0, and without `make: *** [Makefile:50: scenario] Error 2`."""
-    (tmp_path / "scripts").mkdir()
-    (tmp_path / "scripts" / "bootstrap.py").write_text("")
     done = failing(tmp_path, "scenario", "NAME=circuit-breaker")
     assert (done.returncode, done.stdout, done.stderr) == (1, "", "told why\n")
     done = failing(tmp_path, "test")
     assert (done.returncode, done.stderr) == (1, "told why\n")  # the first command's: none of those after it ran
+
+
+def test_a_make_that_ignores_sigquit_fails_all_the_same(tmp_path: Path) -> None:
+    """It cannot be told to end quietly, and its code is worth more than its silence."""
+    done = failing(tmp_path, "scenario", "NAME=circuit-breaker", deaf=True)
+    assert done.returncode == 2
+    assert done.stderr.startswith("told why\n")
+    done = failing(tmp_path, "scenario", "name=circuit-breaker", deaf=True)
+    assert done.returncode == 2
+    assert "did you mean NAME=?" in done.stderr
+    assert "told why" not in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ Reads the page beside a scenario: `circuit_breaker.md` for `circuit_breaker.py`.
     ## Predict                              a list: a question, then `Claim "its text".` or `` Metric `recovery_s`. ``,
                                             then what paper says: <details><summary>Worked out</summary>...</details>
     ## Look at                              a list
-    ## Try                                  a list: `` `KNOB`: `` what to think about,
+    ## Try                                  a list: `` `SET=KNOB=VALUE`: ``, or the line to edit; what to think about,
                                             then <details><summary>Answer</summary>...</details>
     ## Price                                a list
 

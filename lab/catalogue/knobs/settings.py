@@ -88,7 +88,8 @@ def _set_by(variants: Sequence[str], name: str) -> str:
 def _now(scenario: Scenario, members: Sequence[Member], setting: Setting, variant: Variant) -> str:
     """The value in a variant, empty where members differ or have none."""
     values = {scenario.settings_of(member, variant).get(setting.name, setting.default) for member in members}
-    return as_text(values.pop() or "") if len(values) == 1 else ""
+    value = values.pop() if len(values) == 1 else None
+    return "" if value is None else as_text(value)
 
 
 def _for_all(members: Sequence[Member], name: str, scenario: Scenario, text: str) -> Scenario:
