@@ -195,6 +195,19 @@ def test_too_few_operations_for_a_p99_are_said_to_be(view_of: ViewOf) -> None:
     assert enough.short == ""
 
 
+def test_outcomes_are_folded_where_every_request_succeeded(view_of: ViewOf, tmp_path: Path) -> None:
+    """One failure in one variant, and they are seen."""
+    view = view_of("pass")
+    rows = [{**row, "outcome": "ok"} for row in view.run.table("operations").to_pylist()]
+    for folder, failed, folded in (("all", None, True), ("one", "fail", False)):
+        (tmp_path / folder).mkdir()
+        rows[7]["outcome"] = failed or "ok"
+        write_table(tmp_path / folder, "operations", rows)
+        data = variants.build(View(Run(tmp_path / folder, view.record), {}))
+        assert data is not None
+        assert data.all_ok is folded
+
+
 def test_phases_not_reached_are_empty_cells(view_of: ViewOf) -> None:
     """The table has every phase that was asked."""
     data = variants.build(view_of("interrupted"))

@@ -40,6 +40,7 @@ class Data:
     outcomes: Sequence[Chart]
     latencies: Sequence[Chart]
     outcomes_say: str
+    all_ok: bool  # each request of each variant: these charts say nothing, and stay folded
     latencies_say: str
     cells: str  # JSON: the operations of the heat maps' cells
     shades: Sequence[str]
@@ -69,6 +70,7 @@ def build(view: View) -> Data | None:
         outcomes=outcomes.charts(view, bins),
         latencies=latency.charts(view, bins, cells),
         outcomes_say=findings.outcomes(view),
+        all_ok=all(bool(ops.ok.all()) for ops in operations.values()),
         latencies_say=findings.latency(view),
         cells=cells_of(view, width_s),
         shades=_shade_labels(steps),
