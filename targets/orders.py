@@ -45,7 +45,7 @@ WRITTEN = "SELECT pg_current_wal_insert_lsn()::text"  # after the commit: it cov
 REPLAYED = "SELECT pg_is_in_recovery(), coalesce(pg_last_wal_replay_lsn() >= $1::text::pg_lsn, true)"
 ACCEPTS = "SELECT NOT pg_is_in_recovery()"
 BEHIND = "SELECT pg_wal_lsn_diff(CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_lsn() END, '0/0')::float8"  # noqa: E501
-ASKED_S, LOOK_EVERY_S, AGAIN_S, WATCH_EVERY_S = 0.5, 0.05, 0.01, 0.5
+ASKED_S, LOOK_EVERY_S, AGAIN_S, WATCH_EVERY_S = 0.5, 0.05, 0.02, 0.5
 READBACK_S = 8.0
 
 

@@ -19,7 +19,7 @@ to_primary, to_a, to_b = (Link(orders, server) for server in (primary, standby_a
 replicate_a, replicate_b = Link(standby_a, primary), Link(standby_b, primary)
 links = [to_primary, to_a, to_b, replicate_a, replicate_b]
 WRITE, OWN, OTHERS = "PUT /orders", "GET /orders", "BROWSE /orders"
-SESSIONS = 20
+SESSIONS = 10
 Arrivals = Literal["uniform", "poisson"]
 
 
