@@ -63,5 +63,5 @@ def _value(row: Row, value: float) -> str:
 
 
 def found(count: Count) -> str:
-    """`0 of 5,544` violations of what was checked."""
-    return f"{count.found:,} of {count.checked:,}"
+    """`0 violations of 5,544`, of what was checked."""
+    return f"{count.found:,} violation{'' if count.found == 1 else 's'} of {count.checked:,}"

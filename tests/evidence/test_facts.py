@@ -56,6 +56,7 @@ def test_invariants_add_up_what_was_checked() -> None:
     one, two = next(counts(body())), next(counts(together(body(1), body(2))))
     assert one.checked > 0
     assert (two.found, two.checked, two.held) == (2 * one.found, 2 * one.checked, 2)
+    assert shown.found(two) == f"0 violations of {two.checked:,}"
 
 
 def test_the_words_are_the_newest_runs() -> None:
