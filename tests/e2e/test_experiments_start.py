@@ -40,7 +40,7 @@ async def answered(http: ClientSession, base: str, request: Request) -> tuple[in
         await asyncio.sleep(0.1)
 
 
-@pytest.mark.by_turns(each=6)
+@pytest.mark.by_turns(each=4)
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 async def test_a_system_starts_and_takes_each_operation(entry: Entry, tmp_path: Path) -> None:
     """With the settings of its first and its last variant, behind the fault proxy, one request of each kind."""
