@@ -138,6 +138,12 @@ def test_no_file_outgrows_its_room() -> None:
     assert {file: count for file, count in lines.items() if count > MOST_LINES} == {}
 
 
+def test_every_test_file_has_a_name_of_its_own() -> None:
+    """Two of one name in two folders are one module to pytest, which then collects neither."""
+    names = [file.name for file in (ROOT / "tests").rglob("test_*.py")]
+    assert [name for name in sorted(set(names)) if names.count(name) > 1] == []
+
+
 def test_every_run_of_a_test_has_an_id_of_its_own() -> None:
     """No test opens a run with an id written down: what ends it ends the same test's run in another clone."""
     for file in TESTS:
