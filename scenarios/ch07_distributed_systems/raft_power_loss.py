@@ -56,7 +56,7 @@ scenario = Scenario(
             Claim(f"synced: the cluster comes back by itself ({cut})", "synced", cut, write_gap_s, at_most=6)
             for cut in CUTS
         ),
-        # The client asks again for 10 s.
+        # The client retries for 10 s.
         *(
             Claim(f"synced: requests succeed ({phase})", "synced", phase, success, at_least=0.99)
             for phase in ("baseline", *CUTS, "recovery")
