@@ -14,7 +14,7 @@ PAGE = DOCS / "writing-a-fault.md"
 
 def bench(folder: Path) -> Path:
     """A copy of what a fault's author works in."""
-    return copied(folder, "lab", "targets", "tests/faults", "pyproject.toml", "tests/conftest.py")
+    return copied(folder, "lab", "targets", "tests/faults", "pyproject.toml", "tests/conftest.py", "tests/turns.py")
 
 
 @pytest.mark.e2e

@@ -22,7 +22,7 @@ from targets.isolation.server import build
 from targets.isolation.settings import IsolationSettings
 from targets.kit import running
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 LEVELS = ("read-uncommitted", "read-committed", "repeatable-read", "serializable")
 

@@ -18,7 +18,7 @@ from fault_season import stack_up
 from lab.model import Backing, Link, Scalar, Service
 from lab.runtime.local import LocalRunning
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 PATIENCE_S = 20
 NATS = Backing("nats")
 

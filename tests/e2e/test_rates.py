@@ -23,7 +23,7 @@ from targets.kit import Running, running
 from targets.kit.postgres import NoDatabase
 from targets.kit.redis import Lock, open_redis
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 REDIS, POSTGRES = Backing("redis"), Backing("postgres")
 BOTH = [Service("rates-1"), Service("rates-2")]

@@ -20,7 +20,7 @@ from lab.model import Backing
 from lab.observe.statistics import Statistics
 from lab.runtime.local import LocalRunning
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
 Rows = list[dict[str, Any]]
 
