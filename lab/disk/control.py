@@ -37,7 +37,7 @@ class Control:
     def __init__(self, store: Store, trouble: Trouble, token: str) -> None:
         self.store, self.trouble, self.token = store, trouble, token
         self._registry = CollectorRegistry()
-        self._registry.register(_Counts(store, trouble))
+        self._registry.register(Counts(store, trouble))
 
     def state(self) -> Mapping[str, Any]:
         """Counts since it was mounted, bytes not synced now, what is wrong now."""
@@ -114,11 +114,14 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
-class _Counts(Collector):
+class Counts(Collector):
+    """What the disk has seen, for Prometheus."""
+
     def __init__(self, store: Store, trouble: Trouble) -> None:
         self._store, self._trouble = store, trouble
 
     def collect(self) -> Iterator[Metric]:
+        """Read now."""
         counts = self._store.counts
         for name, what, value in (
             ("disk_writes", "Writes.", counts.writes),

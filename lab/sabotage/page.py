@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -47,6 +48,10 @@ def _summary(ledger: Ledger, experiments: Sequence[str], left: Sequence[Mutant])
     yield f"| all | {_of(ledger.results('forged'))} | {_of(ledger.results('mutant'))} | {len(left) or ''} | |"
     took_min = sum(r.took_s for r in every) / 60
     yield f"\nJudging the forged records and running the mutants took {took_min:.0f} min.\n"
+    commits = Counter(result.commit for result in ledger.results("mutant") if result.commit)
+    if commits:
+        on = ", ".join(f"{commit[:7]} ({n})" for commit, n in sorted(commits.items()))
+        yield f"Mutants were run on {on}; `make sabotage` runs those again whose code has changed since.\n"
 
 
 def _of(results: Sequence[Result]) -> str:

@@ -65,5 +65,5 @@ scenario = Scenario(
             price=True,
         ),
     ],
-    panels=[Panels.acknowledged],
+    panels=[Panels.answered],
 )

@@ -68,6 +68,9 @@ class Panels:
         legend="{{__name__}}",
         live=True,
     )
+    answered = Panel(
+        "Offers acknowledged", "rate(offers_acknowledged_total[3s])", unit="reqps", legend="offers", live=True
+    )
     syncs = Panel("Syncs of the disks", "rate(disk_fsyncs_total[3s])", unit="ops", legend="{{service}}", live=True)
     unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
     waiting = Panel("Offers that only the process has", "max(offers_waiting)", legend="offers")

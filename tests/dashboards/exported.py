@@ -15,6 +15,9 @@ import aiohttp
 from prometheus_client import CollectorRegistry
 from run_ids import fresh
 
+from lab.disk.control import Counts
+from lab.disk.store import Store
+from lab.disk.trouble import Trouble
 from lab.model import Backing, Scenario, Variant
 from lab.model import Service as Member
 from lab.model.optional import links_of, members_of
@@ -58,7 +61,14 @@ async def of_scenario(scenario: Scenario) -> set[str]:
     servers = {
         member.kind for member in scenario.members if isinstance(member, Backing) and backing.exposes_metrics(member)
     }
-    return found.union(*[await of_server(Backing(kind)) for kind in servers])
+    return found.union(of_disk() if scenario.disks else (), *[await of_server(Backing(kind)) for kind in servers])
+
+
+def of_disk() -> set[str]:
+    """What a disk that forgets exports; its errors have a series each once they were given."""
+    with TemporaryDirectory() as folder:
+        families = Counts(Store(Path(folder)), Trouble({})).collect()
+        return {sample.name for family in families for sample in family.samples} | {"disk_errors_total"}
 
 
 async def of_server(server: Backing) -> set[str]:

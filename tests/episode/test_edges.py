@@ -23,6 +23,11 @@ class Running:
     def __init__(self, **states: str) -> None:
         self.states = states
 
+    @property
+    def disk_urls(self) -> dict[str, str]:
+        """No disk forgets here."""
+        return {}
+
     def members(self) -> list[Service]:
         """Both."""
         return [KEPT, LOST]

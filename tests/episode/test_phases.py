@@ -88,7 +88,7 @@ def run(folder: Path, phases: Sequence[Phase], **parts: Any) -> tuple[Any, Episo
         marks=SimpleNamespace(region=region),
     )
     members = [SERVICE] if "address" in parts else []
-    running = SimpleNamespace(members=lambda: members, address=lambda member: parts["address"])
+    running = SimpleNamespace(members=lambda: members, address=lambda member: parts["address"], disk_urls={})
     return context, EpisodeCapture(1, Variant("off"), 1, EpisodeClock(0.0)), running
 
 

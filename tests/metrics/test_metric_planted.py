@@ -204,7 +204,8 @@ def test_every_metric_carries_its_unit_in_its_name() -> None:
     }
     three = ["a", "b", "c"]
     arguments |= {"counter_quotient": three, "profile_fall_points": three, "profile_fall_rank": three}
-    arguments |= dict.fromkeys(("catch_up_s", "messages_again", "messages_lost"), one)
+    readback = ("catch_up_s", "messages_again", "messages_lost", "acknowledged_lost", "updates_lost")
+    arguments |= dict.fromkeys(readback, one) | dict.fromkeys(("keys_listed", "listed_ratio"), two)
     named = {"median_gap_s": {"over": "baseline, fault, recovery"}}
     for name in metrics.names():
         unit = {"ms": "ms", "s": "s", "points": "points"}.get(name.rsplit("_", 1)[-1], "")

@@ -28,11 +28,15 @@ MISTAKES: list[tuple[Callable[[], object], str]] = [
         "faults.latency: link is the service payments; it takes a Link: "
         "the one that leads there, such as Link(caller, payments)",
     ),
-    (lambda: faults.latency(link, delay=50), 'faults.latency takes no "delay"; there are link, ms, jitter_ms, share.'),  # type: ignore[call-arg]
+    (
+        lambda: faults.latency(link, wait=50),  # type: ignore[call-arg]
+        'faults.latency takes no "wait"; there are link, ms, jitter_ms, share, delays.',
+    ),
     (lambda: faults.latency(link, jiter_ms=50), 'faults.latency takes no "jiter_ms"; did you mean "jitter_ms"?'),  # type: ignore[call-arg]
     (
         lambda: faults.latency(link),  # type: ignore[call-arg]
-        'faults.latency needs "ms"; write faults.latency(link: Link, ms: int, jitter_ms: int = 0, share: float = 1.0)',
+        'faults.latency needs "ms"; write faults.latency(link: Link, ms: int, jitter_ms: int = 0, share: float = 1.0, '
+        'delays: "Literal[request] | None" = None)',
     ),
     (
         lambda: faults.kill(wrong or link),

@@ -64,7 +64,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[dict[st
 
 
 SCENARIO: Any = SimpleNamespace(
-    members=[Service("payments")], variants=[], phases=[], links=[], load=None, profile=True
+    members=[Service("payments")], variants=[], phases=[], links=[], load=None, profile=True, disks=()
 )
 
 

@@ -76,7 +76,7 @@ def test_of_the_logs_only_the_traces_shown_are_kept(run: Run, page: Path) -> Non
     html = (kept / "index.html").read_text("utf-8")
     lines = [line for log in kept.rglob("*.log") for line in log.read_text("utf-8").splitlines()]
     before = sum(log.read_text("utf-8").count("\n") for log in run.logs.rglob("*.log"))
-    assert 0 < len(lines) < before / 10
+    assert 0 < len(lines) < before / 2  # a cell of the heat map has four traces at most
     assert all(re.findall(r'"trace_id": ?"(\w+)"', line)[0] in html for line in lines)
     assert not (kept / "logs" / "prometheus.log").exists()
 

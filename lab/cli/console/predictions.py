@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import msgspec
+from rich.console import Console
 from rich.text import Text
 
 from lab.cli.console.shapes import Cell, dim, lines, list_of, put, table
@@ -39,7 +40,7 @@ def ask(spec: Spec, aside: bool = False, line: Line | None = None) -> list[Predi
             put(to, "", list_of([(f"{number}.", question.text)]))
             claim = answering(question, spec)
             put(to, dim(f"   {_asked_for(claim)}"))
-            answer = _answer(question, claim, lambda: _typed(to.file, line), lambda text: put(to, text))
+            answer = _answer(question, claim, lambda: _typed(to, line), lambda text: put(to, text))
             found += [answer] if answer else []
     except EOFError:
         put(to, "")
@@ -47,8 +48,9 @@ def ask(spec: Spec, aside: bool = False, line: Line | None = None) -> list[Predi
     return found
 
 
-def _typed(out: object, line: Line) -> str:
-    print("   > ", end="", file=out, flush=True)  # type: ignore[call-overload]
+def _typed(to: Console, line: Line) -> str:
+    to.print("   > ", end="")
+    to.file.flush()
     return line()
 
 

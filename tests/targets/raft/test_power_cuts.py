@@ -33,22 +33,22 @@ class NeverSyncsItsLog(Storage):
     """Appends to the log without a sync."""
 
     def save(self, save: Save) -> None:
-        sync, module.sync = module.sync, (lambda file: None)
+        sync, self._sync = self._sync, (lambda file: None)
         try:
             super().save(save)
         finally:
-            module.sync = sync
+            self._sync = sync
 
 
 class NeverSyncsItsFolder(Storage):
     """Renames without a sync of the folder."""
 
     def _replace(self, name: str, content: bytes) -> int:
-        sync_folder, module.sync_folder = module.sync_folder, (lambda folder: None)
+        sync_folder, self._sync_folder = self._sync_folder, (lambda folder: None)
         try:
             return super()._replace(name, content)
         finally:
-            module.sync_folder = sync_folder
+            self._sync_folder = sync_folder
 
 
 class LogBeforeItsSnapshot(Storage):
