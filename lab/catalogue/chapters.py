@@ -49,7 +49,7 @@ def problems(asked: Iterable[str], folder: Path = SCENARIOS) -> Iterator[str]:
             elif number.split(".")[0] != chapter:
                 yield f"{file}: section {number} belongs to another chapter than {chapter}."
         for link in _LINK.findall(text):
-            if not link.startswith("https://") and not (file.parent / link).is_file():
+            if not link.startswith("https://") and not (file.parent / link.partition("#")[0]).is_file():
                 yield f"{file}: there is no {link}."
     for number in sorted(set(asked) - there):
         yield f"section {number} has experiments and no text: give it a heading in its chapter's README.md."
