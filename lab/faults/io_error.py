@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Literal
 
-from lab.faults.kit.disk import troubled, unseen_dose
-from lab.model import Fault, Member, Scalar
+from lab.faults.kit.disk import DiskTrouble, troubled
+from lab.model import Scalar
 from lab.model.bench import Bench
-from lab.record import Dose, Probe
 
 On = Literal["read", "write", "fsync"]
 
 
 @dataclass(frozen=True)
-class IoError(Fault):
+class IoError(DiskTrouble):
     """Each read, write or fsync gets EIO. A failed fsync syncs nothing.
 
     The receipt has the errors given, such as `fsync EIO given`; none of them makes the run UNKNOWN. What the kernel has
     in its cache is read without the disk.
     """
 
-    member: Member
     on: On
-
-    @property
-    def targets(self) -> tuple[Member, ...]:
-        """None that a canary could watch: the server answers it, whatever its disk does."""
-        return ()
-
-    @property
-    def where(self) -> str:
-        """The server."""
-        return self.member.name
-
-    @property
-    def disks(self) -> tuple[Member]:
-        """Its data are on a disk of the lab's own."""
-        return (self.member,)
 
     @property
     def text(self) -> str:
@@ -54,10 +37,6 @@ class IoError(Fault):
     def _check(self, facts: Mapping[str, Scalar]) -> str | None:
         given = facts.get(f"{self.on} EIO given", 0)
         return None if given else f"{self.member.name} asked for no {self.on} of its disk, so it got no error"
-
-    def dose(self, probes: Sequence[Probe]) -> Dose:
-        """Of the filesystem's own counts, in the receipt."""
-        return unseen_dose(self.text)
 
 
 io_error = IoError

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from lab.faults.kit import barrier
 from lab.faults.kit.bounds import at_least
-from lab.faults.kit.dose import gone_dose
-from lab.faults.kit.process import STARTS_WITHIN, expect, trouble
+from lab.faults.kit.process import STARTS_WITHIN, Comeback, dead_dose, expect
 from lab.faults.kit.undo import surely, undoing
-from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Service, Takes
-from lab.model.bench import Bench, ProcessControl
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 SHORTEST_S = 0.5  # the canary needs three probes of a dead process; `restart` is for shorter gaps
@@ -60,6 +57,11 @@ class Kill(Fault):
         return f"{self.member.name} killed{where}{back}"
 
     @property
+    def starts_again_at_the_end(self) -> bool:
+        """Where it does not earlier."""
+        return self.restart_after_s is None
+
+    @property
     def takes(self) -> Takes:
         """It is in when an operation stood at the barrier, if it waits for one, and out when the process is back."""
         return barrier.takes(self.within_s, STARTS_WITHIN)
@@ -72,14 +74,10 @@ class Kill(Fault):
     async def _dead(self, bench: Bench) -> AsyncIterator[Mapping[str, Scalar]]:
         control = bench.process(self.member)
         facts: dict[str, Scalar] = {}
-        comeback: asyncio.Task[None] | None = None
+        comeback = Comeback(control)
 
         async def undo() -> None:
-            if comeback is not None:
-                comeback.cancel()
-                facts.update(await trouble(comeback))
-            if await control.state() == "gone":
-                await control.restart()
+            facts.update(await comeback.complete())
 
         with bench.journal(self.text, member=self.member.name):
             async with undoing(self.text, undo):
@@ -89,22 +87,13 @@ class Kill(Fault):
                         facts["state"] = await expect(self.member, control, "gone")
                     else:
                         facts["state"] = await control.state()
-                if self.restart_after_s is not None and facts["state"] == "gone":
-                    comeback = asyncio.create_task(_come_back(control, self.restart_after_s))
+                if facts["state"] == "gone":
+                    comeback.begin(self.restart_after_s)
                 yield facts
 
     def dose(self, probes: Sequence[Probe]) -> Dose:
         """In force where nothing answered for as long as it was to be dead."""
-        asked = f"{self.text}: no answer from it"
-        if self.restart_after_s is None:
-            return gone_dose(asked, window(probes, self.member))
-        # Seen to be gone before the first probe of the window, and refused by the kernel: three such probes are proof.
-        return gone_dose(asked, window(probes, self.member, edge_s=0.1, lasts_s=self.restart_after_s), needed=3)
-
-
-async def _come_back(control: ProcessControl, after_s: float) -> None:
-    await asyncio.sleep(after_s)
-    await surely(control.restart())
+        return dead_dose(self.text, self.member, self.restart_after_s, probes)
 
 
 kill = Kill

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.faults.kit.bounds import at_least
-from lab.faults.kit.dose import gone_dose
-from lab.faults.kit.process import STARTS_WITHIN, expect, trouble
+from lab.faults.kit.process import STARTS_WITHIN, Comeback, dead_dose, expect
 from lab.faults.kit.undo import surely, undoing
-from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Takes
-from lab.model.bench import Bench, ProcessControl
+from lab.model.bench import Bench
 from lab.record import Dose, Probe
 
 Keeps = Literal["nothing", "some"]
@@ -63,6 +60,11 @@ class PowerLoss(Fault):
         return f"{self.member.name} loses power{some}{back}"
 
     @property
+    def starts_again_at_the_end(self) -> bool:
+        """Where it does not earlier."""
+        return self.restart_after_s is None
+
+    @property
     def takes(self) -> Takes:
         """It is in when all of it is undone, and out when the process is back."""
         return TAKES
@@ -75,15 +77,10 @@ class PowerLoss(Fault):
     async def _dark(self, bench: Bench) -> AsyncIterator[Mapping[str, Scalar]]:
         control, disk = bench.process(self.member), bench.disk(self.member)
         facts: dict[str, Scalar] = {}
-        comeback: asyncio.Task[None] | None = None
+        comeback = Comeback(control, FORGETS_S)
 
         async def undo() -> None:
-            if comeback is not None:
-                comeback.cancel()
-                facts.update(await trouble(comeback))
-            if await control.state() == "gone":
-                await asyncio.sleep(FORGETS_S)
-                await control.restart()
+            facts.update(await comeback.complete())
 
         with bench.journal(self.text, member=self.member.name):
             async with undoing(self.text, undo):
@@ -94,21 +91,12 @@ class PowerLoss(Fault):
                 facts |= await surely(disk.cut(self.keeps, self.seed))
                 if facts["lost_inodes"]:
                     facts["error"] = f"the disk could not put {facts['lost_inodes']} files back"
-                if self.restart_after_s is not None:
-                    comeback = asyncio.create_task(_come_back(control, self.restart_after_s))
+                comeback.begin(self.restart_after_s)
                 yield facts
 
     def dose(self, probes: Sequence[Probe]) -> Dose:
         """In force where nothing answered for as long as it was to be dead."""
-        asked = f"{self.text}: no answer from it"
-        if self.restart_after_s is None:
-            return gone_dose(asked, window(probes, self.member))
-        return gone_dose(asked, window(probes, self.member, edge_s=0.1, lasts_s=self.restart_after_s), needed=3)
-
-
-async def _come_back(control: ProcessControl, after_s: float) -> None:
-    await asyncio.sleep(after_s)
-    await surely(control.restart())
+        return dead_dose(self.text, self.member, self.restart_after_s, probes)
 
 
 power_loss = PowerLoss

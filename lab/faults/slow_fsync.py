@@ -2,44 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 
 from lab.faults.kit.bounds import at_least
-from lab.faults.kit.disk import troubled, unseen_dose
-from lab.model import Fault, Member, Scalar
+from lab.faults.kit.disk import DiskTrouble, troubled
+from lab.model import Scalar
 from lab.model.bench import Bench
-from lab.record import Dose, Probe
 
 
 @dataclass(frozen=True)
-class SlowFsync(Fault):
+class SlowFsync(DiskTrouble):
     """Each fsync, fdatasync and O_DSYNC write takes `ms` longer: a busy or a cheap disk. Reads and writes do not.
 
     The receipt has `fsyncs` and the seconds spent in them; fewer seconds than `ms` each make the run UNKNOWN.
     """
 
-    member: Member
     ms: float
 
     def __post_init__(self) -> None:
         at_least("slow_fsync", "ms", self.ms, 0.1)
-
-    @property
-    def targets(self) -> tuple[Member, ...]:
-        """None that a canary could watch: the server answers it, whatever its disk does."""
-        return ()
-
-    @property
-    def where(self) -> str:
-        """The server."""
-        return self.member.name
-
-    @property
-    def disks(self) -> tuple[Member]:
-        """Its data are on a disk of the lab's own."""
-        return (self.member,)
 
     @property
     def text(self) -> str:
@@ -54,10 +37,6 @@ class SlowFsync(Fault):
         syncs, took_s = float(facts["fsyncs"]), float(facts["fsync_s"])
         least_s = (syncs - 1) * self.ms / 1000  # one may have begun before
         return f"{syncs:g} syncs took {took_s:.3f} s, where {least_s:.3f} s were due" if took_s < least_s else None
-
-    def dose(self, probes: Sequence[Probe]) -> Dose:
-        """Of the filesystem's own counts, in the receipt."""
-        return unseen_dose(self.text)
 
 
 slow_fsync = SlowFsync

@@ -2,16 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from lab.faults.kit.undo import surely, undoing
-from lab.model import Member, Scalar
+from lab.model import Fault, Member, Scalar
 from lab.model.bench import Bench
-from lab.record import Dose
+from lab.record import Dose, Probe
 
 COUNTED = ("writes", "written_bytes", "fsyncs", "fsync_s")
 Check = Callable[[Mapping[str, Scalar]], str | None]  # the receipt -> why it was not in force, if it was not
+
+
+@dataclass(frozen=True)
+class DiskTrouble(Fault):
+    """A trouble of the disk under a member's data. The server answers the canary whatever its disk does."""
+
+    member: Member
+
+    @property
+    def targets(self) -> tuple[Member, ...]:
+        """None that a canary could watch."""
+        return ()
+
+    @property
+    def where(self) -> str:
+        """The server."""
+        return self.member.name
+
+    @property
+    def disks(self) -> tuple[Member]:
+        """Its data are on a disk of the lab's own."""
+        return (self.member,)
+
+    def dose(self, probes: Sequence[Probe]) -> Dose:
+        """In force: the receipt says what the disk counted, and `error` where that contradicts."""
+        return Dose(self.text, "0 probes, since none sees a disk; the receipt has the filesystem's own counts", True)
 
 
 @asynccontextmanager
@@ -47,8 +74,3 @@ def since(before: Mapping[str, Scalar], after: Mapping[str, Scalar]) -> dict[str
     """What a disk counted between two looks at its state: `writes`, `fsyncs`, seconds in them, errors given."""
     names = [*COUNTED, *(name for name in after if name.endswith(" given"))]
     return {name: round(float(after[name]) - float(before.get(name, 0)), 3) for name in names if name in after}
-
-
-def unseen_dose(text: str) -> Dose:
-    """In force: no probe can see a disk. The receipt says what the disk counted, and `error` where that contradicts."""
-    return Dose(text, "0 probes, since none sees a disk; the receipt has the filesystem's own counts", True)
