@@ -3,29 +3,11 @@
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
-from dataclasses import replace
-from itertools import accumulate
-from typing import NamedTuple
 
-from lab.checkers._operation import Op, Value
 from lab.checkers._played import ENOUGH, too_little, verdict
-from lab.checkers._register import Words, registers
+from lab.checkers._reads import Read, reads_of
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
-from lab.record.values import text_of
-
-
-class Reigns(NamedTuple):
-    """
-    When one value can have been the true one, once for each write of it: from `from_s` on, which rise.
-
-    By `gone_s` others had surely taken the place of this reign and of all before it.
-    """
-
-    from_s: list[float]
-    gone_s: list[float]
 
 
 def bounded_staleness(
@@ -58,60 +40,16 @@ def bounded_staleness(
 
     Must have seen: `least` answered reads, in each phase of `played_in` too.
     """
-    operations = history.operations
-    found, unreadable = registers(operations, Words(read, write, swap="", at=at, swapped=""))
-    phase = dict(zip(operations.n.tolist(), operations.phase, strict=True))
-    anomalies: list[Anomaly] = []
-    phases: list[str] = []
-    stalest_s = 0.0
-    for key, ops in found.items():
-        writes = [op for op in ops if op.kind == "write"]
-        reigns = [reigns_of(_seen_by(k, writes, clients), text_of(initial)) for k in range(max(1, clients))]
-        for op in (op for op in ops if op.kind == "read"):
-            phases.append(phase[op.n])
-            behind_s = behind(op, reigns[op.n % clients if clients else 0].get(op.sees))
-            if behind_s <= within_s:
-                stalest_s = max(stalest_s, behind_s)
-            else:
-                anomalies.append(Anomaly(_told(key, op, behind_s, within_s), [op.n]))
-    checked = len(phases)
-    few = too_little(phases, "reads of a key were answered", least, played_in)
-    held = f"{checked:,} reads, the stalest {stalest_s:.2f} s behind ({within_s:g} s allowed)"
-    return verdict(anomalies, f"{len(anomalies):,} of {checked:,} reads", [*unreadable, few], held, checked)
+    reads, unreadable = reads_of(history, read, write, at, initial, clients)
+    stale = [each for each in reads if each.behind_s > within_s]
+    stalest_s = max((each.behind_s for each in reads if each.behind_s <= within_s), default=0.0)
+    anomalies = [Anomaly(_told(each, within_s), [each.op.n]) for each in stale]
+    few = too_little([each.phase for each in reads], "reads of a key were answered", least, played_in)
+    held = f"{len(reads):,} reads, the stalest {stalest_s:.2f} s behind ({within_s:g} s allowed)"
+    return verdict(anomalies, f"{len(stale):,} of {len(reads):,} reads", [*unreadable, few], held, len(reads))
 
 
-def _seen_by(client: int, writes: Sequence[Op], clients: int) -> list[Op]:
-    """The writes of one of several clients as they are, and those of others as such that replace none."""
-    if not clients:
-        return list(writes)
-    return [op if op.n % clients == client else replace(op, certain=False) for op in writes]
-
-
-def reigns_of(writes: Sequence[Op], initial: Value) -> dict[Value, Reigns]:
-    """By value, when it can have been the true one: once for each write of it."""
-    certain = sorted((op for op in writes if op.certain), key=lambda op: op.start_s)
-    starts = [op.start_s for op in certain]
-    ends = [*accumulate((op.end_s for op in reversed(certain)), min)][::-1]  # the first end from this start on
-    ends.append(math.inf)
-    found: dict[Value, list[tuple[float, float]]] = {initial: [(-math.inf, ends[0])]}
-    for op in writes:
-        found.setdefault(op.sets, []).append((op.start_s, ends[bisect_left(starts, op.end_s)]))
-    return {value: _reigns(spans) for value, spans in found.items()}
-
-
-def _reigns(spans: list[tuple[float, float]]) -> Reigns:
-    spans.sort()
-    return Reigns([from_s for from_s, _ in spans], [*accumulate((gone_s for _, gone_s in spans), max)])
-
-
-def behind(read: Op, reigns: Reigns | None) -> float:
-    """How many seconds before the read began another had surely replaced its value; infinite: it never was true."""
-    begun = bisect_right(reigns.from_s, read.end_s) if reigns else 0
-    return max(0.0, read.start_s - reigns.gone_s[begun - 1]) if reigns and begun else math.inf
-
-
-def _told(key: str, read: Op, behind_s: float, within_s: float) -> str:
-    seen = f"{key} was read as {'absent' if read.sees is None else repr(read.sees)} at {read.start_s:.3f} s"
-    if math.isinf(behind_s):
-        return f"{seen}, which no request had written by then"
-    return f"{seen}, {behind_s:.3f} s after another had replaced it ({within_s:g} s allowed)"
+def _told(read: Read, within_s: float) -> str:
+    if math.isinf(read.behind_s):
+        return f"{read.told}, which no request had written by then"
+    return f"{read.told}, {read.behind_s:.3f} s after another had replaced it ({within_s:g} s allowed)"

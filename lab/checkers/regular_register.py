@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import math
 
-from lab.checkers._operation import Op
 from lab.checkers._played import ENOUGH, too_little, verdict
-from lab.checkers._register import Words, registers
-from lab.checkers.bounded_staleness import behind, reigns_of
+from lab.checkers._reads import Read, reads_of
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
-from lab.record.values import text_of
 
 
 def regular_register(
@@ -34,26 +31,15 @@ def regular_register(
 
     Must have seen: `least` answered reads, in each phase of `played_in` too.
     """
-    operations = history.operations
-    found, unreadable = registers(operations, Words(read, write, swap="", at=at, swapped=""))
-    phase = dict(zip(operations.n.tolist(), operations.phase, strict=True))
-    anomalies: list[Anomaly] = []
-    phases: list[str] = []
-    for key, ops in found.items():
-        reigns = reigns_of([op for op in ops if op.kind == "write"], text_of(initial))
-        for op in (op for op in ops if op.kind == "read"):
-            phases.append(phase[op.n])
-            behind_s = behind(op, reigns.get(op.sees))
-            if behind_s > 0:
-                anomalies.append(Anomaly(_told(key, op, behind_s), [op.n]))
-    checked = len(phases)
-    few = too_little(phases, "reads of a key were answered", least, played_in)
-    held = f"{checked:,} reads returned the last completed write, or one in flight"
-    return verdict(anomalies, f"{len(anomalies):,} of {checked:,} reads", [*unreadable, few], held, checked)
+    reads, unreadable = reads_of(history, read, write, at, initial)
+    stale = [each for each in reads if each.behind_s > 0]
+    anomalies = [Anomaly(_told(each), [each.op.n]) for each in stale]
+    few = too_little([each.phase for each in reads], "reads of a key were answered", least, played_in)
+    held = f"{len(reads):,} reads returned the last completed write, or one in flight"
+    return verdict(anomalies, f"{len(stale):,} of {len(reads):,} reads", [*unreadable, few], held, len(reads))
 
 
-def _told(key: str, read: Op, behind_s: float) -> str:
-    seen = f"{key} was read as {'absent' if read.sees is None else repr(read.sees)} at {read.start_s:.3f} s"
-    if math.isinf(behind_s):
-        return f"{seen}, which no request had written by then"
-    return f"{seen}, {behind_s:.3f} s after a write that replaced it was acknowledged"
+def _told(read: Read) -> str:
+    if math.isinf(read.behind_s):
+        return f"{read.told}, which no request had written by then"
+    return f"{read.told}, {read.behind_s:.3f} s after a write that replaced it was acknowledged"
