@@ -8,7 +8,7 @@ client repeats many of its attempts: a write that arrives three times is applied
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
-from scenarios.systems.raft import Panels, between, client, registers, servers, to_servers
+from scenarios.systems.raft import PATIENT, Panels, between, client, outliving, servers, to_servers
 
 success, stale_reads, write_gap_s = metrics.success_ratio(), metrics.stale_reads(), metrics.longest_gap_s("write")
 attempts = metrics.counter_increase(client, "http_client_request_duration_seconds_count")
@@ -20,22 +20,8 @@ scenario = Scenario(
     handbook=["7.5.1.1", "7.5.1"],
     question="Which writes outlive the death of all servers at once?",
     links=[*between(distance_ms=25), *to_servers],
-    load=registers(
-        per_s=15,
-        keys=3,
-        read=4,
-        write=4,
-        cas=2,
-        timeout_s=13,
-        played_in="baseline, late, killed, killed-again",
-        # What members without a disk have forgotten they cannot tell: there a term may well have had two leaders.
-        forgets_in=["memory"],
-        durable=["disk"],
-        terms=3,  # the first leader's, and one after each death of all
-        entries=50,
-    ),
-    # Gives an attempt up after 0.4 s, and the request after 10 s: longer than it takes five servers to start and elect.
-    settings={client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}},
+    load=outliving(2, ["baseline", "late", "killed", "killed-again"], forgets_in=["memory"], durable=["disk"]),
+    settings=PATIENT,
     phases=[
         Phase("baseline", lasts_s=7),
         # A commit takes 50 ms, and the answer 150 ms to 450 ms more: a third of all attempts at the leader is given up.

@@ -7,7 +7,7 @@ nothing, and the power takes all; where each syncs before it answers, all that w
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
-from scenarios.systems.raft import Panels, between, client, registers, servers, to_servers
+from scenarios.systems.raft import PATIENT, Panels, between, outliving, servers, to_servers
 
 success, stale_reads, write_gap_s = metrics.success_ratio(), metrics.stale_reads(), metrics.longest_gap_s("write")
 commits = metrics.highest_rise(servers, "raft_commit_index")
@@ -19,22 +19,8 @@ scenario = Scenario(
     handbook=["7.5.1.1", "7.5.1"],
     question="Which writes outlive a power loss of all servers at once?",
     links=[*between(distance_ms=25), *to_servers],
-    load=registers(
-        per_s=15,
-        keys=3,
-        read=4,
-        write=4,
-        cas=2,
-        timeout_s=13,
-        played_in=", ".join(("baseline", *CUTS)),
-        # Members that have forgotten their votes cannot tell: there a term may well have had two leaders.
-        forgets_in=["unsynced"],
-        durable=["synced"],
-        terms=4,  # the first leader's, and one after each cut
-        entries=50,
-    ),
-    # Gives an attempt up after 0.4 s, and the request after 10 s: longer than it takes five servers to start and elect.
-    settings={client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}},
+    load=outliving(len(CUTS), ["baseline", *CUTS], forgets_in=["unsynced"], durable=["synced"]),
+    settings=PATIENT,
     phases=[
         Phase("baseline", lasts_s=10),
         *(Phase(cut, lasts_s=7, faults=all_cut) for cut in CUTS),

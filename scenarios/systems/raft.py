@@ -84,6 +84,30 @@ def registers(
     )
 
 
+# Gives an attempt up after 0.4 s, and the request after 10 s: longer than it takes five servers to start and elect.
+PATIENT = {client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}}
+
+
+def outliving(
+    deaths: int, played_in: Sequence[str], forgets_in: Sequence[str] = (), durable: Sequence[str] = ()
+) -> Load:
+    """Registers of patient clients while all servers die `deaths` times, each of which is followed by a new term."""
+    return registers(
+        per_s=15,
+        keys=3,
+        read=4,
+        write=4,
+        cas=2,
+        timeout_s=13,
+        played_in=", ".join(played_in),
+        # What members have forgotten they cannot tell: there a term may well have had two leaders.
+        forgets_in=forgets_in,
+        durable=durable,
+        terms=1 + deaths,
+        entries=50,
+    )
+
+
 class Panels:
     """What shows this system."""
 
