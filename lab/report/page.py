@@ -55,10 +55,6 @@ def parts(view: View) -> list[Part]:
 def page(view: View, sections: Sequence[Part], drawn: Mapping[str, Drawn]) -> str:
     """The whole report as HTML."""
     verdict = view.judgement.verdict if view.judgement else "NOT JUDGED"
-    scripts = {name: static(f"{name}.js") for name in ("theme", "toc", "cells", "charts", "flame")}
-    stills, specs = fitted(drawn, CHARTS_BYTES)
-    if specs:
-        scripts["vega"] = runtime()
     return (
         environment()
         .get_template("report.html")
@@ -67,17 +63,26 @@ def page(view: View, sections: Sequence[Part], drawn: Mapping[str, Drawn]) -> st
             spec=view.spec,
             record=view.record,
             parts=sections,
-            stills=stills,
-            specs=specs,
             verdict=verdict,
-            symbols=SYMBOLS,
-            css=Markup(css_variables() + static("report.css")),
-            hatches=Markup(HATCHES),
-            scripts={name: Markup(text) for name, text in scripts.items()},
-            policy=policy(scripts.values()),
             favicon=favicon(SYMBOLS[verdict], FAVICON_COLOURS[verdict]),
+            **with_charts(drawn, ("theme", "toc", "cells", "charts", "flame")),
         )
     )
+
+
+def with_charts(drawn: Mapping[str, Drawn], names: Sequence[str]) -> dict[str, Any]:
+    """What a page with charts needs in every template: its drawings, its style, these scripts and what they may do."""
+    stills, specs = fitted(drawn, CHARTS_BYTES)
+    scripts = {name: static(f"{name}.js") for name in names} | ({"vega": runtime()} if specs else {})
+    return {
+        "stills": stills,
+        "specs": specs,
+        "symbols": SYMBOLS,
+        "css": Markup(css_variables() + static("report.css")),
+        "hatches": Markup(HATCHES),
+        "scripts": {name: Markup(text) for name, text in scripts.items()},
+        "policy": policy(scripts.values()),
+    }
 
 
 def fitted(drawn: Mapping[str, Drawn], most_bytes: int) -> tuple[dict[str, Markup], dict[str, Markup]]:

@@ -8,19 +8,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from altair.utils import schemapi
-from markupsafe import Markup
 
 from lab.catalogue.handbook import sections as handbook
 from lab.errors import RecordError
 from lab.kit.files import put_in_place
 from lab.record import Record, Run, read_run, runs_of
-from lab.report.charts.render import draw, runtime, warm_up
-from lab.report.charts.theme import HATCHES, css_variables
+from lab.report.charts.render import draw, warm_up
 from lab.report.compare.charts import beside
 from lab.report.compare.claims import rows
 from lab.report.compare.differing import facts
 from lab.report.numbers import clock
-from lab.report.page import CHARTS_BYTES, SYMBOLS, environment, favicon, fitted, policy, static
+from lab.report.page import environment, favicon, with_charts
 from lab.report.view import View
 
 LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
@@ -48,10 +46,6 @@ def write_comparison(runs: Sequence[Run], reports: Path) -> Path:
     with schemapi.debug_mode(False):
         charts = beside(views, LETTERS)
         drawn = draw(chart for each in charts for chart in each.charts)
-    stills, specs = fitted(drawn, CHARTS_BYTES)
-    scripts = {each: static(f"{each}.js") for each in ("theme", "toc", "charts")}
-    if specs:
-        scripts["vega"] = runtime()
     records = [run.record for run in runs]
     found = facts(records)
     text = (
@@ -65,14 +59,8 @@ def write_comparison(runs: Sequence[Run], reports: Path) -> Path:
             rows=rows(records, _past(records, folder, name)),
             trials=min(record.trials for record in records),
             charts=charts,
-            stills=stills,
-            specs=specs,
-            symbols=SYMBOLS,
-            css=Markup(css_variables() + static("report.css")),
-            hatches=Markup(HATCHES),
-            scripts={name: Markup(text) for name, text in scripts.items()},
-            policy=policy(scripts.values()),
             favicon=favicon("⇄", "0b5aa6"),
+            **with_charts(drawn, ("theme", "toc", "charts")),
         )
     )
     folder.mkdir(parents=True, exist_ok=True)

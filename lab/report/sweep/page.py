@@ -6,14 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from markupsafe import Markup
-
 from lab.kit.files import put_in_place
 from lab.record import InvariantResult
-from lab.report.charts.render import Chart, draw, runtime, warm_up
-from lab.report.charts.theme import HATCHES, css_variables
+from lab.report.charts.render import Chart, draw, warm_up
 from lab.report.numbers import clock
-from lab.report.page import CHARTS_BYTES, SYMBOLS, environment, favicon, fitted, policy, static
+from lab.report.page import environment, favicon, with_charts
 from lab.report.sweep.chart import chart
 from lab.report.sweep.curves import Curve, Swept, curves
 
@@ -55,9 +52,7 @@ def write_sweep(folder: Path, swept: Swept) -> Path:
     every = curves(swept)
     turned = [Drawn(curve, chart(swept, at, curve)) for at, curve in enumerate(every) if curve.turned]
     drawn = draw(each.chart for each in turned)
-    stills, specs = fitted(drawn, CHARTS_BYTES)
     record = swept.runs[0][1].record
-    scripts = {name: static(f"{name}.js") for name in ("theme", "charts")} | ({"vega": runtime()} if specs else {})
     text = (
         environment()
         .get_template("sweep.html")
@@ -75,14 +70,8 @@ def write_sweep(folder: Path, swept: Swept) -> Path:
             left=[value for value in swept.values if value not in {value for value, _ in swept.runs}],
             commits=sorted({(run.record.git_commit or "unknown")[:12] for _, run in swept.runs}),
             other_knobs=[each for each in record.turned if each.knob != swept.knob],
-            stills=stills,
-            specs=specs,
-            symbols=SYMBOLS,
-            css=Markup(css_variables() + static("report.css")),
-            hatches=Markup(HATCHES),
-            scripts={name: Markup(text) for name, text in scripts.items()},
-            policy=policy(scripts.values()),
             favicon=favicon("~", "0b5aa6"),
+            **with_charts(drawn, ("theme", "charts")),
         )
     )
     folder.mkdir(parents=True, exist_ok=True)
