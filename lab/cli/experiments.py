@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lab.cli.group import EXIT_CODES, as_json, main, reports_option
+from lab.cli.group import EXIT_CODES, as_json, main, reports_option, runtime_option, seed_option
 from lab.cli.shell import BROKEN, Number, Whole
 from lab.errors import LabError
 from lab.kit.streams import say, tell
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @main.command(short_help="Run an experiment and write its report.")
 @click.argument("name", required=False)
 @click.option("--all", "everything", is_flag=True, help="Run the whole catalogue, one after another.")
-@click.option("--seed", type=Whole(0, 2**31 - 1), default=1, metavar="N", help="Seed of the arrivals.  [default: 1]")
+@seed_option
 @click.option("--trials", type=Whole(1, 100), default=1, metavar="N", help="Repeats, up to 100.  [default: 1]")
 @click.option(
     "--scale",
@@ -32,13 +32,7 @@ if TYPE_CHECKING:
     metavar="X",
     help="Length of the phases, 0.05 to 10: 0.5 for a quick look. The report says so.  [default: 1]",
 )
-@click.option(
-    "--runtime",
-    type=click.Choice(["local", "compose", "swarm"]),
-    default=None,
-    envvar="LAB_RUNTIME",
-    help="Where the services run; by itself in containers where an engine and the images are there.",
-)
+@runtime_option
 @click.option(
     "--load-workers", type=Whole(1, 64), default=1, metavar="N", help="Processes that carry the load.  [default: 1]"
 )

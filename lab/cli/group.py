@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from lab.cli.shell import Commands
+from lab.cli.shell import Commands, Whole
 from lab.kit.places import REPORTS
 from lab.kit.streams import tell
 
@@ -33,6 +33,16 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON, for a machine to read.")
+seed_option = click.option(
+    "--seed", type=Whole(0, 2**31 - 1), default=1, metavar="N", help="Seed of the arrivals.  [default: 1]"
+)
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["local", "compose", "swarm"]),
+    default=None,
+    envvar="LAB_RUNTIME",
+    help="Where the services run; by itself in containers where an engine and the images are there.",
+)
 reports_option = click.option(
     "--reports",
     type=click.Path(path_type=Path),

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from lab.cli.group import as_json, main, reports_option
+from lab.cli.group import as_json, main, reports_option, runtime_option, seed_option
 from lab.cli.shell import Number, Whole
 from lab.kit.streams import tell
 
@@ -18,16 +18,10 @@ from lab.kit.streams import tell
 @click.argument("name")
 @click.option("--knob", required=True, metavar="KNOB=V1,V2,...", help="The knob (see lab show NAME) and its values.")
 @click.option("--set", "turned", multiple=True, metavar="KNOB=VALUE", help="Another knob, the same at every value.")
-@click.option("--seed", type=Whole(0, 2**31 - 1), default=1, metavar="N", help="Seed of the arrivals.  [default: 1]")
+@seed_option
 @click.option("--trials", type=Whole(1, 100), default=1, metavar="N", help="Repeats at each value.  [default: 1]")
 @click.option("--scale", type=Number(0.05, 10), default=1.0, metavar="X", help="Length of the phases.  [default: 1]")
-@click.option(
-    "--runtime",
-    type=click.Choice(["local", "compose", "swarm"]),
-    default=None,
-    envvar="LAB_RUNTIME",
-    help="Where the services run; by itself in containers where an engine and the images are there.",
-)
+@runtime_option
 @click.option("--fresh", is_flag=True, help="Begin anew, whatever is there of the same sweep.")
 @reports_option
 @as_json
