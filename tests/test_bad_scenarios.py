@@ -141,6 +141,12 @@ MISTAKES = [
     ("faults.silence(charge)", "faults.silence", "write it as a call"),
     ("faults.silence(charge)", "faults.silense(charge)", '20: faults has no "silense"; did you mean "silence"?'),
     ("faults.silence(charge)", "faults.kill(stranger)", "breaks stranger, which is not in this scenario"),
+    ("faults.silence(charge)", "faults.slow_fsync(stranger, ms=20)", "breaks stranger, which is not in this scenario"),
+    (
+        "faults=[faults.silence(charge)]",
+        'faults=[faults.kill(payments)]), Phase("next", lasts_s=2, faults=[faults.silence(charge)]',
+        'phase "fault" has "payments killed", which starts again when the phase ends',
+    ),
     (', Variant("on", {exchange: {"BREAKER": "on"}})', "", "variants holds 1; it takes two or more"),
     ('Variant("on", {exchange', 'Variant("off", {exchange', 'two variants are called "off"'),
     ('Variant("on", {exchange', 'Variant("on", {stranger', "changes stranger, which is not in this scenario"),

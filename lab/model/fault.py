@@ -95,6 +95,11 @@ class Fault(Typed):
         return ()
 
     @property
+    def starts_again_at_the_end(self) -> bool:
+        """Whether its phase's end starts a process; the next phase's faults wait until that process answers."""
+        return False
+
+    @property
     def candidates(self) -> Sequence[Fault]:
         """The faults that `resolve` may give."""
         return (self,)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 from lab.catalogue.validate.said import NAME, Problems, repeated
 from lab.model import Backing, Env, Fault, Link, Member, Peers, Phase, Scenario, Service, Variant
@@ -98,10 +99,17 @@ def phase_mistakes(scenario: Scenario) -> Problems:
                 yield f"{there}, and {target.name} is not in this scenario."
             if not 0 <= action.after_s < phase.lasts_s:
                 yield f"{there} after {action.after_s:g} s; the phase lasts {phase.lasts_s:g} s."
+    for phase, following in pairwise(scenario.phases):
+        for fault in phase.faults if following.faults else ():
+            if any(one.starts_again_at_the_end for one in fault.candidates):
+                yield (
+                    f'phase "{phase.name}" has "{fault.text}", which starts again when the phase ends, and the faults of '
+                    f'"{following.name}" would wait for it; give it restart_after_s, or put a phase without faults between.'
+                )
 
 
 def _fault(phase: Phase, fault: Fault, links: set[Link], members: set[Member]) -> Problems:
-    for target in dict.fromkeys(target for one in fault.candidates for target in one.targets):
+    for target in dict.fromkeys(target for one in fault.candidates for target in (*one.targets, *one.disks)):
         if isinstance(target, Link) and target not in links:
             names = ", ".join(sorted(link.name for link in links)) or "none"
             yield f'phase "{phase.name}" breaks link {target.name}, which is not in links; they are {names}.'
