@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import sys
 from collections.abc import Iterator
@@ -268,22 +269,21 @@ def test_on_paper_everything_is_unfolded_and_light(browser: Browser, reports: Pa
 
 
 def test_a_cell_of_the_heat_map_shows_its_operations(browser: Browser, reports: Path) -> None:
-    """A click in the map, or a choice in the lists below, shows operations that were due there, with a trace."""
+    """A click in the map shows the operations of that very cell, a choice in the lists below those of another."""
     found = opened(browser, run_page(reports, "1-passed"))
+    found.scroll_through()
     page = found.page
     figure = page.locator("figure[data-chart=latency-off]")
     figure.scroll_into_view_if_needed()
-    figure.locator(".live:not(.drawing)").wait_for()
-    before = page.locator("[data-column]").input_value()
-    cells = figure.locator('.live svg path[fill^="var(--heat"]')
-    for k in range(0, cells.count(), 10):  # a click misses while charts above are still being drawn
-        cell = cells.nth(k).bounding_box()
-        assert cell is not None
-        page.mouse.click(cell["x"] + cell["width"] / 2, cell["y"] + cell["height"] / 2)
-        if page.locator("[data-column]").input_value() != before:
-            break
+    cell = figure.locator('.live svg path[fill^="var(--heat"]').last
+    box = cell.bounding_box()
+    assert box is not None
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    drawn = cell.evaluate("e => e.__data__.datum")  # what Vega drew it of
+    scale = page.evaluate("JSON.parse(document.getElementById('cells-data').textContent)")
     assert page.locator("[data-variant]").input_value() == "off"
-    assert page.locator("[data-column]").input_value() != before
+    assert page.locator("[data-column]").input_value() == str(int(drawn["s"] // scale["width"])) != "0"
+    assert page.locator("[data-row]").input_value() == str(round(math.log10(drawn["y"]) * scale["decade"]))
     assert "operation" in page.locator("[data-operations]").inner_text()
     page.locator("[data-variant]").select_option("on")
     assert page.locator("[data-operations] .waterfall li, [data-operations] .note").count() > 0

@@ -16,9 +16,16 @@
     tip.style.top = `${Math.max(4, y)}px`;
   }
 
+  // The plot's upper left corner in its drawing: Vega's origin does not count the padding around it.
+  function corner(view) {
+    const [x, y] = view.origin();
+    const { left, top } = view.padding();
+    return [x + left, y + top];
+  }
+
   function moveCursors(event, from) {
     const { view } = live.get(from);
-    const left = from.querySelector(".live svg").getBoundingClientRect().left + view.origin()[0];
+    const left = from.querySelector(".live svg").getBoundingClientRect().left + corner(view)[0];
     const at = event === null ? null : view.scale("x").invert(event.clientX - left);
     for (const [figure, other] of live) {
       if (!figure.classList.contains("timeline")) continue;
@@ -27,8 +34,9 @@
       const inside = at !== null && at >= first && at <= last;
       other.cursor.hidden = !inside;
       if (inside) {
-        other.cursor.style.left = `${other.view.origin()[0] + scale(at)}px`;
-        other.cursor.style.top = `${other.view.origin()[1]}px`;
+        const [x, y] = corner(other.view);
+        other.cursor.style.left = `${x + scale(at)}px`;
+        other.cursor.style.top = `${y}px`;
         other.cursor.style.height = `${other.view.height()}px`;
       }
     }
@@ -56,7 +64,7 @@
       place.classList.add("cells");
       place.addEventListener("click", (event) => {
         const box = place.querySelector("svg").getBoundingClientRect();
-        const [x, y] = view.origin();
+        const [x, y] = corner(view);
         const at = (name, pixels) => view.scale(name).invert(pixels);
         const ms = at("y", event.clientY - box.top - y);
         window.cellAt(figure.dataset.heat, at("x", event.clientX - box.left - x), ms, Number(figure.dataset.highest));
