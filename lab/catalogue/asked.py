@@ -16,7 +16,9 @@ from lab.record import Spec
 def decides(spec: Spec) -> object:
     """What decides a verdict, of a record or of a scenario; what it is called does not."""
     claims = [replace(claim, text="", price=False) for claim in spec.claims]
-    return spec.load, spec.phases, spec.variants, claims, [replace(one, text="") for one in spec.invariants]
+    invariants = [replace(one, text="") for one in spec.invariants]
+    done = [[replace(action, text="") for action in spec.actions]] if spec.actions else []  # most have none
+    return [spec.load, spec.phases, spec.variants, claims, invariants, *done]
 
 
 def fingerprint(entry: Entry) -> bytes:

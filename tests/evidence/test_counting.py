@@ -12,6 +12,7 @@ from lab import catalogue
 from lab.errors import LabError
 from lab.evidence import counting
 from lab.evidence.facts import Body
+from lab.record import Turned
 
 ENTRY = catalogue.find("circuit-breaker")
 
@@ -35,6 +36,7 @@ def test_a_sound_run_counts_whatever_its_verdict() -> None:
     ("changed", "why"),
     [
         ({"scale": 0.5}, "not at full length"),
+        ({"turned": [Turned("load.per_s", "80", "50")]}, "with knobs turned"),
         ({"trials": 2}, "ended early"),
         ({"judgement": None}, "not judged"),
         ({"git_commit": None}, "of no commit"),

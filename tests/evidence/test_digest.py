@@ -12,7 +12,7 @@ import pytest
 from lab import catalogue
 from lab.evidence import digest as module
 from lab.evidence.digest import digest, sources
-from lab.record import Spec
+from lab.record import ActionSpec, Spec
 
 ENTRY = catalogue.find("circuit-breaker")
 FILES = {
@@ -71,6 +71,19 @@ def test_what_is_asked_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     for changed, same in ((replace(first, text="renamed"), True), (replace(first, at_least=1.0), False)):
         other = digest(ENTRY, replace(spec, claims=[changed, *spec.claims[1:]]), "c")
         assert (other == before) is same
+
+
+def test_an_action_is_asked_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whether there is one, and when it is done; what it is called is not."""
+    before = of(monkeypatch)
+    spec, action = ENTRY.spec(), ActionSpec("promote", "fault", 5.0, "a standby promoted", ["primary", "standby"])
+
+    def with_one(changed: ActionSpec) -> str | None:
+        return digest(ENTRY, replace(spec, actions=[changed]), "c")
+
+    assert with_one(action) != before
+    assert with_one(action) != with_one(replace(action, after_s=6.0))
+    assert with_one(action) == with_one(replace(action, text="renamed"))
 
 
 def test_a_record_asks_what_its_scenario_asked(monkeypatch: pytest.MonkeyPatch) -> None:
