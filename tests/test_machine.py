@@ -99,3 +99,14 @@ def test_documents_make_no_commit_dirty(tmp_path: Path) -> None:
     assert facts.git_state(tmp_path)[1] is False
     (tmp_path / "lab" / "a.py").write_text("2")
     assert facts.git_state(tmp_path)[1] is True
+
+
+def test_a_tree_that_git_cannot_look_at_is_not_clean(tmp_path: Path) -> None:
+    """It does not say whether files differ: a run of it is no evidence."""
+    git(tmp_path, "init", "-q")
+    (tmp_path / "a").write_text("1")
+    git(tmp_path, "add", "a")
+    git(tmp_path, "commit", "-q", "-m", "a")
+    assert facts.git_state(tmp_path)[1] is False
+    (tmp_path / ".git" / "index").write_bytes(b"damaged")
+    assert facts.git_state(tmp_path) == (git(tmp_path, "rev-parse", "HEAD"), True)

@@ -86,13 +86,15 @@ def _own_version(root: Path) -> str:
 def git_state(root: Path = ROOT) -> tuple[str | None, bool]:
     """The commit of the project at `root`, and whether files differ from it; (None, False) where git keeps none.
 
-    Documents, tests and reports are no part of a run: what `make evidence` writes makes no run another.
+    Documents, tests and reports are no part of a run: what `make evidence` writes makes no run another. Where git does
+    not say in time whether files differ, they may.
     """
     top = _said("git", "-C", str(root), "rev-parse", "--show-toplevel")
     commit = _said("git", "-C", str(root), "rev-parse", "HEAD")
     if not commit or not top or Path(top).resolve() != root.resolve():
         return None, False
-    return commit, bool(_said("git", "-C", str(root), "status", "--porcelain", "--", ".", *NO_PART))
+    said = _said("git", "-C", str(root), "status", "--porcelain", "--branch", "--", ".", *NO_PART)
+    return commit, len(said.splitlines()) != 1  # the branch has a line of its own: nothing at all is a git that failed
 
 
 def _said(*argv: str) -> str:
