@@ -95,16 +95,34 @@ def _imports(text: str, files: Files) -> Iterator[str]:
 
 
 def _made_by(operation: Operation, files: Files) -> str:
-    """The function that makes an operation's requests, of that commit; the whole file where none is called so."""
+    """What makes an operation's requests, of that commit: a function, and what it names of its file, directly or not.
+
+    The whole file where nothing there is called so.
+    """
     code = getattr(operation.make, "__code__", None)
     file = Path(code.co_filename) if code else ROOT
     path = str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else ""
     if code is None or path not in files:
         return ""
-    name = code.co_qualname.partition(".")[0]
     tree = _tree(files[path])
-    own = [node for node in tree.body if isinstance(node, ast.FunctionDef) and node.name == name]
-    return _without_texts(ast.Module(list(own) or tree.body, []))
+    defined = {name: node for node in tree.body for name in _defines(node)}
+    found: set[str] = set()
+    new = {code.co_qualname.partition(".")[0]} & defined.keys()
+    while new:
+        found |= new
+        named = {each.id for name in new for each in ast.walk(defined[name]) if isinstance(each, ast.Name)}
+        new = named & defined.keys() - found
+    own = [node for node in tree.body if found.intersection(_defines(node))]
+    return _without_texts(ast.Module(own or tree.body, []))
+
+
+def _defines(node: ast.stmt) -> Iterator[str]:
+    """The names that a statement of a file gives something to."""
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        yield node.name
+    elif isinstance(node, ast.Assign | ast.AnnAssign):
+        targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+        yield from (each.id for target in targets for each in ast.walk(target) if isinstance(each, ast.Name))
 
 
 @lru_cache(maxsize=1024)

@@ -24,7 +24,10 @@ FILES = {
     "targets/kit/breaking.py": "from targets.patterns.breaker import Breaker\n",
     "targets/patterns/breaker.py": "E = 1\n",
     "targets/contracts/__init__.py": "",
-    "scenarios/systems/exchange.py": "def trade(rng, n):\n    return n\n\ndef again(rng, n):\n    return n\nF = 1\n",
+    "scenarios/systems/exchange.py": (
+        "def trade(rng, n):\n    return made(n)\n\ndef again(rng, n):\n    return n\n\n"
+        "def made(n):\n    return n + G\n\nF = 1\nG = 1\n"
+    ),
 }
 
 
@@ -36,17 +39,18 @@ def of(monkeypatch: pytest.MonkeyPatch, **changed: str) -> str | None:
 
 
 def test_what_decides_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A service, a part of the kit that it names, a pattern behind that, a request."""
+    """A service, a part of the kit that it names, a pattern behind that, a request, what that is made with."""
     before = of(monkeypatch)
     for name, text in {
         "targets__exchange": FILES["targets/exchange.py"] + "A = 2\n",
         "targets__kit__breaking": "from targets.patterns.breaker import Breaker\nG = 1\n",
         "targets__patterns__breaker": "E = 2\n",
-        "scenarios__systems__exchange": FILES["scenarios/systems/exchange.py"].replace(
-            "return n\n\n", "return n + 1\n\n"
-        ),
     }.items():
         assert of(monkeypatch, **{name: text}) != before, name
+    requests = FILES["scenarios/systems/exchange.py"]
+    for old, new in (("made(n)\n\ndef again", "made(n + 1)\n\ndef again"), ("n + G", "n - G"), ("G = 1", "G = 2")):
+        assert requests.count(old) == 1
+        assert of(monkeypatch, scenarios__systems__exchange=requests.replace(old, new)) != before, new
 
 
 def test_what_does_not_decide_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
