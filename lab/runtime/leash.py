@@ -82,11 +82,12 @@ def mounts_below(folders: Iterable[Path]) -> list[Path]:
         lines = Path("/proc/self/mountinfo").read_text(errors="replace").splitlines()
     except OSError:
         return []
+    homes = [folder.resolve() for folder in folders]  # as the kernel names them: a link may lead to one
     found = []
     for line in lines:
         place, kind = line.split()[4], line.partition(" - ")[2].split()[0]
         path = Path(re.sub(r"\\(\d{3})", lambda octal: chr(int(octal[1], 8)), place))
-        if kind.startswith("fuse") and any(path.is_relative_to(folder) for folder in folders):
+        if kind.startswith("fuse") and any(path.is_relative_to(home) for home in homes):
             found.append(path)
     return sorted(found, reverse=True)
 
@@ -133,7 +134,7 @@ def hold(run: str, folder: Path, descriptor: int) -> None:
 
 
 def _from_proc(run: str, folders: Iterable[Path]) -> list[int]:
-    wanted, homes = f"{MARKER}={run}".encode(), [str(folder) for folder in folders]
+    wanted, homes = f"{MARKER}={run}".encode(), [str(folder.resolve()) for folder in folders]
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():

@@ -57,7 +57,9 @@ async def mounted(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Mou
         disk = MountedDisk(Service("it"), at, supervisor, folder / "disk.log")
         await disk.mount()
         yield Mounted(disk, at)
-        assert leash.mounts_below([folder]) == [at]
+        (folder / "linked").symlink_to(folder)
+        for way in (folder, folder / "linked"):
+            assert leash.mounts_below([way]) == [at]
         await disk.stop()
         assert leash.mounts_below([folder]) == []
 

@@ -68,7 +68,9 @@ def test_one_that_hides_its_mark_is_known_by_its_place(run, tmp_path):
     beside.mkdir()
     hidden, stranger = sleeper(cwd=folder / "data"), sleeper(cwd=beside)
     (folder / "data").rmdir()
-    assert leash.survivors(run, folder) == [hidden.pid]
+    (tmp_path / "linked").symlink_to(tmp_path)  # the kernel tells a place without the links that lead to it
+    for way in (folder, tmp_path / "linked" / run):
+        assert leash.survivors(run, way) == [hidden.pid]
     leash.end(run, folder)
     assert hidden.wait() == -signal.SIGKILL
     assert stranger.poll() is None
