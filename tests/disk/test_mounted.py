@@ -256,3 +256,10 @@ async def test_a_stranger_is_refused(mounted: Mounted) -> None:
     with pytest.raises(LabError, match="token"):
         await other.cut("nothing", 0)
     assert (mounted.at.parent / "data.disk" / FILES).is_dir()
+
+
+async def test_no_proxy_is_asked_on_the_way(mounted: Mounted, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One for the internet has no business between the lab and 127.0.0.1, and would be told the token."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:9")
+    assert "writes" in await mounted.disk.state()
