@@ -201,11 +201,12 @@ class LocalRunning:
         return self._proxy.address.url if self._proxy else None
 
     def deaths(self) -> Sequence[str]:
-        """Members, and the fault proxy, that ended though nobody asked them to."""
+        """Members, disks and the fault proxy that ended though nobody asked them to."""
         found = [death for started in self._started.values() for death in started.deaths()]
-        child = self._proxy_child
-        if child and child.returncode is not None and not child.asked_to_end:
-            found.append(f"the fault proxy ended by itself; its last log lines ({child.log}):\n{child.tail()}")
+        own = [("the fault proxy", self._proxy_child), *((disk.name, disk.process) for disk in self._disks.values())]
+        for name, child in own:
+            if child and child.returncode is not None and not child.asked_to_end:
+                found.append(f"{name} ended by itself; its last log lines ({child.log}):\n{child.tail()}")
         return found
 
     async def stop(self) -> None:

@@ -85,6 +85,16 @@ async def test_what_a_power_loss_takes(running: LocalRunning) -> None:
         assert "YmFy" in await answer.text()
 
 
+async def test_a_disk_that_ends_by_itself_is_told(running: LocalRunning) -> None:
+    """What its server does then is no verdict on the server; when all is stopped, nothing is left."""
+    assert running.deaths() == []
+    process = running._disks[LAZY].process
+    assert process is not None
+    os.kill(process.pid, signal.SIGKILL)
+    await process.wait()
+    assert any(death.startswith("lazy-disk ended by itself") for death in running.deaths())
+
+
 CRASHED = """
 import asyncio, sys, time
 from pathlib import Path
