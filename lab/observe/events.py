@@ -16,7 +16,7 @@ from lab.record import ActionReceipt, Event, FiredAlert, Receipt
 
 MOMENT = "moment"  # the `event` of such lines in a target's log
 _ELECTED = "became leader at term "
-MOST = 500  # of one episode: a breaker that flaps must not fill the record
+MOST = 500  # told in one episode: a breaker that flaps must not fill the record
 LONGEST = 200  # characters of a text or a fact
 MOST_FACTS = 8
 
@@ -113,9 +113,16 @@ def of_alerts(alerts: Sequence[FiredAlert]) -> list[Event]:
 
 
 def in_order(*several: Sequence[Event]) -> tuple[list[Event], int]:
-    """All of them in order of time, moments to the millisecond, and how many past MOST were left out."""
+    """All of them in order of time, moments to the millisecond, and how many were left out: told past the first MOST.
+
+    Faults, alerts and what the lab saw are few, and stay.
+    """
     everything = sorted((event for events in several for event in events), key=lambda event: event.at_s)
-    kept = [replace(event, at_s=round(event.at_s, 3)) for event in everything[:MOST]]
+    kept, told = [], 0
+    for event in everything:
+        told += event.kind == "told"
+        if event.kind != "told" or told <= MOST:
+            kept.append(replace(event, at_s=round(event.at_s, 3)))
     return kept, len(everything) - len(kept)
 
 

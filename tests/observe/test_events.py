@@ -118,12 +118,14 @@ def test_faults_and_alerts_are_events_too() -> None:
 
 
 def test_the_record_keeps_the_first_of_too_many() -> None:
-    """In order of time, whoever told them, and it is known how many were left out."""
-    told = [Event(k / 10, "exchange", "breaker opened", "told") for k in range(events.MOST)]
+    """In order of time, whoever told them, and it is known how many were left out; a fault is never one of them."""
+    told = [Event(k / 10, "exchange", "breaker opened", "told") for k in range(events.MOST + 2)]
     seen = events.seen([Moment(T0_S + 0.05, "payments", "killed"), Moment(T0_S - 1, "payments", "x")], T0_S, 10)
-    kept, left_out = events.in_order(told, seen)
+    out = Event(1000.0, "payments", "fault out: payments silent", "fault")
+    kept, left_out = events.in_order(told, seen, [out])
     assert [event.source for event in kept[:3]] == ["exchange", "payments", "exchange"]
-    assert (len(kept), left_out) == (events.MOST, 1)
+    assert kept[-1] == out
+    assert (len(kept), left_out) == (events.MOST + 2, 2)
 
 
 def test_an_action_that_was_done_is_a_moment_of_its_first_member() -> None:
