@@ -13,18 +13,17 @@ from lab.model.optional import links_of, members_of
 
 @dataclass(frozen=True)
 class EpisodePlan:
-    """One variant of a scenario, resolved once: callees before their callers, the phases as long as they will last."""
+    """One variant of a scenario, resolved once: callees before their callers, the phases as long as they will last.
+
+    The data of `disks` are on a disk of the lab's own.
+    """
 
     variant: Variant
     members: Sequence[Member]
     links: Sequence[Link]
     env: Mapping[Member, Env]
     phases: Sequence[Phase]
-
-    @property
-    def disks(self) -> list[Member]:
-        """Members whose data are on a disk of the lab's own."""
-        return [member for member in self.members if member in disks_of(self.phases)]
+    disks: Sequence[Member]
 
     @property
     def faults(self) -> list[Fault]:
@@ -53,6 +52,7 @@ def plan_of(scenario: Scenario, variant: Variant, scale: float = 1.0) -> Episode
         links_of(scenario, variant),
         {member: {**_engines(member, waited_for), **scenario.settings_of(member, variant)} for member in members},
         [_scaled(phase, scale) for phase in scenario.phases],
+        [member for member in members if member in scenario.disks],
     )
 
 
@@ -68,11 +68,6 @@ def _engines(member: Member, waited_for: set[Service]) -> Env:
     profiled = {"ALLOW_PTRACE": 1} if isinstance(member, Service) else {}
     held = {"BARRIERS": 1} if member in waited_for else {}
     return {**profiled, **held}
-
-
-def disks_of(phases: Sequence[Phase]) -> set[Member]:
-    """Members of which a fault needs a disk of the lab's own."""
-    return {member for fault in _faults(phases) for one in fault.candidates for member in one.disks}
 
 
 def _faults(phases: Sequence[Phase]) -> list[Fault]:
