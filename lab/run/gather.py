@@ -99,6 +99,7 @@ def _make(
     say: Tell,
 ) -> None:
     """Make the missing runs, seed by seed over all experiments, so that what is broken off has some of each."""
+    old = {entry.name for entry in entries} if wish.fresh else set[str]()  # forgotten when there is a run in their place
     for seed in range(1, wish.seeds + 1):
         for entry in entries:
             known = ledger.of(entry.name, wish.runtime, digests[entry.name])
@@ -115,7 +116,8 @@ def _make(
             found = counted(entry, run.record, digests[entry.name])
             if isinstance(found, str):
                 raise LabError(f"{run.path}: does not count, it is {found}; run `make evidence` again")
-            ledger.add(found, anew=wish.fresh and seed == 1)
+            ledger.add(found, anew=entry.name in old)
+            old.discard(entry.name)
             seen = found.runs[0]
             say(f"  {seen.verdict}" + (f": {seen.reason}" if seen.verdict != "PASS" else ""))
 

@@ -102,6 +102,15 @@ def test_fresh_forgets_what_was(desk: Desk) -> None:
     assert [run.seed for run in known.runs] == [1]
 
 
+def test_fresh_forgets_where_the_first_run_cannot_be_made(desk: Desk) -> None:
+    """Whichever seed is the first of the new ones, those of before go."""
+    desk.ask(Wish(seeds=2))
+    desk.break_at = 1
+    desk.ask(Wish(seeds=3, fresh=True))
+    (known,) = Ledger(desk.file).bodies()
+    assert [run.seed for run in known.runs] == [2, 3]
+
+
 def test_runs_that_are_there_are_taken_up(desk: Desk, tmp_path: Path) -> None:
     """Those that count; of the others it says how many there are and why they do not."""
     reports = tmp_path / "reports"
