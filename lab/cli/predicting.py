@@ -23,7 +23,7 @@ def predicted(entry: Entry, options: Options, asked: bool) -> Options:
 
     if asked:
         made = console.ask(entry.spec(options.scale), aside=options.quiet)
-        if guesses.awaited_by(entry, options.scale):
+        if made and guesses.awaited_by(entry, options.scale):
             guesses.keep(entry.name, made)  # a run that does not come about leaves them for the next one
         return replace(options, predictions=made)
     if guesses.awaited_by(entry, options.scale):
