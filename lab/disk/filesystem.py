@@ -106,9 +106,10 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
         if self.trouble.limited:
             self.trouble.take(offset + len(data) - os.fstat(handle.fd).st_size)
         synced = bool(fi.flags & os.O_DSYNC)  # O_SYNC has its bit too
-        if synced:
+        done = self.store.write(handle, data, offset, synced)
+        if synced:  # only now: after a write that failed the kernel asks for none
             self._owing.add((fi.fh, _caller()))
-        return self.store.write(handle, data, offset, synced)
+        return done
 
     def truncate(self, path: str | None, length: int, fi: Any = None) -> int:
         """truncate(2), and ftruncate(2) with a handle."""
@@ -176,7 +177,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def unlink(self, path: str) -> int:
         """unlink(2)."""
-        freed = os.lstat(self.store.real(path)).st_size if self.trouble.limited else 0
+        freed = self._bytes(path) if self.trouble.limited else 0
         self.store.unlink(path)
         self.trouble.give_back(freed)
         return 0
@@ -190,7 +191,9 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
         """renameat2(2), without RENAME_EXCHANGE."""
         if flags & ~RENAME_NOREPLACE:
             raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+        freed = self._bytes(new) if self.trouble.limited else 0
         self.store.rename(old, new, exclusive=bool(flags & RENAME_NOREPLACE))
+        self.trouble.give_back(freed)
         return 0
 
     # --- what is never undone: modes, owners, times -----------------------------------------------------------
@@ -221,6 +224,14 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def _place(self, path: str | None, fi: Any) -> str | int:
         return self._handles[fi.fh].fd if path is None else self.store.real(path)
+
+    def _bytes(self, path: str) -> int:
+        """What goes with this name: the file's length; 0 where nothing has it, or the file has another one too."""
+        try:
+            found = self.store.status(path)
+        except FileNotFoundError:
+            return 0
+        return found.st_size if found.st_nlink == 1 else 0
 
     def _own(self, path: str) -> None:
         """A new file is the caller's, where this process may give it away."""

@@ -9,7 +9,6 @@ from collections.abc import Mapping
 from typing import Literal
 
 On = Literal["read", "write", "fsync"]
-ONS: tuple[On, ...] = ("read", "write", "fsync")
 FREE_BYTES = 1 << 40  # of a disk that is not full: a TiB, so that no server worries
 
 

@@ -249,6 +249,21 @@ async def test_troubles(mounted: Mounted, place: Path) -> None:
     assert len((await mounted.cut())["a"]) == 24_096
 
 
+async def test_room_comes_back(mounted: Mounted, place: Path) -> None:
+    """Of a file that is removed or replaced; not of one that has another name left."""
+    for name in "abc":
+        put(place / name, bytes(8_000))
+    await mounted.disk.trouble({"leaves_bytes": 0})
+    (place / "a").rename(place / "b")
+    assert (await mounted.disk.state())["free_bytes"] == 8_000
+    (place / "d").hardlink_to(place / "c")
+    (place / "d").unlink()
+    assert (await mounted.disk.state())["free_bytes"] == 8_000
+    (place / "c").unlink()
+    assert (await mounted.disk.state())["free_bytes"] == 16_000
+    await mounted.disk.trouble({"leaves_bytes": None})
+
+
 async def test_a_stranger_is_refused(mounted: Mounted) -> None:
     """Without the token nothing is done: pages of a browser reach 127.0.0.1 too."""
     other = MountedDisk(Service("it"), mounted.at, mounted.disk._supervisor, mounted.at)
