@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from lab.record.facts import ClaimResult, Judgement, Prediction
-from lab.record.spec import ClaimSpec, MetricSpec, QuestionSpec, Spec
+from lab.record.spec import ClaimSpec, QuestionSpec, Spec
 
 CLOSE = 1.1  # a factor up to which a guess is called right
 _NUMBER = re.compile(
@@ -30,16 +30,11 @@ def answering(question: QuestionSpec, spec: Spec) -> ClaimSpec | None:
     return None
 
 
-def is_share(metric: MetricSpec) -> bool:
-    """Whether a metric is a share of something, 0 to 1, which people read as a percentage."""
-    return metric.name.endswith(("_ratio", "_share"))
-
-
 def unit(claim: ClaimSpec) -> str:
     """What a guess is asked in: `ms`, `%`, `multiple of off` for a ratio, empty for a count."""
     if claim.of:
         return f"multiple of {claim.of}"
-    return "%" if is_share(claim.metric) else claim.metric.unit
+    return "%" if claim.is_share else claim.metric.unit
 
 
 def read(text: str, claim: ClaimSpec) -> float:
@@ -72,7 +67,7 @@ def _converted(value: float, given: str, claim: ClaimSpec, text: str) -> float:
             return value
         if given == "%":
             return value / 100
-    elif is_share(claim.metric):
+    elif claim.is_share:
         if given == "%" or (given == "" and value > 1):
             return value / 100
         if given == "":
@@ -88,7 +83,7 @@ def _wanted(claim: ClaimSpec) -> str:
     """What to type, with an example."""
     if claim.of:
         return f"type how many times that of {claim.of} it is, such as 0.5"
-    if is_share(claim.metric):
+    if claim.is_share:
         return "type a percentage, such as 75 %"
     if claim.metric.unit in _MS:
         return f"type {'seconds' if claim.metric.unit == 's' else 'milliseconds'}, such as 20 or 20 {claim.metric.unit}"

@@ -107,6 +107,11 @@ class MetricSpec:
     unit: str
     args: dict[str, Scalar] = field(default_factory=dict)
 
+    @property
+    def is_share(self) -> bool:
+        """Whether it is a share of something, 0 to 1, which people read as a percentage."""
+        return self.name.endswith(("_ratio", "_share"))
+
 
 @dataclass(frozen=True)
 class ClaimSpec:
@@ -122,6 +127,11 @@ class ClaimSpec:
     control: bool = False
     every_trial: bool = False
     price: bool = False  # it says what the pattern costs
+
+    @property
+    def is_share(self) -> bool:
+        """Whether its value is a share; one that was divided by another variant's is a multiple of that."""
+        return self.of is None and self.metric.is_share
 
     @property
     def holds_always(self) -> bool:

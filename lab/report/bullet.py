@@ -51,13 +51,12 @@ def _ends(interval: Interval, furthest: float) -> tuple[float, float]:
 
 def scale_of(shown: list[float], claim: ClaimSpec) -> Callable[[float], float]:
     """From a value to percent: linear from zero, logarithmic where that would hide one, zoomed near a share of 1."""
-    is_share = claim.metric.name.endswith(("_ratio", "_share")) and not claim.of
     low, high = min(0.0, *shown), max(shown) * 1.15 or 1.0
     least, most = min(shown), max(shown)
     if least > 0 and most / least > LOG_FROM:
         floor = max(least / 3, most * 3 / DECADES)
         return lambda value: _percent(math.log(max(value, floor) / floor) / math.log(most * 3 / floor))
-    if is_share and least > 0.9:
+    if claim.is_share and least > 0.9:
         span = max(3 * (1 - least), 1e-4)
         low, high = 1 - span, 1 + span * 0.08
     return lambda value: _percent((value - low) / (high - low))

@@ -76,7 +76,7 @@ def metric_value(
     value: float, metric: MetricSpec, text: Callable[[float], str] = measured, digits: int = DIGITS
 ) -> str:
     """A metric's value with its unit; a share is a percentage."""
-    if metric.name.endswith(("_ratio", "_share")):
+    if metric.is_share:
         return percent(value, digits)
     if metric.unit == "s" and 0 < value < 1:
         return quantity(value * 1000, "ms", text)

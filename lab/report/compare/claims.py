@@ -6,7 +6,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from lab.record import ClaimResult, ClaimSpec, InvariantResult, Record, Verdict
-from lab.record.predictions import is_share
 from lab.report.bullet import scale_of
 from lab.report.numbers import bound, claim_value, clock, number, quantity
 from lab.verdict.shift import Shift, shift
@@ -124,7 +123,7 @@ def _interval(found: Shift, claim: ClaimSpec) -> str:
 def _signed(value: float, claim: ClaimSpec) -> str:
     """A difference in the claim's unit, with its sign; that of two percentages is in points."""
     text = claim_value(abs(value), claim)
-    if is_share(claim.metric) and not claim.of:
+    if claim.is_share:
         text = quantity(abs(value) * 100, "points")
     return text if value == 0 else f"{'+' if value > 0 else '−'}{text}"
 

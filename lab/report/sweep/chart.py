@@ -30,7 +30,7 @@ def chart(swept: Swept, number_of: int, curve: Curve) -> Chart:
     there = [spot for spot in curve.spots if spot.y is not None]
     shown = [y * factor for spot in there for y in (spot.y, spot.low, spot.high) if y is not None]
     edges = [edge * factor for edge in curve.bounds]
-    domain, is_log = _share_domain([*shown, *edges]) if _is_share(claim) else _domain([*shown, *edges])
+    domain, is_log = _share_domain([*shown, *edges]) if claim.is_share else _domain([*shown, *edges])
     y = _y(domain, is_log, _unit(claim))
     x = _x(swept)
     rows = [_row(swept, spot, claim, factor) for spot in there]
@@ -70,17 +70,13 @@ def _high(spot: Spot, claim: ClaimSpec) -> str:
 
 
 def _factor(claim: ClaimSpec) -> float:
-    return 100.0 if _is_share(claim) else 1.0
-
-
-def _is_share(claim: ClaimSpec) -> bool:
-    return claim.of is None and claim.metric.name.endswith(("_ratio", "_share"))
+    return 100.0 if claim.is_share else 1.0
 
 
 def _unit(claim: ClaimSpec) -> str:
     if claim.of is not None:
         return f"times {claim.of}"
-    return "%" if _is_share(claim) else claim.metric.unit or claim.metric.name
+    return "%" if claim.is_share else claim.metric.unit or claim.metric.name
 
 
 def _domain(shown: Sequence[float]) -> tuple[tuple[float, float], bool]:
