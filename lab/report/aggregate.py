@@ -98,14 +98,20 @@ def heat(ops: Operations, timeout_s: float, end_s: float, width_s: float) -> lis
     """Counts by time bin and latency bin (logarithmic, BINS_A_DECADE to a decade)."""
     waits = waits_ms(ops, timeout_s)
     answered = np.isfinite(waits)
-    column = np.floor(ops.due_s / width_s).astype(int)
-    row = np.zeros(len(waits), dtype=int)
-    row[answered] = np.floor(np.log10(np.maximum(waits[answered], 1e-3)) * BINS_A_DECADE).astype(int)
     cells = []
-    for was_answered, k, r, count in _counted(answered, column, row):
+    for was_answered, k, r, count in _counted(answered, *places(ops, waits, width_s)):
         low, high = (10 ** (r / BINS_A_DECADE), 10 ** ((r + 1) / BINS_A_DECADE)) if was_answered else (np.inf, np.inf)
         cells.append(Cell(k * width_s, min((k + 1) * width_s, end_s), low, high, int(count)))
     return cells
+
+
+def places(ops: Operations, waits: Floats, width_s: float) -> tuple[Ints, Ints]:
+    """Column and row of each operation in a heat map; the row of one that was never answered means nothing."""
+    column = np.floor(ops.due_s / width_s).astype(np.int64)
+    row = np.zeros(len(waits), dtype=np.int64)
+    answered = np.isfinite(waits)
+    row[answered] = np.floor(np.log10(np.maximum(waits[answered], 1e-3)) * BINS_A_DECADE).astype(np.int64)
+    return column, row
 
 
 def _counted(answered: Bools, column: Ints, row: Ints) -> Iterator[tuple[int, int, int, int]]:

@@ -11,7 +11,7 @@ import numpy as np
 from lab.metrics.arithmetic import Floats
 from lab.observe.traces import Trace, assemble
 from lab.record import Operations
-from lab.report.aggregate import BINS_A_DECADE, waits_ms
+from lab.report.aggregate import BINS_A_DECADE, places, waits_ms
 from lab.report.view import View
 
 MOST_A_CELL = 4
@@ -65,15 +65,13 @@ def _variant(view: View, variant: str, width_s: float, most: int, most_spans: in
 
 
 def _members(ops: Operations, waits: Floats, width_s: float, end_s: float) -> dict[str, list[int]]:
-    """Rows of the operations in each cell, the slowest first, those that failed before those that did not."""
+    """Rows of the operations in each cell, those that failed first, the slowest of them and of the others first."""
     found: dict[str, list[int]] = {}
-    order = np.lexsort((-np.where(np.isfinite(waits), waits, np.inf), ops.ok))
-    for k in order.tolist():
-        if ops.due_s[k] >= end_s:
-            continue
-        wait = float(waits[k])
-        row = str(math.floor(math.log10(max(wait, 1e-3)) * BINS_A_DECADE)) if math.isfinite(wait) else LOST
-        found.setdefault(f"{math.floor(ops.due_s[k] / width_s)}:{row}", []).append(k)
+    columns, rows = places(ops, waits, width_s)
+    for k in np.lexsort((-waits, ops.ok)).tolist():
+        if ops.due_s[k] < end_s:
+            row = str(rows[k]) if math.isfinite(waits[k]) else LOST
+            found.setdefault(f"{columns[k]}:{row}", []).append(k)
     return found
 
 
