@@ -51,8 +51,8 @@ def lines(file: Path, having: Collection[str] | None = None) -> Iterator[dict[st
             yield found if isinstance(found, dict) else line.decode(errors="replace")
 
 
-def lines_with(file: Path, field: str, values: Collection[str]) -> Iterator[dict[str, Any] | str]:
-    """As `lines`, only those whose text `field` has one of these values; thousands are as quick as one."""
+def lines_with(file: Path, field: str, values: Collection[str]) -> Iterator[dict[str, Any]]:
+    """As `lines`, only the objects whose text `field` has one of these values; thousands are as quick as one."""
     decoder = msgspec.json.Decoder()
     try:
         opened = file.open("rb")

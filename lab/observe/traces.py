@@ -81,8 +81,8 @@ def assemble(logs: Path, trace_ids: Sequence[str]) -> list[Trace]:
     return [_trace(trace_id, found[trace_id]) for trace_id in dict.fromkeys(trace_ids) if trace_id in found]
 
 
-def _span(line: dict[str, Any] | str, wanted: set[str]) -> _Logged | None:
-    if isinstance(line, str) or line.get("event") != "span":
+def _span(line: dict[str, Any], wanted: set[str]) -> _Logged | None:
+    if line.get("event") != "span":
         return None
     try:
         span = msgspec.convert(line, _Logged)

@@ -131,6 +131,8 @@ def _states(spec: PanelSpec, samples: Samples, names: Sequence[str]) -> str:
         for (at_s, value), (next_s, _) in pairwise(samples.get(name, ())):
             lasted_s[value] = lasted_s.get(value, 0.0) + next_s - at_s
     whole_s = sum(lasted_s.values())
+    if not whole_s:
+        return ""
     shares = sorted(lasted_s.items(), key=lambda each: -each[1])
     return ", ".join(f"{panel_value(value, '', spec.values)} {percent(round(s / whole_s, 3))}" for value, s in shares)
 

@@ -121,7 +121,17 @@ def test_a_question_is_answered_by_its_claim() -> None:
 
 def test_what_was_not_measured_has_no_score() -> None:
     """A run that was never judged, a claim that is gone."""
-    assert result_of(Prediction("?", "5", 5, "a"), None) is None
+    judged, claim = EXAMPLE.record.judgement, "callers wait out the timeout"
+    assert judged
+    found = result_of(Prediction("?", "5", 5, claim), judged)
+    assert found
+    assert found.claim.text == claim
+    for prediction, judgement in (
+        (Prediction("?", "5", 5, claim), None),
+        (Prediction("?", "5", 5, "a claim that is gone"), judged),
+        (Prediction("?", "because"), judged),
+    ):
+        assert result_of(prediction, judgement) is None
 
 
 def test_predictions_wait_for_the_next_run(tmp_path: Path) -> None:

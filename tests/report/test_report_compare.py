@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from fabricate import Recipe, fabricate
 
-from lab.record import Machine, Run, Turned, read_run, write_record
+from lab.record import ActionSpec, Machine, Run, Turned, read_run, write_record
 from lab.report.compare import write_comparison
 from lab.report.compare.claims import Row, rows
 from lab.report.compare.differing import facts
@@ -55,6 +55,16 @@ def test_what_differs_is_told_from_what_is_the_same(runs: list[Run]) -> None:
     assert differing["seed"] == ["7", "9"]
     assert differing["machine"][1].startswith("another CPU, 8 cores")
     assert not {"load", "scale", "commit"} & set(differing)
+
+
+def test_an_action_is_told_beside_the_faults_of_its_phase(runs: list[Run]) -> None:
+    """Also where it alone differs, by its moment."""
+    record = runs[0].record
+    action = ActionSpec("promote", "fault", 5.0, "primary killed, a standby promoted", ["primary"])
+    both = [replace(record, spec=replace(record.spec, actions=[replace(action, after_s=s)])) for s in (5.0, 9.0)]
+    (differing,) = [fact for fact in facts(both) if fact.differs]
+    assert differing.name == "phase fault"
+    assert differing.values[1].endswith(", primary killed, a standby promoted after 9 s")
 
 
 def test_a_claim_is_held_against_the_first_run(runs: list[Run]) -> None:

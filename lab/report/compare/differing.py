@@ -57,7 +57,8 @@ def _asked(spec: Spec) -> Iterator[tuple[str, str]]:
     yield "load", spec.load.text
     yield "request timeout", f"{spec.load.timeout_s:g} s"
     for phase in spec.phases:
-        broken = ", ".join(fault.text for fault in phase.faults)
+        done = [f"{each.text} after {each.after_s:g} s" for each in spec.actions if each.phase == phase.name]
+        broken = ", ".join([*(fault.text for fault in phase.faults), *done])
         yield f"phase {phase.name}", f"{phase.lasts_s:g} s" + (f": {broken}" if broken else "")
     yield from _settings("all", spec.settings)
     for variant in spec.variants:
