@@ -49,6 +49,11 @@ def names_of(readbacks: Readbacks) -> str:
     return ", ".join(each.name for each in ([readbacks] if isinstance(readbacks, Readback) else readbacks))
 
 
+def listed(readbacks: Readbacks) -> list[str]:
+    """The names of readbacks, one by one."""
+    return [each.strip() for each in names_of(readbacks).split(",")]
+
+
 def _scalar(name: str, key: str, value: object) -> Scalar:
     if isinstance(value, str | int | float | bool):
         return value

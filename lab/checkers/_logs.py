@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from lab.checkers._call import listed
 from lab.checkers.history import History
 
 
@@ -49,7 +50,7 @@ class Logs:
 def logs(history: History, readbacks: str) -> Logs:
     """The answers that `readbacks` names, separated by commas. Raises Unread."""
     members = []
-    for name in (each.strip() for each in readbacks.split(",")):
+    for name in listed(readbacks):
         if name not in history.readbacks:
             raise Unread(f'there is no readback "{name}": what that member holds is not known')
         try:

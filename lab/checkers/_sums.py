@@ -13,7 +13,7 @@ BITS_A_SUM = 200  # of work that one sum of its own, kept in a set, is as good a
 def whole(value: object) -> int | None:
     """A whole number, however it is written; None for anything else."""
     text = text_of(value) or ""
-    return int(text) if text.lstrip("-").isdecimal() and len(text) < 40 else None
+    return int(text) if text.removeprefix("-").isdecimal() and len(text) < 40 else None
 
 
 class Work:

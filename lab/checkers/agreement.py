@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 import msgspec
 
-from lab.checkers._call import Readbacks, names_of
+from lab.checkers._call import Readbacks, listed
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly, Operations
@@ -38,22 +38,25 @@ def agreement(
     `{"votes": [[slot, [id, ...]], ...]}`. An operation proposes its `key`; its answer, kept, says `at` which slot it
     stands.
     Agreement: what a learner has learned of a slot is what all have, and what a majority of acceptors holds there.
-    Validity: each id was proposed, by an operation that was not refused, and stands in one slot. Durability: each
-    acknowledged operation is in its slot at a majority of acceptors.
+    Validity: each id was proposed, by an operation that was not refused, and stands in one slot. Durability: the id of
+    each acknowledged operation, one of several with that id too, is in its slot at a majority of acceptors.
 
     Must have seen: `least` acknowledged operations, in each phase of `played_in` too.
     """
     try:
-        learners = {n: dict(msgspec.convert(_of(history, n), _Learned).chosen) for n in _split(names_of(readbacks))}
-        acceptors = [dict(msgspec.convert(_of(history, name), _Voted).votes) for name in _split(names_of(votes))]
+        learners = {n: dict(msgspec.convert(history.readbacks[n], _Learned).chosen) for n in listed(readbacks)}
+        acceptors = [dict(msgspec.convert(history.readbacks[n], _Voted).votes) for n in listed(votes)]
     except KeyError as missing:
         return Finding("UNKNOWN", f"there is no readback {missing}: what it holds is not known")
     except msgspec.ValidationError as wrong:
         return Finding("UNKNOWN", f"a readback is none of a learner or an acceptor: {wrong}")
     operations = history.operations
     held = _held_by_majority(acceptors)
-    proposed = {str(key): k for k, key in enumerate(operations.key) if key is not None}
-    acknowledged = [k for k in proposed.values() if operations.outcome[k] == "ok"]
+    proposed: dict[str, list[int]] = defaultdict(list)
+    for k, key in enumerate(operations.key):
+        if key is not None:
+            proposed[str(key)].append(k)
+    acknowledged = [k for by in proposed.values() for k in by if operations.outcome[k] == "ok"]
     slots = {k: slot for k in acknowledged if (slot := _slot(operations, k, at)) is not None}
     untold = [int(operations.n[k]) for k in acknowledged if k not in slots]
     unread = f'the answer of operation {untold[0]} was not kept, or has no number "{at}"' if untold else ""
@@ -65,14 +68,6 @@ def agreement(
     few = too_little([operations.phase[k] for k in acknowledged], "commands were acknowledged", least, played_in)
     well = f"{len(held):,} slots with one value each, {len(acknowledged):,} acknowledged commands in them"
     return verdict(anomalies, f"{len(anomalies):,} violations", [unread, few], well, len(acknowledged))
-
-
-def _split(names: str) -> list[str]:
-    return [each.strip() for each in names.split(",")]
-
-
-def _of(history: History, name: str) -> object:
-    return history.readbacks[name]
 
 
 def _held_by_majority(acceptors: Sequence[Slots]) -> dict[int, Value]:
@@ -101,15 +96,15 @@ def _disagreements(learners: Mapping[str, Slots], held: Slots) -> Iterator[Anoma
                 yield Anomaly(f"slot {slot}: {name} has learned {_told(value)}, and {there}", [])
 
 
-def _strange(held: Slots, proposed: Mapping[str, int], operations: Operations) -> Iterator[Anomaly]:
+def _strange(held: Slots, proposed: Mapping[str, Sequence[int]], operations: Operations) -> Iterator[Anomaly]:
     first: dict[str, int] = {}
     for slot, value in held.items():
         for command in value:
-            k = proposed.get(command)
-            n = [] if k is None else [int(operations.n[k])]
-            if k is None:
+            by = proposed.get(command, ())
+            n = [int(operations.n[k]) for k in by]
+            if not by:
                 yield Anomaly(f"slot {slot} holds {command}, which no client proposed", n)
-            elif operations.outcome[k] == "fail":
+            elif all(operations.outcome[k] == "fail" for k in by):
                 yield Anomaly(f"slot {slot} holds {command}, which was refused", n)
             if command in first:
                 yield Anomaly(f"{command} was chosen in slot {first[command]} and again in slot {slot}", n)

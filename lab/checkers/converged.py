@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 
-from lab.checkers._call import Readbacks, names_of
+from lab.checkers._call import Readbacks, listed
 from lab.checkers._played import ENOUGH, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly
@@ -23,7 +23,7 @@ def converged(history: History, readbacks: Readbacks, least: int = ENOUGH) -> Fi
 
     Must have seen: two replicas or more, `least` keys in all.
     """
-    names = [each.strip() for each in names_of(readbacks).split(",")]
+    names = listed(readbacks)
     missing = [name for name in names if not isinstance(history.readbacks.get(name), Mapping)]
     if missing:
         return Finding("UNKNOWN", f"{', '.join(missing)} told no state: what those replicas hold is not known")
@@ -31,8 +31,8 @@ def converged(history: History, readbacks: Readbacks, least: int = ENOUGH) -> Fi
     keys = sorted({key for state in states.values() for key in state})
     anomalies = [anomaly for key in keys if (anomaly := _difference(key, states)) is not None]
     few = f"only {len(keys):,} keys; the checker takes at least {least:,}" if len(keys) < least else ""
-    alone = "one replica is equal to itself; name two or more" if len(names) < 2 else ""
-    held = f"{len(names)} replicas agree on {len(keys):,} keys"
+    alone = "one replica is equal to itself; name two or more" if len(states) < 2 else ""
+    held = f"{len(states)} replicas agree on {len(keys):,} keys"
     return verdict(anomalies, f"{len(anomalies):,} of {len(keys):,} keys", [alone, few], held, len(keys))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from lab.checkers._call import Readbacks, names_of
+from lab.checkers._call import Readbacks, listed
 from lab.checkers._played import ENOUGH, too_little, verdict
 from lab.checkers.history import Finding, History
 from lab.record import Anomaly, Operations
@@ -36,12 +36,13 @@ def no_add_lost(
     observed one: its answer, kept, says `removed`, whether the replica had the element. `readbacks` are the replicas'
     states, `{"members": ["set/element", ...], "counters": {key: number}}`.
 
-    Violations: an acknowledged element is missing that no removal can have taken; an element is there that an
-    acknowledged removal had seen; a counter is below the acknowledged counts, or above all that were asked for.
+    Violations: an acknowledged element is missing that no removal can have taken (one that says `removed: false` took
+    nothing); an element is there that an acknowledged removal had seen, or that no add put there; a counter is below
+    the acknowledged counts, or above all that were asked for.
 
     Must have seen: `least` acknowledged adds, in each phase of `played_in` too.
     """
-    names = [each.strip() for each in names_of(readbacks).split(",")]
+    names = listed(readbacks)
     try:
         states = {name: msgspec.convert(history.readbacks[name], _State) for name in names}
     except KeyError as missing:
@@ -55,6 +56,7 @@ def no_add_lost(
     anomalies = [
         *_lost(operations, acknowledged, removes, states),
         *_risen(operations, removes, states),
+        *_foreign(operations, adds, states),
         *_miscounted(operations, counts, states),
     ]
     few = too_little([operations.phase[k] for k in acknowledged], "adds were acknowledged", least, played_in)
@@ -65,7 +67,8 @@ def no_add_lost(
 def _lost(
     operations: Operations, acknowledged: list[int], removes: list[int], states: Mapping[str, _State]
 ) -> Iterator[Anomaly]:
-    may_be_gone = {operations.key[k] for k in removes if operations.outcome[k] != "fail"}
+    sent = [k for k in removes if operations.outcome[k] != "fail"]
+    may_be_gone = {operations.key[k] for k in sent if _removed(operations, k) is not False}
     for k in acknowledged:
         lacking = [name for name, state in states.items() if operations.key[k] not in state.members]
         if lacking and operations.key[k] not in may_be_gone:
@@ -76,15 +79,24 @@ def _lost(
 def _risen(operations: Operations, removes: list[int], states: Mapping[str, _State]) -> Iterator[Anomaly]:
     for k in removes:
         having = [name for name, state in states.items() if operations.key[k] in state.members]
-        if having and _removed(operations.response[k]):
+        if having and _removed(operations, k):
             yield Anomaly(f"{operations.key[k]} was removed, and is in {', '.join(having)}", [int(operations.n[k])])
 
 
-def _removed(response: object) -> bool:
+def _foreign(operations: Operations, adds: list[int], states: Mapping[str, _State]) -> Iterator[Anomaly]:
+    asked = {operations.key[k] for k in adds if operations.outcome[k] != "fail"}
+    for name, state in states.items():
+        for member in sorted(state.members - asked):
+            yield Anomaly(f"{member} is in {name}, and no add put it there", [])
+
+
+def _removed(operations: Operations, k: int) -> bool | None:
+    """Whether a removal says that it has removed something; None where it does not say."""
     try:
-        return msgspec.json.decode(str(response or "null"))["removed"] is True
+        removed = msgspec.json.decode(str(operations.response[k] or "null"))["removed"]
     except (msgspec.DecodeError, TypeError, KeyError):
-        return False
+        return None
+    return removed if isinstance(removed, bool) else None
 
 
 def _miscounted(operations: Operations, counts: list[int], states: Mapping[str, _State]) -> Iterator[Anomaly]:

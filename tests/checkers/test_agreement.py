@@ -17,10 +17,16 @@ ANSWERS: Mapping[str, int] = {"a": 1, "b": 1, "c": 3}
 
 
 def checked(
-    learned: Any = LOG, other: Any = LOG, votes: Any = (LOG, LOG, LOG[:1]), refused: tuple[str, ...] = (), **more: Any
+    learned: Any = LOG,
+    other: Any = LOG,
+    votes: Any = (LOG, LOG, LOG[:1]),
+    refused: tuple[str, ...] = (),
+    again: tuple[Row, ...] = (),
+    **more: Any,
 ) -> Finding:
-    """What the checker says of two learners and three acceptors."""
+    """What the checker says of two learners and three acceptors, and of clients some of which ask `again`."""
     rows = [Row(key, "fail" if key in refused else "ok", json.dumps({"slot": slot})) for key, slot in ANSWERS.items()]
+    rows += again
     readbacks = {"p1": {"chosen": learned}, "p2": {"chosen": other}}
     readbacks |= {f"a{n}": {"votes": each} for n, each in enumerate(votes)}
     return agreement(History(operations(rows), readbacks), "p1, p2", "a0, a1, a2", **more)
@@ -48,6 +54,15 @@ def test_a_violation_is_told(given: dict[str, Any], words: str) -> None:
     found = checked(**given)
     assert found.verdict == "FAIL"
     assert any(words in anomaly.text for anomaly in found.anomalies), found.anomalies
+
+
+def test_an_id_that_is_asked_for_again() -> None:
+    """One refusal does not undo an acknowledgement, and an answer that is missing does not hide what is lost."""
+    assert checked(again=(Row("c", "fail"),)).verdict == "PASS"
+    assert checked(refused=("c",), again=(Row("c", "info"),)).verdict == "PASS"
+    assert checked(refused=("c",), again=(Row("c", "fail"),)).verdict == "FAIL"
+    lost = checked(LOG[:2], LOG[:2], (LOG[:2],) * 3, again=(Row("c", "info"),))
+    assert (lost.verdict, [each.operations for each in lost.anomalies]) == ("FAIL", [[2]])
 
 
 def test_what_was_not_seen_is_unknown() -> None:

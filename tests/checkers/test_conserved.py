@@ -89,4 +89,5 @@ def test_nothing_passes_unseen() -> None:
     odd = found([move("a", "b", 5), Op(None, "k", "5")], {"a": 95, "b": 105})
     assert (odd.verdict, odd.why) == ("UNKNOWN", "operation 1 asks for '5', which is no transfer")
     assert found([move("a", "b", 5)], {"a": 95, "b": 105}, least=2).verdict == "UNKNOWN"
-    assert found([move("a", "b", 5)], {"a": "much", "b": 105}).verdict == "FAIL"
+    for odd_end in ("much", "--5"):
+        assert found([move("a", "b", 5)], {"a": odd_end, "b": 105}).verdict == "FAIL"

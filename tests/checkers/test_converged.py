@@ -43,6 +43,7 @@ def test_a_difference_is_told(other: Any, words: str) -> None:
 def test_what_was_not_seen_is_unknown() -> None:
     """No readback, one replica, no keys."""
     assert checked(STATE).verdict == "UNKNOWN"
+    assert converged(History(operations([]), {"a": STATE}), "a, a").verdict == "UNKNOWN"
     assert checked(STATE, None).verdict == "UNKNOWN"
     assert checked({}, {}).verdict == "UNKNOWN"
     assert checked(STATE, STATE, least=4).verdict == "UNKNOWN"

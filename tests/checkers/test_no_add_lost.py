@@ -14,6 +14,7 @@ ROWS = [
     Row("s/a", operation="add"),
     Row("s/b", operation="add"),
     Row("s/c", operation="add", outcome="info"),
+    Row("s/d", operation="add", outcome="fail"),
     Row("s/b", operation="remove", response='{"removed": true}'),
     Row("n", operation="count", value="2"),
     Row("n", operation="count", value="3", outcome="info"),
@@ -39,6 +40,8 @@ def test_what_may_be() -> None:
         ({**STATE, "members": ["s/c"]}, "s/a was added, and not in a"),
         ({**STATE, "members": []}, "s/a was added, and not in a"),
         ({**STATE, "members": ["s/a", "s/b"]}, "s/b was removed, and is in a"),
+        ({**STATE, "members": ["s/a", "s/z"]}, "s/z is in a, and no add put it there"),
+        ({**STATE, "members": ["s/a", "s/d"]}, "s/d is in a, and no add put it there"),
         ({**STATE, "counters": {"n": 1}}, "n: a stands at 1, where 2 were acknowledged"),
         ({**STATE, "counters": {"n": 6}}, "n: a stands at 6, where 2 were acknowledged"),
     ],
@@ -51,9 +54,14 @@ def test_a_loss_is_told(one: Any, words: str) -> None:
 
 
 def test_a_removal_that_saw_nothing_takes_nothing() -> None:
-    """Observed-remove: an add that the remover's replica had not seen stays, and may be there or not be missing."""
-    rows = [Row("s/a", operation="add"), Row("s/a", operation="remove", response='{"removed": false}')]
-    assert checked(rows=rows, one={"members": ["s/a"]}, other={"members": ["s/a"]}).verdict == "PASS"
+    """Observed-remove: an add that the remover's replica had not seen stays; one without an answer may have seen it."""
+    add, kept, gone = Row("s/a", operation="add"), {"members": ["s/a"]}, {"members": list[str]()}
+    saw_nothing = Row("s/a", operation="remove", response='{"removed": false}')
+    assert checked(kept, kept, [add, saw_nothing]).verdict == "PASS"
+    assert checked(gone, gone, [add, saw_nothing]).verdict == "FAIL"
+    for may_have in (Row("s/a", "info", operation="remove"), Row("s/a", operation="remove")):
+        assert checked(kept, kept, [add, saw_nothing, may_have]).verdict == "PASS"
+        assert checked(gone, gone, [add, saw_nothing, may_have]).verdict == "PASS"
 
 
 def test_what_was_not_seen_is_unknown() -> None:
