@@ -2,7 +2,8 @@
 Deadlock by lock order: two transfers lock the same two accounts, each in its own order, and wait for each other.
 
 The link to the database becomes slow, so that locks are held for longer and transfers meet. The server finds a deadlock
-after a second and aborts one of the two. Where every transfer locks the lower account first, there is none to find.
+after a second and aborts one of the two. Where every transfer locks the lower account first, no deadlock can
+form.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -43,10 +44,10 @@ scenario = Scenario(
         Claim("no transfer waits for a second", "sorted", "fault", metrics.p95_ms(of="all"), at_most=400),
         *(Claim(f"transfers succeed in {p}", "sorted", p, success, at_least=0.985) for p in PHASES),
         # The server's own count: 60/s with a deviation of 3 over 8 s (Poisson).
-        Claim("the server makes two halves a transfer", "sorted", "fault", halves_made, at_least=45),
+        Claim("the server runs two statements per transfer", "sorted", "fault", halves_made, at_least=45),
         # Sorting two numbers takes no time; what it takes is to know both before the first lock.
         Claim(
-            "the price: both accounts are known beforehand",
+            "the price of sorting: the median wait",
             "sorted",
             "baseline",
             metrics.p50_ms(TRANSFER, of="ok"),

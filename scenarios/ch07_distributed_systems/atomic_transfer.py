@@ -33,18 +33,21 @@ scenario = Scenario(
     ],
     claims=[
         # The transfer at the barrier is halved; another one only where it comes by in the milliseconds until the kill.
-        *(Claim(f"a half is made alone ({k})", "statements", k, halved, at_least=1, control=True) for k in KILLS),
-        *(Claim(f"no half is made alone ({k})", "transaction", k, halved, at_most=0) for k in KILLS),
+        *(
+            Claim(f"a transfer is left half done ({k})", "statements", k, halved, at_least=1, control=True)
+            for k in KILLS
+        ),
+        *(Claim(f"no transfer is left half done ({k})", "transaction", k, halved, at_most=0) for k in KILLS),
         # Nothing is broken then. One transfer in a hundred may meet the moment at which a phase of a kill begins.
         *(Claim(f"transfers succeed in {p}", "transaction", p, success, at_least=0.985) for p in BOTH),
         # It is started 0.8 s after the kill and answers 0.5 to 1.5 s after that: of 4 s it is away for 2.3 at most.
         *(Claim(f"transfers succeed around {k}", "transaction", k, success, at_least=0.3) for k in KILLS),
         # The server's own count of half transfers: two a transfer, 80/s with a deviation of 6 over 5 s (Poisson).
-        Claim("the server makes two halves a transfer", "transaction", "baseline", halves_begun, at_least=60),
+        Claim("the server runs two statements per transfer", "transaction", "baseline", halves_begun, at_least=60),
         # Two trips more (BEGIN, COMMIT), one flush less. With h = 1.5 ms for HTTP, a trip r = 0.6 ms and a flush f:
         # (h + 4r + f) / (h + 2r + 2f), at most 3.9 / 2.7 = 1.44, where a flush is free; below 1 where f > 2r.
         Claim(
-            "the price: two trips more, one flush less",
+            "the price: two more round trips, one flush less",
             "transaction",
             "baseline",
             metrics.p50_ms(TRANSFER, of="ok"),

@@ -2,8 +2,8 @@
 CAP, measured: two of five nodes are cut off from three, and clients on both sides go on.
 
 Last-writer-wins nodes answer by themselves and gossip when they can: available on both sides, and not linearizable. The
-members of our Raft ask a majority: linearizable, and the two refuse. Without any partition, the one waits and the other
-does not (PACELC).
+members of our Raft ask a majority: linearizable, and the two refuse. Without a partition, Raft still waits for a
+majority and gossip does not (PACELC).
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics

@@ -2,7 +2,7 @@
 Durable commit: every process of PostgreSQL is killed with kill -9, and what it acknowledged must be there afterwards.
 
 Three times the server dies and recovers from its log. With synchronous_commit=off a commit is acknowledged while its
-record is in memory that dies with the server. With synchronous_commit=on the record is flushed to disk before.
+record is in memory that dies with the server. With synchronous_commit=on the record is flushed to disk first.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -40,14 +40,14 @@ scenario = Scenario(
         # The documentation bounds the risk at three times wal_writer_delay: 3 s x 50/s = 150 a crash. kill -9 spares
         # what was written: what it takes fits into a page of the log, 40 a crash, 120 in three; a quarter more for
         # smaller records.
-        Claim("a crash loses a page of the log at most", "off", "crash-1", lost, at_most=150),
+        Claim("three crashes lose three pages of the log at most", "off", "crash-1", lost, at_most=150),
         Claim("crashes lose no acknowledged deposit", "on", "crash-1", lost, at_most=0),
         # Nothing is broken then. One deposit in a hundred may meet the moment at which the server is killed.
         *(Claim(f"deposits succeed in {p}", "on", p, success, at_least=0.985) for p in BOTH),
         # It is started 0.8 s after the kill, replays its log and answers within 1.5 s more: of 4 s it is away for 2.3.
         *(Claim(f"deposits succeed around {k}", "on", k, success, at_least=0.3) for k in CRASHES),
         # The server's own count: 50/s with a deviation of 3 over 5 s (Poisson).
-        Claim("the server inserts a row a deposit", "on", "baseline", inserts, at_least=37),
+        Claim("the server inserts one row per deposit", "on", "baseline", inserts, at_least=37),
         # One flush of the log: 0.1 ms on flash with a protected cache, 1 to 5 ms without, 10 ms on a turning disk; and
         # some 5 ms for HTTP, the trip and a busy machine.
         Claim(

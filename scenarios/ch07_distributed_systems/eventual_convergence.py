@@ -2,7 +2,7 @@
 Eventual convergence: one of three nodes is cut off, all go on, and in the end they are equal. What was lost?
 
 Clients add to sets, remove from them and count. Each set and counter is one last-writer-wins register, or a CRDT. The
-clock of one node is 10 s ahead. Changes that the cut has swallowed come back by anti-entropy, or never.
+clock of one node is 10 s ahead. Changes lost in the cut arrive later by anti-entropy, or never.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics

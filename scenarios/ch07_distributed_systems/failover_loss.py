@@ -60,7 +60,7 @@ scenario = Scenario(
         # All but the failover itself.
         Claim("writes go on (any-one)", "any-one", "silent", success, at_least=0.8),
         # The kill takes milliseconds, the promotion 0.1 to 1 s, and the service asks every 0.05 s.
-        Claim("a failover takes no longer than it must (any-one)", "any-one", "silent", stalled_s, at_most=2.5),
+        Claim("writes resume soon after the failover (any-one)", "any-one", "silent", stalled_s, at_most=2.5),
         # From the last write that the standby confirmed until the promotion and its second.
         Claim(
             "the price of one: no write succeeds while the standby is silent",

@@ -2,7 +2,7 @@
 Group commit: one sync of the disk for all that wait, instead of one each.
 
 Items come at 120/s, and each is acknowledged once it is committed. Then an fsync takes 100 ms. One commit for each item
-makes ten a second; a batch takes all that came while the commit before was under way. In the end the power goes.
+makes ten a second; a batch takes all that came during the previous commit. In the end PostgreSQL loses power.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -16,7 +16,7 @@ SHARING = ("batch", "connections")
 scenario = Scenario(
     title="Group commit",
     handbook="7.2.1.4",
-    question="How many commits can a disk with slow syncs take, and what does an item wait?",
+    question="How many commits per second can a disk with slow syncs take, and how long does an item wait?",
     links=[to_postgres],
     load=items(per_s=120, played_in="slow"),
     # Else PostgreSQL syncs each of 1,000 files by itself before it recovers; after a cut all that is left is synced.
@@ -36,7 +36,7 @@ scenario = Scenario(
     ],
     claims=[
         # 1 / 100 ms.
-        Claim("a commit each makes ten a second", "each", "slow", goodput, at_most=11, control=True),
+        Claim("one commit per item: ten a second at most", "each", "slow", goodput, at_most=11, control=True),
         # All 120/s, to 10/s.
         *(
             Claim(f"at least ten times as many ({variant})", variant, "slow", goodput, at_least=10, of="each")
@@ -50,9 +50,9 @@ scenario = Scenario(
             Claim(f"the price: two syncs at most ({v})", v, "slow", wait_p90_ms, at_most=2.5 * FSYNC_MS, price=True)
             for v in SHARING
         ),
-        *(Claim(f"the power takes nothing ({v})", v, "cut", lost, at_most=0) for v in ("each", *SHARING)),
+        *(Claim(f"a power loss takes nothing ({v})", v, "cut", lost, at_most=0) for v in ("each", *SHARING)),
         *(
-            Claim(f"items are kept ({variant}, {phase})", variant, phase, success, at_least=least)
+            Claim(f"items are acknowledged ({variant}, {phase})", variant, phase, success, at_least=least)
             for variant in SHARING
             # Away for 0.8 s and a start of 0.3 to 1.2 s, of 3 s.
             for phase, least in {"baseline": 0.99, "slow": 0.98, "cut": 0.25, "recovery": 0.95}.items()

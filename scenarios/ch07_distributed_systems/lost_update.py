@@ -1,8 +1,8 @@
 """
 Lost update: two requests read the same number, add to it and write, and one of the two additions is gone.
 
-The link to the database becomes slow, so that more requests come between a read and its commit. Three statements cure
-it at read committed, and one level cures it for all statements: each pays in another coin.
+The link to the database becomes slow, so that more requests come between a read and its commit. Three kinds of
+statement cure it at read committed, and one isolation level cures it for all statements. Each has its own price.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -38,7 +38,7 @@ def work(name: str) -> list[Claim]:
 scenario = Scenario(
     title="Lost update",
     handbook=["7.4", "1.3.4"],
-    question="How many of concurrent additions are lost, and what does each cure cost?",
+    question="How many concurrent additions are lost, and what does each cure cost?",
     links=[to_postgres],
     # Six accounts, 5/s each. From the read to the commit's arrival are two trips: 2 ms in health, 42 ms in the fault.
     load=deposits(per_s=30, loses=["bare"]),
@@ -56,7 +56,7 @@ scenario = Scenario(
         *(claim for cure in CURES for claim in work(cure.name)),
         # The server's own count: an update a deposit, 180 with a deviation of 13 (Poisson).
         *(
-            Claim(f"the server updates a row a deposit ({c.name})", c.name, "fault", updates, at_least=130)
+            Claim(f"the server updates one row per deposit ({c.name})", c.name, "fault", updates, at_least=130)
             for c in CURES
         ),
         # Nothing is rolled back where the statement adds, or the read locks.

@@ -68,7 +68,7 @@ scenario = Scenario(
         Claim("the price: a leader is missed first", "leader", "dead", gap_s, at_least=0.5, at_most=2.8, price=True),
         Claim("no leader, no gap", "backoff", "dead", gap_s, at_most=1.2),
         # It waits where another would try.
-        Claim("the price of backoff: it waits", "backoff", "late", p50_ms, at_most=3, of="at-once", price=True),
+        Claim("the price of backoff: commands wait", "backoff", "late", p50_ms, at_most=3, of="at-once", price=True),
     ],
     panels=[Panels.rounds, Panels.median_rounds, Panels.requests, Panels.leads],
 )

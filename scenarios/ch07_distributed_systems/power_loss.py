@@ -2,7 +2,7 @@
 Power loss: what a kill leaves and a power cut takes, by what was synced before the answer.
 
 Redis and PostgreSQL stand on a disk that forgets what was not synced. Both lose power at once; later both are killed,
-which the page cache outlives. A variant says which of the two keeps the offers, and when that one syncs.
+which the page cache survives. A variant says which of the two keeps the offers, and when that one syncs.
 """
 
 from lab import Claim, Load, Operation, Phase, Scenario, Variant, faults, metrics
@@ -17,7 +17,7 @@ success, wait_ms = metrics.success_ratio(), metrics.p50_ms(of="ok")
 scenario = Scenario(
     title="Power loss",
     handbook=["7.2.1.4", "8.1.1"],
-    question="Which setting loses what was acknowledged, to which accident, at which price?",
+    question="Which settings lose acknowledged writes, in which failure, and what does safety cost?",
     links=[system.to_redis, system.to_postgres],
     load=Load(
         Operation(PUT, offer),
@@ -49,14 +49,14 @@ scenario = Scenario(
     ],
     claims=[
         # All of `written`: 400, and 320 at four standard deviations. A look at a fifth of the length still tells.
-        Claim("the power takes what was never synced (Redis)", "redis-no", "cut", keys, at_least=50, control=True),
-        Claim("the power takes what was never synced (PostgreSQL)", "pg-never", "cut", rows, at_least=50),
+        Claim("a power loss takes what was never synced (Redis)", "redis-no", "cut", keys, at_least=50, control=True),
+        Claim("a power loss takes what was never synced (PostgreSQL)", "pg-never", "cut", rows, at_least=50),
         Claim("what was synced before the answer stays (Redis)", "redis-always", "cut", keys, at_most=0),
         Claim("what was synced before the answer stays (PostgreSQL)", "pg-on", "cut", rows, at_most=0),
         # Redis syncs each second and lets a sync last another: 2 s. PostgreSQL's WAL writer: three times 0.2 s. Both at
         # 100/s and four standard deviations.
-        Claim("the power takes two seconds at most", "redis-everysec", "cut", keys, at_most=260),
-        Claim("the power takes three rounds of the WAL writer at most", "pg-async", "cut", rows, at_most=95),
+        Claim("a power loss takes two seconds at most", "redis-everysec", "cut", keys, at_most=260),
+        Claim("a power loss takes three rounds of the WAL writer at most", "pg-async", "cut", rows, at_most=95),
         # What was handed to the kernel outlives the process.
         *(Claim(f"a kill takes nothing ({v})", v, "killed", keys, at_most=0) for v in ("redis-no", "redis-always")),
         Claim("a kill takes nothing (pg-on)", "pg-on", "killed", rows, at_most=0),
@@ -68,7 +68,7 @@ scenario = Scenario(
             for v in ("redis-always", "pg-on")
         ),
         *(
-            Claim(f"offers are kept ({variant}, {phase})", variant, phase, success, at_least=least)
+            Claim(f"offers are acknowledged ({variant}, {phase})", variant, phase, success, at_least=least)
             for variant in ("redis-everysec", "redis-always", "pg-async", "pg-on")
             # Away for 0.8 s and a start of 0.3 to 1.2 s, of 3 s.
             for phase, least in {"written": 0.99, "cut": 0.25, "again": 0.95, "killed": 0.25, "recovery": 0.95}.items()

@@ -3,7 +3,7 @@ Raft: power loss. All copies lose power at the same moment, again and again.
 
 Five servers, 25 ms apart, keep a replicated map, each on a disk that forgets what was not synced. Three times all five
 lose power and start again a second later. Where they write term, vote and log without a sync, a kill would lose
-nothing, and the power takes all; where each syncs before it answers, all that was acknowledged is there.
+nothing, and a power loss takes everything; where each syncs before it answers, all that was acknowledged is there.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -39,7 +39,7 @@ scenario = Scenario(
         # 1.2 s in the dark, 2 s for five starts on two cores, an election of 0.6 s to 1.2 s and its three round trips:
         # up to 4.6 s. A split vote costs as much as an election again.
         *(
-            Claim(f"synced: the cluster comes back by itself ({cut})", "synced", cut, write_gap_s, at_most=6)
+            Claim(f"synced: the cluster recovers by itself ({cut})", "synced", cut, write_gap_s, at_most=6)
             for cut in CUTS
         ),
         # The client retries for 10 s.

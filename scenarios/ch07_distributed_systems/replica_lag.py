@@ -1,7 +1,7 @@
 """
 Replica lag: a session that reads elsewhere than it writes.
 
-Ten sessions write at the primary and read at the primary or at its standby, as the dice say. For ten seconds
+Ten sessions write at the primary and read at the primary or at its standby, at random. For ten seconds
 everything that the standby is sent arrives half a second late. A session then misses what it has just written, and sees
 it come and go. It may wait for its own write, or read its own rows at the primary.
 """

@@ -47,7 +47,7 @@ scenario = Scenario(
         # The second doctor reads 25 ms after the first one, who commits after 63 ms: all of 60 shifts, but for those at
         # the edges. A third may meet a busy machine that puts them apart.
         Claim("shifts are left without a doctor", "repeatable-read", "fault", left_empty, at_least=25, control=True),
-        *(Claim(f"a doctor stays in {p} ({c})", c, p, left_empty, at_most=0) for c in CURES for p in PHASES),
+        *(Claim(f"a doctor stays on call in {p} ({c})", c, p, left_empty, at_most=0) for c in CURES for p in PHASES),
         *(Claim(f"requests are answered in {p} ({c})", c, p, success, at_least=0.98) for c in CURES for p in PHASES),
         # The server's own count: a transaction for each of 40 requests a second, and for each that is made again.
         *(Claim(f"the server runs the transactions ({c})", c, "fault", begun_per_s, at_least=32) for c in CURES),
@@ -58,7 +58,7 @@ scenario = Scenario(
         Claim(
             "the price of the lock: waits", "for-update", "fault", waits, at_most=2, of="repeatable-read", price=True
         ),
-        Claim("nothing is aborted for the lock's sake", "for-update", "fault", aborts, at_most=0),
+        Claim("the lock aborts no transaction", "for-update", "fault", aborts, at_most=0),
     ],
     panels=[Panels.retried, Panels.in_flight],
 )

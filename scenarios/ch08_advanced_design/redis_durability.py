@@ -1,5 +1,5 @@
 """
-Redis durability: what Redis still has when it was killed.
+Redis durability: what Redis still has after a kill.
 
 Redis takes offers for five seconds and is killed. As shipped it would have taken its first snapshot after a minute, and
 comes back with nothing; with an append-only file it comes back with every offer that it has acknowledged.
@@ -39,9 +39,9 @@ scenario = Scenario(
         Claim("a kill loses two seconds at most (everysec)", "everysec", "killed", lost, at_most=200),
         # `shipped` ends with 200 of `killed` and 300 of `recovery`; with the other 500 it is twice that. Without half
         # of them it would be 1.5 times.
-        Claim("Redis itself holds them", "always", "recovery", held, at_least=1.7, of="shipped"),
+        Claim("Redis itself counts the offers", "always", "recovery", held, at_least=1.7, of="shipped"),
         *(
-            Claim(f"offers are kept ({variant}, {phase})", variant, phase, success, at_least=least)
+            Claim(f"offers are acknowledged ({variant}, {phase})", variant, phase, success, at_least=least)
             for variant in ("everysec", "always")
             # Away for 1 to 1.4 s of 3; one in a hundred is left to the machine.
             for phase, least in (("written", 0.99), ("killed", 0.5), ("recovery", 0.99))

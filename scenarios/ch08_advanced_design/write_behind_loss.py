@@ -2,8 +2,8 @@
 Write-behind loss: what was acknowledged and was not in the database yet.
 
 Offers are answered from Redis and written to PostgreSQL once a second. The service is killed twice: with a second of
-offers in hand, and when these are written and nothing was told so. Write-through has each offer in the database before
-its answer; a stream in Redis keeps each one until the database has it.
+offers in hand, and when these are written but not yet acknowledged to the stream. Write-through has each offer in the
+database before its answer; a stream in Redis keeps each one until the database has it.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -20,7 +20,7 @@ WORK = [("baseline", 0.99), ("killed-before", 0.3), ("between", 0.99), ("killed-
 scenario = Scenario(
     title="Write-behind loss",
     handbook=["8.1.2"],
-    question="Which acknowledged offers does the database lack when the writer was killed?",
+    question="Which acknowledged offers does the database lack after the writer is killed?",
     links=[to_redis, to_postgres],
     load=new_offers(
         PER_S, in_database, "poisson", loses=["behind"], keeps=["through", "stream"], played_in="baseline, between"
@@ -44,20 +44,20 @@ scenario = Scenario(
     ],
     claims=[
         # Since the last flush: FLUSH_S x 50/s = 50 offers, with a deviation of 7 (Poisson).
-        Claim("a kill takes a flush interval", "behind", "killed-before", lost, at_least=25, control=True),
+        Claim("a kill takes a flush interval of offers", "behind", "killed-before", lost, at_least=25, control=True),
         *(
             Claim(f"a kill loses nothing ({variant}, {phase})", variant, phase, lost, at_most=0)
             for variant in ("through", "stream")
             for phase in ("killed-before", "killed-after")
         ),
         *(
-            Claim(f"offers are kept ({variant}, {phase})", variant, phase, success, at_least=least)
+            Claim(f"offers are acknowledged ({variant}, {phase})", variant, phase, success, at_least=least)
             for variant in ("through", "stream")
             for phase, least in WORK
         ),
         # 200 offers, with a deviation of 14; a flush of 50 may fall on the other side of either edge: 37/s at least.
-        Claim("the database takes them (through)", "through", "between", rows_per_s, at_least=30),
-        Claim("the database takes them (stream)", "stream", "between", rows_per_s, at_least=30),
+        Claim("the database receives the offers (through)", "through", "between", rows_per_s, at_least=30),
+        Claim("the database receives the offers (stream)", "stream", "between", rows_per_s, at_least=30),
         # A commit waits for one fsync, 1 to 10 ms on a disk that is not busy, and for two more hops.
         Claim("the price of through: a commit", "through", "between", metrics.p50_ms(of="ok"), at_most=20, price=True),
         # SET and XADD in one MULTI are one trip, as a SET alone is; Redis works for microseconds.
