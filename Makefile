@@ -18,13 +18,13 @@ all-quoted = $(foreach each,$(value $(1)),'$(subst ','\'',$(each))')
 option = $(if $(value $(2)),$(1) $(call quoted,$(2)))
 flag = $(if $(value $(2)),$(1))
 
-# What fails has said why. Make is told to end with that (SIGQUIT: code 1, without a word of its own) and not to add
+# What fails has said why. Make is told to end there (SIGQUIT: exit code 1, no message of its own), so that it does not add
 # `make: *** [Makefile:50: scenario] Error 1`. The shell outlives Ctrl-C so that it can; then the lab has stopped everything.
-# Where SIGQUIT is ignored, as in what a script starts with `&`, make has its word: the code is not lost.
+# Where SIGQUIT is ignored, as in what a script starts with `&`, make prints its line, and the exit code is not lost.
 hears-quit = ! (sh -c 'ulimit -c 0; kill -QUIT $$$$'; exit $$?) 2>/dev/null
 quietly = trap : HUP INT TERM; $(1) || { code=$$?; $(hears-quit) || exit $$code; kill -QUIT $$PPID; sleep 0.5; }
 
-# A variable that nothing here reads is a mistake: ignored, it would pass for heard.
+# A variable that nothing here reads is a mistake: silently ignored, it would seem to have worked.
 UNKNOWN := $(filter-out $(GIVEN) SHELL LAB_% GRAFANA_URL DOCKER_HOST,\
            $(foreach each,$(.VARIABLES),$(if $(filter command,$(origin $(each))),$(each))))
 ifneq ($(strip $(UNKNOWN)),)
@@ -57,11 +57,11 @@ scenario: setup ## Run one experiment: NAME=... [PREDICT=1 SET= TRIALS= SEED= SC
 	@$(call quietly,$(LAB) run $(call flag,--predict,PREDICT) $(FLAGS) $(call option,--,NAME))
 
 .PHONY: predict
-predict: setup ## Guess its numbers without running it: NAME=...
+predict: setup ## Guess an experiment's numbers without running it: NAME=...
 	@$(call quietly,$(LAB) predict $(call option,--,NAME))
 
 .PHONY: sweep
-sweep: setup ## One experiment over a knob: NAME=... KNOB="on:exchange.BREAKER_OPEN_S=1,2,5" [SET= TRIALS= SEED= FRESH=1]
+sweep: setup ## Run an experiment at several values of a knob: NAME=... KNOB="on:exchange.BREAKER_OPEN_S=1,2,5" [SET= TRIALS= SEED= FRESH=1]
 	@$(call quietly,$(LAB) sweep $(call option,--knob,KNOB) $(call option,--set,SET) $(call option,--trials,TRIALS) \
 		$(call option,--seed,SEED) $(call option,--scale,SCALE) $(call option,--runtime,RUNTIME) \
 		$(call flag,--fresh,FRESH) $(call option,--,NAME))

@@ -1,5 +1,5 @@
 """
-Says what is wrong with variables that the Makefile does not take: one that is ignored would pass for heard.
+Says what is wrong with variables that the Makefile does not take: silently ignored, one would seem to have worked.
 
     python3 scripts/make_variables.py BREAKER_OPEN_S name -- NAME SEED SET
 
