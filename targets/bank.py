@@ -6,10 +6,10 @@ Bank: moves money between accounts in PostgreSQL, and takes deposits.
 
 POST /transfers    {"id": "transfer-1", "payer": 1, "payee": 2, "cents": 500}: 201 once both halves are committed
 POST /deposits     {"id": "deposit-1", "cents": 500}: 201 once its row is committed
-GET /books         cents by account, the transfers of which one half is there alone, cents by deposit; for checkers
+GET /books         cents by account, half-done transfers, cents by deposit; for checkers
 
-409: the id was used before. 502, 504: the server gave no answer, and what was asked may have been done. 503: nothing
-was done; there was no connection, or the server aborted every attempt in favour of another transaction.
+409: the id was used before. 502, 504: the server gave no answer; the outcome is indeterminate. 503: nothing was done;
+there was no connection, or the server aborted every attempt in favour of another transaction.
 
 A half of a transfer is one statement: it books an entry and changes the balance. TRANSFER=statements commits each half
 by itself (autocommit), TRANSFER=transaction both at once. LOCK_ORDER=asked takes the payer's account first, whose row

@@ -2,16 +2,16 @@
 Intake: takes items, and acknowledges each once it is committed.
 
     client -> intake -> (link) -> postgres
-              ^^^^^^ here; nothing but what waits is in its own memory
+              ^^^^^^ here; only waiting items are in its own memory
 
-POST /items {id}  201 once the item is committed; 503: refused, and not kept; 502 or 504: it may be kept or not
+POST /items {id}  201 once the item is committed; 503: refused, and not kept; 502 or 504: indeterminate
 GET /items        `{"effects": [...]}`, the id of each item that PostgreSQL has, for checkers
 
 COMMIT, the pattern under study, is how many items share the commit that they wait for:
 
-    each         one item a commit, one commit at a time; 503 where its turn does not come within WAIT_S
-    batch        all that came while the commit before was under way (targets/patterns/batching.py), over one connection
-    connections  one item a commit, over as many connections as POSTGRES_POOL says: PostgreSQL syncs its log once for
+    each         one item per commit, one commit at a time; 503 where its turn does not come within WAIT_S
+    batch        all that came during the previous commit (targets/patterns/batching.py), over one connection
+    connections  one item per commit, over as many connections as POSTGRES_POOL says: PostgreSQL syncs its log once for
                  all commits that wait for it
 """
 

@@ -1,25 +1,25 @@
 """
-Offers: what sellers ask for, kept in Redis, and in PostgreSQL where the offers are to outlive it.
+Offers: what sellers ask for, kept in Redis, and in PostgreSQL where they must outlive Redis.
 
     client -> offers -> (link) -> redis
               ^^^^^^ -> (link) -> postgres
-              here; nothing that it must not lose is in its own memory, but with WRITE=behind
+              here; only WRITE=behind keeps acknowledged offers in its own memory alone
 
-PUT /offers/{id}         201 once the offer is where WRITE says; 502 or 504: it may be there or not
+PUT /offers/{id}         201 once the offer is where WRITE says; 502 or 504: indeterminate
 GET /offers/{id}         200 from Redis; 404
 GET /offers/in-redis     `{"effects": [...]}`, the id of each offer that Redis has, for checkers
-GET /offers/in-database  the same of PostgreSQL, once all that waits has been written
+GET /offers/in-database  the same for PostgreSQL, once all waiting offers have been written
 
 WRITE, the pattern under study, is where an offer is when it is acknowledged:
 
-    redis     in Redis alone, and so as safe as Redis' own settings make it
+    redis     in Redis alone, and so only as safe as Redis' own settings make it
     through   in PostgreSQL, and then in Redis
     behind    in Redis, and in a buffer of this process that goes to PostgreSQL every FLUSH_S
     stream    in Redis, and in a stream there. Every FLUSH_S this process takes what is new in it to PostgreSQL and
               acknowledges it after that; what a crash leaves unacknowledged is taken first after the restart
 
 Barriers: `before-database` (an offer, or a batch of them, is about to be written) and `after-database` (it is in the
-database, and neither the client nor the stream has been told).
+database, and not yet acknowledged to the client or the stream).
 """
 
 from __future__ import annotations
@@ -270,7 +270,7 @@ class Offers:
 
 
 async def keep_flushing(offers: Offers, every_s: float, log: Log) -> None:
-    """Flush again and again; what fails is tried again."""
+    """Flush again and again; what fails is retried."""
     while True:
         try:
             await offers.flush()

@@ -6,16 +6,16 @@ reads.
               ^^^^^^ -> (link) -> standby-a, standby-b, each of which follows the primary
               here
 
-PUT /orders/{id}   {"version": 7}: 201 once the server has committed, and replicated as it is told to; 502 or 504: that
-                   may have happened or not; 503: there was no connection, and nothing was done
-GET /orders/{id}   200 with the version and the server that told it; the version is null where it has no such order
+PUT /orders/{id}   {"version": 7}: 201 once the server has committed, and replicated as it is set to; 502 or 504:
+                   indeterminate; 503: there was no connection, and nothing was done
+GET /orders/{id}   200 with the version and the server that was read; the version is null where it has no such order
 GET /orders/keys   `{"effects": [...]}`, the id of each order that the primary has, for checkers
 
-A request may bear `Session: name`. READ, the pattern under study, is where an order is read:
+A request may carry `Session: name`. READ, the pattern under study, is where an order is read:
 
-    any   at any server, whichever the dice say
-    lsn   there too, but a standby has to have replayed the session's last write first (its LSN); where that takes
-          longer than LSN_WAIT_S, at the primary
+    any   at a server chosen at random
+    lsn   the same, but a standby must first have replayed the session's last write (its LSN); where that takes longer
+          than LSN_WAIT_S, at the primary
     own   at the primary where the order is the session's own (its name is the session's), else at any server
 """
 

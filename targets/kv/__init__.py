@@ -1,5 +1,5 @@
 """
-A replicated key-value store that is small and honest: N nodes over links, each of which any client may ask.
+A small replicated key-value store: N nodes over links, each of which serves any client.
 
 KV_MODE says what a node does before it answers.
 
@@ -9,8 +9,8 @@ et al., "Dynamo", 2007, 4.5 and 4.6). A write first asks R replicas for the high
 to W replicas before it returns (Attiya, Bar-Noy and Dolev, "Sharing memory robustly in message-passing systems", 1995).
 Handbook 7.1.1.4 and 7.3.1.
 
-last-writer-wins, crdt: a node answers by itself, tells the others, and repairs what they missed by anti-entropy.
-Handbook 7.1.1.2 and 7.3.1.3. raft: a member of targets/raft in the node's place. Handbook 7.1.1.1.
+last-writer-wins, crdt: a node answers by itself, sends changes to the others, and repairs what they missed by
+anti-entropy. Handbook 7.1.1.2 and 7.3.1.3. raft: a member of targets/raft in the node's place. Handbook 7.1.1.1.
 
 What it leaves out: hinted hand-off and sloppy quorums (Dynamo, 4.6), deletes of keys, and membership.
 

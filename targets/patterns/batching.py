@@ -32,7 +32,7 @@ class Batches(Generic[T]):
     async def add(self, item: T) -> None:
         """Return when the batch that holds the item is written; raises what that write raised.
 
-        A caller that is cancelled leaves its item in: whether it was written is then not known.
+        A caller that is cancelled leaves its item in: whether it was written is then indeterminate.
         """
         written: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((item, written))

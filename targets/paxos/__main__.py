@@ -4,7 +4,7 @@ An acceptor or a proposer, by its name.
     client -> proposer-1, proposer-2 -> (links) -> acceptor-1 .. acceptor-3
               ^^^^^^^^^^ which call each other, too   ^^^^^^^^ keep promises and votes in DATA_DIR
 
-PUT /log/{id}     at a proposer: 200 {"slot": 7} once the command is chosen; 504: nobody knows
+PUT /log/{id}     at a proposer: 200 {"slot": 7} once the command is chosen; 504: indeterminate
 GET /chosen       at a proposer: what it has learned, by slot
 GET /votes        at an acceptor: what it has accepted last, by slot
 
