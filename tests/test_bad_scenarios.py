@@ -52,7 +52,7 @@ MISTAKES = [
     (
         "links=[charge]",
         "links=[charge, Link(Backing('redis'), exchange)]",
-        "calls one of its kind, its primary, at most",
+        "may call only a primary of its kind",
     ),
     (
         "links=[charge]",
@@ -63,7 +63,7 @@ MISTAKES = [
         "links=[charge]",
         "links=[charge, Link(Backing('postgres', 'b'), Backing('postgres', 'a')), "
         "Link(Backing('postgres', 'c'), Backing('postgres', 'b'))]",
-        "b is a standby itself; a standby follows a primary here",
+        "b is a standby itself; let c follow the primary",
     ),
     (
         "faults=[faults.silence(charge)])",

@@ -46,7 +46,7 @@ def test_the_targets_answer_in_a_process_of_their_own(monkeypatch: pytest.Monkey
     [wrong], right = told["exchange"]["problems"]
     assert wrong.startswith("BREAKER_PROBES='0' cannot be: give a whole number from 1")
     assert right == []
-    with pytest.raises(LabError, match=r"the targets do not say what they can be told: .*no_such"):
+    with pytest.raises(LabError, match=r"the settings of the targets cannot be read: .*no_such"):
         offered.exchange({"no_such": []})
 
 
@@ -121,7 +121,7 @@ def test_values_that_do_not_fit_together_are_refused() -> None:
     found = catalogue.find("cache-stampede")
     server = next(member for member in found.scenario.members if member.name == "postgres")
     told = replace(found.scenario, settings={**found.scenario.settings, server: {"max_connections": 50}})
-    with pytest.raises(LabError, match="postgres takes a number for max_connections; it stands at 50"):
+    with pytest.raises(LabError, match="postgres takes a number for max_connections; it is 50 in the file"):
         knobs.turn(replace(found, scenario=told), ["postgres.max_connections=many"])
 
 

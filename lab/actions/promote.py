@@ -100,7 +100,7 @@ async def _asked(bench: ActionBench, server: Backing, statement: str) -> Sequenc
         async with asyncio.timeout(ASKED_S + PROMOTED_S), _session(bench.statistics_url(server)) as connection:
             return [list(row) for row in await connection.fetch(statement)]
     except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
-        raise LabError(f"{server.name} was asked `{' '.join(statement.split())[:60]}` and said {error!r}") from error
+        raise LabError(f"{server.name}: `{' '.join(statement.split())[:60]}` failed: {error!r}") from error
 
 
 @asynccontextmanager

@@ -49,7 +49,7 @@ def agreement(
     except KeyError as missing:
         return Finding("UNKNOWN", f"there is no readback {missing}: what it holds is not known")
     except msgspec.ValidationError as wrong:
-        return Finding("UNKNOWN", f"a readback is none of a learner or an acceptor: {wrong}")
+        return Finding("UNKNOWN", f"a readback is neither a learner's nor an acceptor's: {wrong}")
     operations = history.operations
     held = _held_by_majority(acceptors)
     proposed: dict[str, list[int]] = defaultdict(list)

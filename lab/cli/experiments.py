@@ -240,7 +240,7 @@ def sabotage(
 ) -> int:
     """Break load, faults, patterns and targets of the experiments NAMES (all where none is named), one at a time.
 
-    Writes docs/sabotage.md. Goes on where it was stopped. Exits with 1 where a sabotage passed.
+    Writes docs/sabotage.md. Resumes where it was stopped. Exits with 1 where a sabotage passed.
     """
     from lab import catalogue
     from lab.sabotage.command import Wish
@@ -255,7 +255,7 @@ def sabotage(
     return EXIT_CODES["FAIL"] if missed else 0
 
 
-@main.command(short_help="Gather what many runs say of every claim.")
+@main.command(short_help="Summarise what many runs say of every claim.")
 @click.argument("names", nargs=-1)
 @click.option("--seeds", type=Whole(1, 100), default=3, metavar="N", help="Seeds 1 to N of each.  [default: 3]")
 @click.option(
@@ -270,16 +270,16 @@ def sabotage(
     type=click.Path(path_type=Path, exists=True, file_okay=False),
     multiple=True,
     metavar="FOLDER",
-    help="Take up the runs below this folder, such as reports, and make none.",
+    help="Count the existing runs below this folder, such as reports; make none.",
 )
-@click.option("--fresh", is_flag=True, help="Make every run again, and forget those before.")
+@click.option("--fresh", is_flag=True, help="Repeat every run, and discard the earlier ones.")
 @reports_option
 def evidence(
     names: tuple[str, ...], seeds: int, runtime: str, folders: tuple[Path, ...], fresh: bool, reports: Path
 ) -> int:
     """Run the experiments NAMES (all where none is named) with several seeds, and write docs/evidence.md.
 
-    Takes up the runs that are there already, and goes on where it was stopped. Only runs at full length, with no knob
+    Counts existing runs, and resumes where it was stopped. Only runs at full length, with no knob
     turned, of a commit without uncommitted changes and of today's code count. Exits with 1 where one of the runs asked
     for ended FAIL, with 2 where a seed has none that proved anything, with 3 where one could not be made.
     """
@@ -287,7 +287,7 @@ def evidence(
     from lab.run.gather import Wish, gather
 
     if folders and fresh:
-        raise LabError("--from takes up runs that are there, --fresh forgets them; give one of the two")
+        raise LabError("--from counts existing runs, --fresh discards them; give one of the two")
     every, mistakes = catalogue.read_all()
     if mistakes:
         raise LabError(mistakes[0])

@@ -33,7 +33,7 @@ def predicted(entry: Entry, options: Options, asked: bool) -> Options:
 
 @main.command(short_help="Guess an experiment's numbers without running it.")
 @click.argument("name")
-@click.option("--keep", is_flag=True, help="Keep them for the next run, though there is one to score them against.")
+@click.option("--keep", is_flag=True, help="Keep them for the next run even if a run could score them now.")
 @reports_option
 def predict(name: str, keep: bool, reports: Path) -> None:
     """Ask the questions of NAME, and score the answers against its last full run; else keep them for the next one."""

@@ -22,7 +22,7 @@ from lab.kit.streams import tell
 @click.option("--trials", type=Whole(1, 100), default=1, metavar="N", help="Repeats at each value.  [default: 1]")
 @click.option("--scale", type=Number(0.05, 10), default=1.0, metavar="X", help="Length of the phases.  [default: 1]")
 @runtime_option
-@click.option("--fresh", is_flag=True, help="Begin anew, whatever is there of the same sweep.")
+@click.option("--fresh", is_flag=True, help="Start over; discard unfinished points of the same sweep.")
 @reports_option
 @as_json
 def sweep(
@@ -39,7 +39,7 @@ def sweep(
 ) -> int:
     """Run the experiment NAME once for each value of a knob, and draw every claim over it in one report.
 
-    Variants that the knob does not touch are run once. Goes on where it was stopped. A sweep has no verdict: it exits
+    Variants that the knob does not touch are run once. Resumes where it was stopped. A sweep has no verdict: it exits
     with 0, whatever fails at some value.
     """
     from lab import catalogue

@@ -96,7 +96,9 @@ def averaged(expr: str) -> str:
     over_s = looks_back_s(expr)
     if not over_s:
         return ""
-    return f"Each point is of the {over_s:g} s before it, so an edge shows up to {over_s:g} s late; events are exact."
+    return (
+        f"Each point covers the {over_s:g} s before it, so an edge appears up to {over_s:g} s late; events are exact."
+    )
 
 
 def _queries(graph: Graph, matchers: str) -> list[tuple[str, str]]:

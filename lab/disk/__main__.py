@@ -21,10 +21,10 @@ PR_SET_PDEATHSIG = 1
 def main() -> int:
     """Mount `--home`'s files at `--at`; with `--user` nothing is done as root once that is done."""
     parser = argparse.ArgumentParser(prog="python -m lab.disk")
-    parser.add_argument("--home", type=Path, required=True, help="its files, and those that are gone, lie below")
+    parser.add_argument("--home", type=Path, required=True, help="the folder that holds its files and the removed ones")
     parser.add_argument("--at", required=True, help="the folder to mount at")
     parser.add_argument("--port", type=int, required=True, help="of 127.0.0.1, for its control")
-    parser.add_argument("--user", help="who makes the files; needs root")
+    parser.add_argument("--user", help="owner of the files; needs root")
     parser.add_argument("--strict", action="store_true", help="grant none of ext4's habits")
     words = parser.parse_args()
     from lab.disk.filesystem import Fuse, Operations  # loads libfuse, which may not be there

@@ -137,4 +137,4 @@ class Counts(Collector):
             errors.add_metric([given], count)
         yield errors
         yield GaugeMetricFamily("disk_dirty_bytes", "Bytes that a power loss would take.", self._store.dirty_bytes())
-        yield GaugeMetricFamily("disk_free_bytes", "Room, as statvfs tells it.", self._trouble.free_bytes)
+        yield GaugeMetricFamily("disk_free_bytes", "Free space, as statvfs reports it.", self._trouble.free_bytes)

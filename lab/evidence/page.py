@@ -20,11 +20,11 @@ HEAD = """\
 
 Written by `make evidence`; the runs behind it are in [evidence.json](evidence.json).
 
-A run counts if it has the full length, no knob turned, a commit without uncommitted changes, and the code of today for
-the experiment: what it asks, the services that it starts, the requests that it sends. A change of the lab itself or of
-what all services share does not discard runs; the commit says which it was. UNKNOWN runs count and are named. Median
-and range are those of the runs that ended PASS or FAIL, and say how far the seed moves a number on one machine; they
-are no interval of confidence.
+A run counts if it has full length, no turned knob, a commit without uncommitted changes, and today's code for the
+experiment: what it asks, the services that it starts, the requests that it sends. A change to the lab itself or to what
+all services share does not discard runs; the commit shows which code ran. UNKNOWN runs count and are named. Median and
+range are over the runs that ended PASS or FAIL. They show how far the seed moves a number on one machine; they are not
+a confidence interval.
 """
 
 
@@ -82,7 +82,7 @@ def _sentence(body: Body) -> str:
     machines = sorted({run.machine for run in body.runs})
     when = dates[0] if len(dates) == 1 else f"{dates[0]} to {dates[-1]}"
     what = f"commit{'s' if len(commits) > 1 else ''} {', '.join(commits)}"
-    return f"{shown.verdicts(body)}: seeds {shown.seeds(body)}, {what}, {when}. {'; '.join(machines)}."
+    return f"{shown.verdicts(body)}: {shown.seeded(body)}, {what}, {when}. {'; '.join(machines)}."
 
 
 def _line(cells: Sequence[str]) -> str:

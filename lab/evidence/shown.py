@@ -28,8 +28,12 @@ def brief(bodies: Sequence[Body]) -> str:
 
 def in_short(body: Body) -> str:
     """`3 of 3 runs PASS, local, seeds 1 to 3, last 2026-11-29`."""
-    many = "seeds" if len({run.seed for run in body.runs}) > 1 else "seed"
-    return f"{verdicts(body)}, {body.runtime}, {many} {seeds(body)}, last {body.runs[-1].when}"
+    return f"{verdicts(body)}, {body.runtime}, {seeded(body)}, last {body.runs[-1].when}"
+
+
+def seeded(body: Body) -> str:
+    """`seed 1`, `seeds 1 to 3`."""
+    return ("seeds " if len({run.seed for run in body.runs}) > 1 else "seed ") + seeds(body)
 
 
 def seeds(body: Body) -> str:

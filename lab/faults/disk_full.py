@@ -16,10 +16,10 @@ MEGABYTE = 1_000_000
 
 @dataclass(frozen=True)
 class DiskFull(DiskTrouble):
-    """All of its room but `leaves_mb` is taken at once, and given back when the phase ends.
+    """All free space but `leaves_mb` is taken at once, and given back when the phase ends.
 
-    What extends a file, makes one or a folder then takes of the rest, and gets ENOSPC where that is not enough;
-    writes over what is there go on. The receipt has the errors given, `write ENOSPC given`.
+    Extending a file or creating a file or folder then uses the rest, and gets ENOSPC when that runs out; overwriting
+    existing data still works. The receipt has the errors given, `write ENOSPC given`.
     """
 
     leaves_mb: float = 0

@@ -18,8 +18,8 @@ On = Literal["read", "write", "fsync"]
 class IoError(DiskTrouble):
     """Each read, write or fsync gets EIO. A failed fsync syncs nothing.
 
-    The receipt has the errors given, such as `fsync EIO given`; none of them makes the run UNKNOWN. What the kernel has
-    in its cache is read without the disk.
+    The receipt has the errors given, such as `fsync EIO given`; without any, the run is UNKNOWN. Data in the
+    kernel's cache are read without the disk.
     """
 
     on: On

@@ -2,8 +2,8 @@
 What became of acknowledged writes: whether they are still there at the end, as a readback tells.
 
 Window: acknowledged operations with a key that the phase's faults could take: those answered before the first fault of
-this phase went in, and after the last one of an earlier phase. Of what no later fault could take, the phase that it was
-due in.
+this phase was injected, and after the last one of an earlier phase. What no later fault could take counts in the phase
+in which it was due.
 Whose: operations that were acknowledged (outcome `ok`).
 Censored: never.
 Minimum: 20 such operations.
@@ -25,7 +25,7 @@ def acknowledged_lost(window: Window, readback: str, at: str = "effects", *, ove
 
     A crash takes what was acknowledged before it: that counts in the crash's phase, and not in the healthy one in which
     it was written. What one crash takes is partly chance; with `over="crash-1, crash-2"` those of several phases are
-    added up, for a claim that stands in one of them. In any other phase, that phase's own count.
+    added up, for a claim about one of them. In any other phase, that phase's own count.
     """
     told = window.readback(readback)
     listed = told.get(at) if isinstance(told, dict) else None

@@ -9,12 +9,13 @@ from lab.metrics.window import Window
 
 @metric("")
 def keys_listed(window: Window, readback: str, at: str, operation: str | None = None) -> Measured:
-    """Keys of operations due in the phase that a readback lists under `at`, such as transfers of which half was made.
+    """Keys of operations due in the phase that a readback lists under `at`, such as transfers that are half done.
 
-    A list of keys or an object whose names they are; a key counts once, in the phase that its first operation was due.
+    The readback has a list of keys, or an object with the keys as names; a key counts once, in the
+    phase that its first operation was due in.
 
-    Window: operations due in the phase as planned; the readback tells how things stand after the load.
-    Whose: operations with a key, of one kind or of all, whatever came of them.
+    Window: operations due in the phase as planned; the readback shows the state after the load.
+    Whose: operations with a key, of one kind or of all, whatever their outcome.
     Censored: never.
     Minimum: 20 such keys.
     """
@@ -26,10 +27,10 @@ def keys_listed(window: Window, readback: str, at: str, operation: str | None = 
 def listed_ratio(window: Window, readback: str, at: str, operation: str | None = None) -> Measured:
     """Share of the keys of operations due in the phase that a readback lists under `at`, such as adds that are kept.
 
-    As `keys_listed`, divided by how many keys were due: a figure that a shortened phase keeps.
+    As `keys_listed`, divided by the number of keys that were due, so it does not depend on the length of the phase.
 
-    Window: operations due in the phase as planned; the readback tells how things stand after the load.
-    Whose: operations with a key, of one kind or of all, whatever came of them.
+    Window: operations due in the phase as planned; the readback shows the state after the load.
+    Whose: operations with a key, of one kind or of all, whatever their outcome.
     Censored: never.
     Minimum: 20 such keys.
     """

@@ -49,7 +49,7 @@ def detect_s(window: Window) -> Measured:
     began_s = receipt.injected_s if receipt.began_s is None else receipt.began_s
     if began_s >= window.phase.end_s:
         late_s = began_s - window.phase.end_s
-        return Measured(None, why=f"the fault went in {late_s:.2f} s after the end of {window.text}")
+        return Measured(None, why=f"the fault was injected {late_s:.2f} s after the end of {window.text}")
     operations = window.all_operations
     end_s = ends_s(operations, window.timeout_s)
     before = end_s < began_s

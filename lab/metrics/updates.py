@@ -20,10 +20,11 @@ class _Update(msgspec.Struct, frozen=True):
 
 @metric("")
 def updates_lost(window: Window, operation: str) -> Measured:
-    """Acknowledged updates of one kind that another one overwrote, since both were made of the same number.
+    """Acknowledged updates of one kind that another one overwrote, since both were computed from the same number.
 
-    An answer, kept, says `{"before": 10, "after": 15}`; amounts are above 0, so that a counter (`key`) is never twice
-    the same. Of several that read the same number one stays; the others are lost, each in the phase that it was due in.
+    An answer, kept, says `{"before": 10, "after": 15}`; amounts are above 0, so that a counter (`key`) never has the
+    same value twice. Of several updates that read the same number one stays; the others are lost, each in the
+    phase that it was due in.
 
     Window: operations due in the phase as planned, held against those of the whole run.
     Whose: operations of that kind with a key that succeeded, and whose answer says both numbers.

@@ -111,7 +111,7 @@ class DiskControl(Protocol):
     async def trouble(
         self, what: Mapping[str, str | int | float | bool | None]
     ) -> Mapping[str, str | int | float | bool]:
-        """Make it slow, full or failing, or well again; gives the state after."""
+        """Make it slow, full or failing, or healthy again; gives the state after."""
         ...
 
 

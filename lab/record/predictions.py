@@ -49,7 +49,7 @@ def read(text: str, claim: ClaimSpec) -> float:
     given = found[2].strip().lower().rstrip(".")
     given = _WORDS.get(given, given)
     if not math.isfinite(value) or value < 0:
-        raise ValueError(f"{text.strip()!r} is not from 0 on; {_wanted(claim)}")
+        raise ValueError(f"{text.strip()!r} is not a number of 0 or more; {_wanted(claim)}")
     return _converted(value, given, claim, text.strip())
 
 

@@ -39,7 +39,9 @@ def outcomes(view: View) -> str:
     if _spread(taken) < 0.005:
         phase, taken = min(found, key=lambda each: min(one.value for one in each[1]))
         worst = min(taken, key=lambda one: one.value)
-        return f"Alike within half a percent; fewest succeed in {phase} of {worst.variant}: {worst.text}."
+        return (
+            f"Variants agree within 0.5 percentage points; fewest succeed in {phase} of {worst.variant}: {worst.text}."
+        )
     return f"Of the requests due in {phase}, {_beside(taken, 'succeed ')}."
 
 
@@ -58,7 +60,7 @@ def latency(view: View) -> str:
     if len(view.variants) > 1 and ratio < ALIKE:
         _, where, _, taken = max(found, key=lambda each: max(one.value for one in each[3]))
         slowest = max(taken, key=lambda one: one.value)
-        return f"No phase has waits that differ by a factor of {ALIKE:g}; the longest, {slowest.text}, are in {where}."
+        return f"In no phase do waits differ by a factor of {ALIKE:g}; the longest, {slowest.text}, are in {where}."
     most = "at most " if word.startswith("half") else ""
     return f"In {where}, {word} {most}{_beside(taken)}."
 

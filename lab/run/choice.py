@@ -108,7 +108,7 @@ def _with_disks(asked: str | None, scenario: Scenario) -> Choice:
         raise LabError(f"{scenario.title} needs a disk that forgets, which {asked} cannot have; use RUNTIME=local")
     if why := why_no_disk():
         raise MissingPart(f"{scenario.title} cannot run here: {why}.")
-    return _as_processes(scenario, "a fault of it needs a disk of the lab's own")
+    return _as_processes(scenario, "one of its faults needs a disk of the lab's own")
 
 
 def _as_processes(scenario: Scenario, why: str) -> Choice:

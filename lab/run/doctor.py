@@ -262,7 +262,7 @@ def _drawn_in(place: Place) -> str:
 
 
 def _disk_that_forgets() -> Finding:
-    name, purpose = "FUSE", "experiments with disks: power loss, slow fsync, no room; the others need none"
+    name, purpose = "FUSE", "experiments with disks: power loss, slow fsync, full disk; the others do not need it"
     why = why_no_disk()
     return Finding(name, why is None, why.partition(":")[0] if why else f"{DEVICE}, libfuse 3", purpose, REMEDY)
 
@@ -333,7 +333,7 @@ def _clock() -> Finding:
         late_ms.append((time.monotonic() - began) * 1000 - 1)
     text = f"a sleeper wakes {statistics.median(late_ms):.2f} ms late (worst of 50: {max(late_ms):.1f} ms)"
     good, purpose = statistics.median(late_ms) < LATE_WAKE_MS, "requests that start when they are due"
-    return Finding("clock", good, text, purpose, "end what else keeps this machine busy", needed=True)
+    return Finding("clock", good, text, purpose, "stop what else keeps this machine busy", needed=True)
 
 
 def _short(path: Path) -> Path:

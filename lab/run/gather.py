@@ -57,7 +57,7 @@ def gather(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, reports
         if wish.run:
             _make(entries, ledger, digests, wish, reports, done, say)
     except Interrupted:
-        say("`make evidence` goes on with what is missing")
+        say("`make evidence` resumes with what is missing")
         raise
     finally:
         page.write(ledger, digests)
@@ -86,7 +86,7 @@ def _take_up(folder: Path, entries: Sequence[Entry], ledger: Ledger, digests: di
                 taken += 1
     why = ", ".join(f"{count} {reason}" for reason, count in left.most_common())
     if taken or left:
-        say(f"{folder}: {taken} runs taken up" + (f"; left out: {why}" if why else ""))
+        say(f"{folder}: {taken} runs counted" + (f"; left out: {why}" if why else ""))
 
 
 def _make(

@@ -119,7 +119,7 @@ async def _prepare(work: RunInProgress, progress: Progress, stack: AsyncExitStac
     progress.say(f"{work.entry.scenario.title}: {work.entry.scenario.question}")
     progress.say(arithmetic(work.entry.spec(work.options.scale), work.options.trials))
     if lent := work.options.lent:
-        progress.say(f"not played again: {', '.join(lent.variants)}, as in run {lent.run.name}")
+        progress.say(f"not run again: {', '.join(lent.variants)}, reused from run {lent.run.name}")
     if work.entry.turned:
         progress.say(f"knobs turned: {', '.join(each.text for each in work.entry.turned)}")
     beyond = [

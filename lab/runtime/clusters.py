@@ -20,7 +20,7 @@ def followed(links: Iterable[Link]) -> dict[Backing, Link]:
     found = {link.caller: link for link in links if isinstance(link.caller, Backing)}
     for standby in found:
         if backing.kind_of(standby.kind).follows is None:
-            raise StartError(f"{standby.name} follows no one: servers of the kind {standby.kind} have no standbys here")
+            raise StartError(f"{standby.name} cannot be a standby: the lab runs none of the kind {standby.kind}")
     return found
 
 

@@ -39,7 +39,7 @@ def why_no_disk() -> str | None:
     if sys.platform != "linux":
         return f"a disk that forgets needs FUSE on Linux, and this is {sys.platform}"
     if not os.access(DEVICE, os.R_OK | os.W_OK):
-        return f"a disk that forgets needs {DEVICE}, which is not there or not ours to open: `modprobe fuse` as root"
+        return f"a disk that forgets needs {DEVICE}, which does not exist or cannot be opened: `modprobe fuse` as root"
     if ctypes.util.find_library("fuse3") is None or (os.geteuid() != 0 and shutil.which("fusermount3") is None):
         return "a disk that forgets needs libfuse 3 and fusermount3: `apt-get install fuse3`"
     return None
@@ -93,7 +93,7 @@ class MountedDisk:
         return await self._ask("POST", "/cut", {"keeps": keeps, "seed": seed})
 
     async def trouble(self, what: Mapping[str, Scalar | None]) -> Mapping[str, Scalar]:
-        """Make it slow, full or failing, or well again."""
+        """Make it slow, full or failing, or healthy again."""
         return await self._ask("POST", "/trouble", what)
 
     async def stop(self) -> None:

@@ -48,7 +48,7 @@ def _open(question: Question, options: Options, fresh: bool, say: Callable[[str]
     name, now = question.points[0][1].name, time.time()
     if not fresh and (found := states.unfinished(options.reports, name, question.asked)):
         folder, state = found
-        say(f"going on with {shown(folder)}: {len(state.points)} of {len(question.points)} points are there")
+        say(f"resuming {shown(folder)}: {len(state.points)} of {len(question.points)} points are done")
         return found
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(now))
     return options.reports / name / "sweeps" / stamp, State(question.asked, now)
@@ -74,7 +74,7 @@ def _kept(question: Question, options: Options, folder: Path, state: State) -> s
         return "no point was finished"
     page, _ = _report(question.asked, options, folder, state)
     kept = f"{len(state.points)} of {len(question.points)} points are kept in {shown(page)}"
-    return f"{kept}; this goes on: {command(question.asked)}"
+    return f"{kept}; resume with: {command(question.asked)}"
 
 
 def _report(asked: Asked, options: Options, folder: Path, state: State) -> tuple[Path, Swept]:

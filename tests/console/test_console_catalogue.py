@@ -67,7 +67,7 @@ def test_an_experiment_before_it_runs(screen: Callable[..., str], width: int) ->
     for part in (
         "load -> exchange", "exchange -> (link) -> payments", "broken in blip, fault", "baseline", "payments silent",
         "off (control)", "BREAKER=off", "p90_ms", "at most 50 ms", "exactly_once", "= 1 min 40 s",
-        "make scenario NAME=circuit-breaker", "stands at", "SET=on:exchange.BREAKER_OPEN_S",
+        "make scenario NAME=circuit-breaker", "value", "SET=on:exchange.BREAKER_OPEN_S",
         "(control: must hurt)", spec.question,
     ):  # fmt: skip
         assert (part in flat) if width >= 80 else all(word in flat for word in part.split()), part

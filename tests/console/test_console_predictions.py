@@ -52,7 +52,7 @@ def test_what_cannot_be_read_is_asked_again(screen: Callable[..., str]) -> None:
     told = screen(lambda: made.extend(asked("soon", "-1", "500")))
     assert [each.value for each in made] == [500.0]
     assert "'soon' is no number; type milliseconds, such as 20 or 20 ms; Enter skips" in told
-    assert "'-1' is not from 0 on" in told
+    assert "'-1' is not a number of 0 or more" in told
 
 
 def test_a_question_that_no_number_answers_takes_words(screen: Callable[..., str]) -> None:
@@ -67,7 +67,7 @@ def test_a_question_that_no_number_answers_takes_words(screen: Callable[..., str
 def test_without_a_terminal_it_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     """In one sentence, before anything starts; so does an experiment that asks nothing."""
     monkeypatch.setattr("sys.stdin", io.StringIO("5\n"))
-    with pytest.raises(LabError, match="standard input is none; leave out PREDICT=1"):
+    with pytest.raises(LabError, match="standard input is not one; leave out PREDICT=1"):
         predictions.ask(SPEC)
     with pytest.raises(LabError, match="asks for no prediction"):
         predictions.ask(replace(SPEC, predict=[]))

@@ -84,5 +84,6 @@ def test_verdicts_and_seeds_in_words() -> None:
     mixed = together(body(1), body(2), body(3, "UNKNOWN"), body(3, "FAIL", number=1))
     assert shown.verdicts(mixed) == "2 PASS, 1 FAIL, 1 UNKNOWN of 4 runs"
     assert shown.seeds(mixed) == "1 to 3"
+    assert (shown.seeded(mixed), shown.seeded(body(1))) == ("seeds 1 to 3", "seed 1")
     assert shown.seeds(together(body(1), body(7))) == "1, 7"
     assert shown.in_short(body()).startswith("1 of 1 run PASS, local, seed 1, last 20")

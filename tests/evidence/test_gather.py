@@ -120,6 +120,6 @@ def test_runs_that_are_there_are_taken_up(desk: Desk, tmp_path: Path) -> None:
     (reports / "circuit-breaker" / "run-9" / "record.json").write_text("{")
     done = desk.ask(Wish(folders=[reports], run=False))
     assert (desk.ran, done.made) == ([], 0)
-    assert f"{reports}: 2 runs taken up; left out: 1 not at full length, 1 that cannot be read" in desk.said
+    assert f"{reports}: 2 runs counted; left out: 1 not at full length, 1 that cannot be read" in desk.said
     desk.ask(Wish(folders=[reports]))
     assert desk.ran == [3]

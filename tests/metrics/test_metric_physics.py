@@ -50,7 +50,7 @@ def test_a_fault_that_went_in_after_the_phase_was_not_detected_in_it(tmp_path: P
     """There is no time left in which a caller could see it: no number, and none below 0."""
     run = plant(tmp_path, steady(50, 0, 20), receipts=[receipt(21.01, began_s=21.0)])
     found = taken(run, metrics.detect_s())
-    assert (found.value, found.why) == (None, "the fault went in 1.00 s after the end of fault of off")
+    assert (found.value, found.why) == (None, "the fault was injected 1.00 s after the end of fault of off")
 
 
 def test_a_failure_of_the_usual_kind_detects_nothing(tmp_path: Path) -> None:

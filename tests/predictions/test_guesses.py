@@ -54,8 +54,8 @@ def test_a_guess_is_read_as_people_type_it(typed: str, claim: ClaimSpec, value: 
     ("typed", "claim", "said"),
     [
         ("soon", MS, "'soon' is no number; type milliseconds, such as 20 or 20 ms"),
-        ("-3", COUNT, "'-3' is not from 0 on; type a number, such as 20"),
-        ("1e999", COUNT, "is not from 0 on"),
+        ("-3", COUNT, "'-3' is not a number of 0 or more; type a number, such as 20"),
+        ("1e999", COUNT, "is not a number of 0 or more"),
         ("20 apples", MS, "'20 apples' has another unit"),
         ("20 ms", COUNT, "has another unit"),
         ("20 ms", RATIO, "type how many times that of off it is, such as 0.5"),

@@ -50,5 +50,5 @@ def test_a_link_between_two_servers_makes_a_standby() -> None:
     primary, standby = Backing("postgres", "primary"), Backing("postgres", "standby")
     replicate = Link(standby, primary)
     assert followed([*LINKS, replicate]) == {standby: replicate}
-    with pytest.raises(StartError, match="redis-2 follows no one: servers of the kind redis have no standbys here"):
+    with pytest.raises(StartError, match="redis-2 cannot be a standby: the lab runs none of the kind redis"):
         followed([Link(Backing("redis", "redis-2"), Backing("redis"))])

@@ -101,7 +101,7 @@ def test_the_page_shows_every_curve_with_its_bound(passing: Run, tmp_path: Path)
     assert html.count('<figure class="chart"') == 4
     assert f'href="../../{passing.path.name}/index.html"' in html
     assert "crosses its bound" in html
-    assert "Not finished: 20 is missing. This goes on: <code>make sweep NAME=circuit-breaker</code>" in html
+    assert "Not finished: 20 is missing. Resume with: <code>make sweep NAME=circuit-breaker</code>" in html
     assert "The knob does not touch off: run once, and held against every value." in html
     assert "callers wait out the timeout" in html.partition("Not touched by the knob")[2]
 

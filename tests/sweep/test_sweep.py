@@ -149,14 +149,14 @@ def test_a_sweep_that_is_stopped_keeps_its_points_and_goes_on(desk: Lab, error: 
         desk.sweep(ask("1", "2", "5"))
     said = str(caught.value)
     assert "2 of 3 points are kept in " in said
-    assert f'this goes on: make sweep NAME=circuit-breaker KNOB="{KNOB}=1,2,5"' in said
+    assert f'resume with: make sweep NAME=circuit-breaker KNOB="{KNOB}=1,2,5"' in said
     [kept] = desk.options.reports.glob("circuit-breaker/sweeps/*/index.html")
     assert "Not finished: 5 is missing" in kept.read_text("utf-8")
     page, _ = desk.sweep(ask("1", "2", "5"))
     assert page == kept
     assert desk.values == ["1", "2", "5", "5"]
     assert "Not finished" not in page.read_text("utf-8")
-    assert any(text.startswith("going on with ") and "2 of 3 points are there" in text for text in desk.said)
+    assert any(text.startswith("resuming ") and "2 of 3 points are done" in text for text in desk.said)
 
 
 def test_another_question_or_fresh_begins_anew(desk: Lab) -> None:

@@ -56,6 +56,6 @@ def exchange(question: Mapping[str, Sequence[Mapping[str, str]]]) -> dict[str, A
         )  # fmt: skip
     except (OSError, subprocess.SubprocessError) as error:
         last = str(getattr(error, "stderr", None) or error).strip().splitlines()[-1:]
-        raise LabError(f"the targets do not say what they can be told: {''.join(last)}") from error
+        raise LabError(f"the settings of the targets cannot be read: {''.join(last)}") from error
     found: dict[str, Any] = json.loads(done.stdout)
     return found

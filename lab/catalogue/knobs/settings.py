@@ -132,4 +132,4 @@ def _env(scenario: Scenario, service: Service, variant: Variant) -> dict[str, st
 def _unlike(server: Backing, told: Mapping[str, object], before: Mapping[str, object]) -> Iterator[str]:
     for name, value in told.items():
         if _like(before[name]) == "a number" and _like(value) != "a number":
-            yield f"{server.name} takes a number for {name}; it stands at {as_text(before[name])}."
+            yield f"{server.name} takes a number for {name}; it is {as_text(before[name])} in the file."

@@ -44,9 +44,9 @@ def _caller(link: Link, scenario: Scenario) -> Problems:
     if isinstance(link.caller, Backing):
         other = link.callee
         if not isinstance(other, Backing) or other.kind != link.caller.kind:
-            yield f"link {link.name}: {link.caller.name} is a server; it calls one of its kind, its primary, at most."
+            yield f"link {link.name}: {link.caller.name} is a server; it may call only a primary of its kind."
         elif any(each.caller == other and isinstance(each.callee, Backing) for each in scenario.links):
-            yield f"link {link.name}: {other.name} is a standby itself; a standby follows a primary here."
+            yield f"link {link.name}: {other.name} is a standby itself; let {link.caller.name} follow the primary."
         elif [each for each in scenario.links if each.caller == link.caller].index(link) == 1:  # told once
             yield f"{link.caller.name} follows several servers; a standby has one primary."
     elif not isinstance(link.caller, Service | Peers):

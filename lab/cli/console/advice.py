@@ -26,16 +26,16 @@ def try_next(record: Record) -> str:
         return _exercise(record) or f"{show}, and change what it shows"
     unmet = {condition.name for condition in judgement.conditions if not condition.met}
     if {"load reached", "load on time", "host not saturated"} & unmet:
-        return f"{typed('make doctor')}, end what else keeps this machine busy, then {typed(record.command)}"
+        return f"{typed('make doctor')}, stop what else keeps this machine busy, then {typed(record.command)}"
     if unmet:
-        return f"{typed(record.command)}, once what the reason names is mended"
+        return f"{typed(record.command)}, once you have fixed what the reason names"
     if record.scale < 1:
         return f"{typed(make)}, at full length: its bounds were set for that"
     if any(_inconclusive(result) for result in judgement.claims):
         return f"{more}: more trials make the interval narrower"
     if record.trials < MIN_TRIALS_FOR_INTERVAL:
         return f"{more}, to see whether it was chance"
-    return f"{show}, and hold what the report shows against each claim"
+    return f"{show}, and compare each claim with what the report shows"
 
 
 def typed(make: str) -> str:

@@ -75,9 +75,9 @@ def show(spec: Spec, knobs: Sequence[Knob] = ()) -> None:
     put(to, table(to, ["claim", "metric", "asked"], _claims(spec), fixed=(1,)), "")
     if knobs:
         rows: list[list[Cell]] = [[knob.name, knob.now, dim(knob.takes)] for knob in knobs]
-        put(to, table(to, ["knob", "stands at", "takes"], rows, fixed=(0,)))
+        put(to, table(to, ["knob", "value", "takes"], rows, fixed=(0,)))
         put(to, dim(f"turn it: make scenario NAME={spec.name} SET={_example(knobs)}"))
-        put(to, dim(f"of a setting, one variant alone: {spec.variants[-1].name}:SERVICE.SETTING=..."), "")
+        put(to, dim(f"in one variant alone: SET={spec.variants[-1].name}:SERVICE.SETTING=..."), "")
     put(to, list_of([("takes", arithmetic(spec)), ("run it", f"make scenario NAME={spec.name}")]))
 
 

@@ -29,7 +29,7 @@ def ask(spec: Spec, aside: bool = False, line: Line | None = None) -> list[Predi
         raise LabError(f"the page of {spec.name} asks for no prediction; run it: make scenario NAME={spec.name}")
     if line is None:
         if not sys.stdin.isatty():
-            raise LabError("predictions are typed in a terminal, and standard input is none; leave out PREDICT=1")
+            raise LabError("predictions are typed in a terminal, and standard input is not one; leave out PREDICT=1")
         line = input
     to = console(stderr=aside)
     put(to, Text(spec.title, "bold"), Text(spec.question), "")
@@ -57,7 +57,7 @@ def _typed(to: Console, line: Line) -> str:
 def _asked_for(claim: ClaimSpec | None) -> str:
     """The unit, and where it is measured."""
     if claim is None:
-        return "in words; no number answers it"
+        return "in words; the answer is not a number"
     what = f"a {unit(claim)}" if claim.of else f"in {unit(claim)}" if unit(claim) else "a number"
     return f"{what}, {claim.variant}, {claim.phase}"
 

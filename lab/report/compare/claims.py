@@ -105,7 +105,7 @@ def _difference(first: ClaimResult | None, second: ClaimResult | None) -> Differ
     if first is None or second is None or first.value is None or second.value is None:
         return None
     if first.censored or second.censored:
-        return Difference("not known: a value is only known to be at least so much", "", "", None)
+        return Difference("not known: one of the values is only a lower bound", "", "", None)
     trials = [[v for v in r.per_trial if v is not None] for r in (first, second)]
     found = shift(*trials) if min(map(len, trials)) > 1 else Shift(second.value - first.value)
     factor = ""

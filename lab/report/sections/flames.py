@@ -33,7 +33,7 @@ class Data:
         where = f"{graph.service} in {graph.phase}"
         first, last = self.flames.variants[0], self.flames.variants[-1]
         if most < TELLS:
-            return f"No function's own share of the samples differs by a hundredth between {first} and {last}."
+            return f"No function's own share of the samples differs by 1 percentage point between {first} and {last}."
         shares = f"{percent(top.shares[0])} of the samples in {first} and {percent(top.shares[-1])} in {last}"
         return f"Most changed: {top.name} of {where}, {shares}."
 

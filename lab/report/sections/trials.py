@@ -80,5 +80,5 @@ def _says(shares: dict[str, list[Line]]) -> str:
         return ""
     most, at_s, variant = max(apart)
     if most < 1:
-        return "In no column do the trials differ by a hundredth of the requests that succeed."
-    return f"They differ most at {at_s:.1f} s of {variant}: {most:.0f} points between the best and the worst trial."
+        return "The share that succeeds differs by less than 1 percentage point between trials at all times."
+    return f"They differ most at {at_s:.1f} s in {variant}: {most:.0f} percentage points from best to worst trial."

@@ -111,11 +111,11 @@ def _warnings(view: View) -> list[str]:
     if view.record.turned:
         knobs = ", ".join(each.text for each in view.record.turned)
         found.append(
-            f"Knobs were turned: {knobs}. The bounds are those of the file, so that a claim may fail; "
-            "this is no verdict of the catalogue's."
+            f"Knobs were turned: {knobs}. The bounds are those of the file, so a claim may fail; "
+            "this verdict does not count for the catalogue."
         )
     for variant, run in view.record.lent.items():
-        found.append(f"{variant} was not played in this run: its episodes are those of run {run}, of the same sweep.")
+        found.append(f"{variant} was not run here: its episodes are those of run {run}, of the same sweep.")
     if view.record.scale != 1.0:
         found.append(f"A quick look: every phase was {view.record.scale:g} times as long as the scenario asks.")
     found += [note for note in view.record.notes if note.startswith("Left out: ")]

@@ -107,7 +107,7 @@ def episode_of(capture: EpisodeCapture, links: Sequence[Link]) -> Episode:
         events.of_alerts(capture.alerts or []),
     )
     if left_out:
-        capture.notes.append(f"{left_out:,} more events are in the logs alone; the record keeps {events.MOST}")
+        capture.notes.append(f"{left_out:,} more events are only in the logs; the record keeps {events.MOST}")
     return Episode(
         trial=capture.trial,
         variant=capture.variant.name,
