@@ -99,7 +99,7 @@ def _make(
     say: Tell,
 ) -> None:
     """Make the missing runs, seed by seed over all experiments, so that what is broken off has some of each."""
-    old = {entry.name for entry in entries} if wish.fresh else set[str]()  # forgotten when there is a run in their place
+    old = {entry.name for entry in entries} if wish.fresh else set[str]()  # until there is a run in their place
     for seed in range(1, wish.seeds + 1):
         for entry in entries:
             known = ledger.of(entry.name, wish.runtime, digests[entry.name])

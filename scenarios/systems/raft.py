@@ -6,11 +6,12 @@ Raft: five servers keep a replicated map; the client finds the leader, has a ses
 How far apart the servers are is the experiment's to say: `between(distance_ms)`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
 from lab import Invariant, Link, Load, Panel, Readback, Role, Service, checkers, workloads
+from lab.model import Env, Member
 
 NAMES = [f"raft-{n}" for n in range(1, 6)]
 CLUSTER = {"RAFT_PEERS": ",".join(NAMES)}
@@ -85,7 +86,7 @@ def registers(
 
 
 # Gives an attempt up after 0.4 s, and the request after 10 s: longer than it takes five servers to start and elect.
-PATIENT = {client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}}
+PATIENT: Mapping[Member, Env] = {client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}}
 
 
 def outliving(

@@ -29,7 +29,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def of_a_run(monkeypatch: pytest.MonkeyPatch, scale: float = 1.0, typed: list[Prediction] | None = None) -> list[Prediction]:
+def of_a_run(
+    monkeypatch: pytest.MonkeyPatch, scale: float = 1.0, typed: list[Prediction] | None = None
+) -> list[Prediction]:
     """What a run of the experiment gets, where these are typed; None: no questions are asked."""
     monkeypatch.setattr(console, "ask", lambda spec, aside: typed)
     options = Options(1, 1, scale, "local", Path("reports"))

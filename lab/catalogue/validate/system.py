@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from collections.abc import Sequence
 from itertools import pairwise
 
 from lab.catalogue.validate.said import NAME, Problems, repeated
@@ -99,12 +100,17 @@ def phase_mistakes(scenario: Scenario) -> Problems:
                 yield f"{there}, and {target.name} is not in this scenario."
             if not 0 <= action.after_s < phase.lasts_s:
                 yield f"{there} after {action.after_s:g} s; the phase lasts {phase.lasts_s:g} s."
-    for phase, following in pairwise(scenario.phases):
+    yield from _late_returns(scenario.phases)
+
+
+def _late_returns(phases: Sequence[Phase]) -> Problems:
+    for phase, following in pairwise(phases):
         for fault in phase.faults if following.faults else ():
             if any(one.starts_again_at_the_end for one in fault.candidates):
                 yield (
-                    f'phase "{phase.name}" has "{fault.text}", which starts again when the phase ends, and the faults of '
-                    f'"{following.name}" would wait for it; give it restart_after_s, or put a phase without faults between.'
+                    f'phase "{phase.name}" has "{fault.text}", which starts again when the phase ends, and the faults '
+                    f'of "{following.name}" would wait for it; '
+                    "give it restart_after_s, or put a phase without faults between."
                 )
 
 
