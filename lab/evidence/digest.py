@@ -14,6 +14,7 @@ import msgspec
 from lab.catalogue import Entry
 from lab.catalogue.asked import decides, own_targets
 from lab.kit.places import ROOT
+from lab.kit.python_code import parsed, without_texts
 from lab.model import Operation
 from lab.record import Spec
 
@@ -82,7 +83,7 @@ def _below(path: str, target: str) -> bool:
 
 
 def _imports(text: str, files: Files) -> Iterator[str]:
-    for node in ast.walk(_tree(text)):
+    for node in ast.walk(parsed(text)):
         names = []
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -104,7 +105,7 @@ def _made_by(operation: Operation, files: Files) -> str:
     path = str(file.relative_to(ROOT)) if file.is_relative_to(ROOT) else ""
     if code is None or path not in files:
         return ""
-    tree = _tree(files[path])
+    tree = parsed(files[path])
     defined = {name: node for node in tree.body for name in _defines(node)}
     found: set[str] = set()
     new = {code.co_qualname.partition(".")[0]} & defined.keys()
@@ -113,7 +114,7 @@ def _made_by(operation: Operation, files: Files) -> str:
         named = {each.id for name in new for each in ast.walk(defined[name]) if isinstance(each, ast.Name)}
         new = named & defined.keys() - found
     own = [node for node in tree.body if found.intersection(_defines(node))]
-    return _without_texts(ast.Module(own or tree.body, []))
+    return without_texts(ast.Module(own or tree.body, []))
 
 
 def _defines(node: ast.stmt) -> Iterator[str]:
@@ -127,22 +128,4 @@ def _defines(node: ast.stmt) -> Iterator[str]:
 
 @lru_cache(maxsize=1024)
 def _bare(text: str) -> str:
-    return _without_texts(_tree(text))
-
-
-def _tree(text: str) -> ast.Module:
-    try:
-        return ast.parse(text)
-    except SyntaxError:  # of a commit that never ran
-        return ast.Module([ast.Expr(ast.Constant(text))], [])
-
-
-def _without_texts(tree: ast.Module) -> str:
-    """A tree as text, without the docstrings; comments are in none."""
-    for node in ast.walk(tree):
-        body = getattr(node, "body", None)
-        if isinstance(body, list) and len(body) > 1 and isinstance(body[0], ast.Expr):
-            text = body[0].value
-            if isinstance(text, ast.Constant) and isinstance(text.value, str):
-                del body[0]
-    return ast.dump(tree)
+    return without_texts(parsed(text))

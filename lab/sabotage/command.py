@@ -108,7 +108,7 @@ def _mutants(due: Sequence[Due], ledger: Ledger, wish: Wish, say: Callable[[str]
             say(f"{wish.within_s:.0f} s are over; not run: {left} (make sabotage TOUCHED=1 goes on with them)")
             break
         say(f"{each.entry.name}: {each.mutant.name} ({each.mutant.breaks}) ...")
-        result = _try(each.mutant, each.digest, say)
+        result = _try(each, say)
         if result is None:
             continue
         ledger.add(result)
@@ -124,10 +124,15 @@ def _stands(result: Result, entries: Sequence[Entry], wish: Wish) -> bool:
     return asked and not result.caught and result.experiment in {entry.name for entry in entries}
 
 
-def _try(mutant: Mutant, digest: str, say: Callable[[str], None]) -> Result | None:
-    """Run a mutant, again where the machine was too busy to tell; None where it stayed so."""
+def _try(due: Due, say: Callable[[str], None]) -> Result | None:
+    """Run a mutant, again where the machine was too busy to tell; None where it stayed so, or no run passes."""
+    mutant = due.mutant
+    passing = _passing(due.entry, say) if mutant.judges else None
+    if mutant.judges and passing is None:
+        say(f"  no run of {mutant.experiment} passes here, so there is none that it could judge; passed over")
+        return None
     for _ in range(TRIES):
-        outcome = mutants.run(mutant)
+        outcome = mutants.judge(mutant, passing.path) if passing else mutants.run(mutant)
         reason = _reason(mutant, outcome.reasons)
         told = "UNKNOWN" in mutant.expect and mutant.by != "" and mutant.by in reason  # by the reason, not by the noise
         if outcome.verdict != "UNKNOWN" or told or BUSY not in " ".join(outcome.reasons[:1]):
@@ -135,7 +140,7 @@ def _try(mutant: Mutant, digest: str, say: Callable[[str], None]) -> Result | No
             commit, _ = git_state(ROOT)
             return Result(
                 "mutant", mutant.experiment, mutant.name, mutant.breaks, list(mutant.expect), outcome.verdict,
-                reason, right, outcome.took_s, digest, commit or "",
+                reason, right, outcome.took_s, due.digest, commit or "",
             )  # fmt: skip
         say(f"  the machine was too busy to tell: {outcome.reasons[0]}")
     return None

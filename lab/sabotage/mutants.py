@@ -1,4 +1,7 @@
-"""Small patches that break a pattern, a target or the engine; each is really run, in a copy of the project."""
+"""Small patches that break a pattern, a target or the engine; each is really run, in a copy of the project.
+
+One that breaks the judging alone judges the record of a run that passed.
+"""
 
 from __future__ import annotations
 
@@ -22,6 +25,7 @@ from lab.catalogue import Entry
 from lab.catalogue.asked import fingerprint, own_targets
 from lab.errors import LabError
 from lab.kit.places import HOME, ROOT
+from lab.kit.python_code import parsed, without_texts
 from lab.record import Verdict
 
 FOLDER = ROOT / "tests" / "mutants"
@@ -29,6 +33,7 @@ TABLE = FOLDER / "table.toml"
 SANDBOX = HOME / "sabotage"
 SHARED = ("bin", "debian", "apt")  # of .lab: servers that were fetched, for every copy alike
 LONGEST_S = 900
+JUDGING = ("lab/checkers/", "lab/metrics/", "lab/verdict/")  # what they do is seen on the record of a run
 _PATTERNS = re.compile(r"targets\.patterns(?:\.| import )([\w, ]+)")
 
 
@@ -52,6 +57,12 @@ class Mutant(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     def patch(self) -> Path:
         """The patch file."""
         return FOLDER / f"{self.name}.patch"
+
+    @property
+    def judges(self) -> bool:
+        """Whether it breaks the judging alone: then the record of a run that passed tells as much as another run."""
+        patched = [line.removeprefix("+++ b/") for line in self.patch.read_text("utf-8").splitlines() if "+++ " in line]
+        return all(file.startswith(JUDGING) for file in patched)
 
 
 class Excuse(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -105,15 +116,21 @@ def read_table(file: Path = TABLE) -> Table:
 def digest(mutant: Mutant, entry: Entry) -> str:
     """Changes with the mutant, what its experiment asks, the targets of that, and what the patch touches.
 
-    Not with all of `lab`: then every change there would ask for an hour of runs. `--fresh` runs them whatever changed.
+    Not with comments and docstrings, nor with all of `lab`: then every change there would ask for an hour of runs.
+    `--fresh` runs them whatever changed.
     """
     patch = mutant.patch.read_bytes()
     found = hashlib.sha256(msgspec.json.encode(mutant) + patch + fingerprint(entry))
     own = _code_of(set(own_targets(entry)))
     for file in _project_files():
         if file in own or f"+++ b/{file}\n".encode() in patch:
-            found.update(file.encode() + b"\0" + (ROOT / file).read_bytes())
+            found.update(f"{file}\0{_code(file)}".encode())
     return found.hexdigest()[:16]
+
+
+def _code(file: str) -> str:
+    text = (ROOT / file).read_text("utf-8", errors="replace")
+    return without_texts(parsed(text)) if file.endswith(".py") else text
 
 
 def _code_of(targets: set[str]) -> set[str]:
@@ -132,14 +149,25 @@ def _code_of(targets: set[str]) -> set[str]:
 
 def run(mutant: Mutant) -> Outcome:
     """Run the experiment in a copy of the project with the patch applied. Raises LabError where it does not run."""
+    argv = ["run", mutant.experiment, "--runtime", "local", "--seed", str(mutant.seed), "--scale", f"{mutant.scale:g}"]
+    return _answer(mutant, [*argv, "--reports", "reports"])
 
+
+def judge(mutant: Mutant, run: Path) -> Outcome:
+    """Judge a copy of a run in a copy of the project with the patch applied. Raises LabError where it is not judged."""
+    return _answer(mutant, ["judge", f"reports/{run.name}"], run)
+
+
+def _answer(mutant: Mutant, words: Sequence[str], judged: Path | None = None) -> Outcome:
     began = time.monotonic()
     folder = SANDBOX / mutant.name
     shutil.rmtree(folder, ignore_errors=True)
     try:
         _copy_project(folder)
         apply(mutant, folder)
-        data = _run_lab(mutant, folder)
+        if judged:
+            shutil.copytree(judged, folder / "reports" / judged.name)
+        data = _lab(mutant, folder, words)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     return Outcome(data["verdict"], data["reasons"], round(time.monotonic() - began, 1))
@@ -178,9 +206,8 @@ def apply(mutant: Mutant, folder: Path, check: bool = False) -> None:
         raise LabError(f"{mutant.patch.name} does not fit the code any more: {done.stderr.strip()}; mend the patch")
 
 
-def _run_lab(mutant: Mutant, folder: Path) -> dict[str, Any]:
-    argv = [sys.executable, "-m", "lab", "run", mutant.experiment, "--json", "--runtime", "local"]
-    argv += ["--seed", str(mutant.seed), "--scale", f"{mutant.scale:g}", "--reports", str(folder / "reports")]
+def _lab(mutant: Mutant, folder: Path, words: Sequence[str]) -> dict[str, Any]:
+    argv = [sys.executable, "-m", "lab", *words, "--json"]
     try:
         done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, check=False, timeout=LONGEST_S)
     except subprocess.TimeoutExpired:

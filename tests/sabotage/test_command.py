@@ -7,12 +7,15 @@ from pathlib import Path
 import pytest
 
 from lab import catalogue
+from lab.kit.places import ROOT
+from lab.record import read_run
 from lab.sabotage import command, mutants, page
 from lab.sabotage.command import Wish
 from lab.sabotage.ledger import Ledger
 from lab.sabotage.mutants import Mutant, Outcome, Table
 
 ENTRY = catalogue.find("circuit-breaker")
+EXAMPLE = read_run(ROOT / "reports" / "example" / "circuit-breaker")
 TABLE = Table((Mutant("first", "circuit-breaker", "a"), Mutant("second", "circuit-breaker", "b", always=True)))
 
 
@@ -24,9 +27,12 @@ class Desk:
         self.ran: list[str] = []
         self.said: list[str] = []
         self.verdict = "FAIL"
+        self.judging: set[str] = set()
         patch.setattr(mutants, "read_table", lambda: TABLE)
         patch.setattr(mutants, "digest", lambda mutant, members: "of today")
         patch.setattr(mutants, "run", self._run)
+        patch.setattr(mutants, "judge", lambda mutant, run: self._run(mutant))
+        patch.setattr(Mutant, "judges", property(lambda mutant: mutant.name in self.judging))
         patch.setattr(command, "Ledger", lambda: self.ledger)
         patch.setattr(page, "write", lambda ledger, names, table: None)
 
@@ -69,3 +75,15 @@ def test_a_mutant_that_passed_is_missed_until_it_is_caught(desk: Desk) -> None:
     assert desk.ask(Wish(mutants=["first"])) == ["first"]
     desk.verdict = "FAIL"
     assert desk.ask(Wish(fresh=True, touched=True)) == []
+
+
+@pytest.mark.parametrize("passing", [True, False])
+def test_a_mutant_of_the_judging_asks_for_a_run_that_passes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch, passing: bool
+) -> None:
+    """It is judged with the mutant in place; without such a run the mutant is passed over, with a word."""
+    desk.judging = {"first"}
+    monkeypatch.setattr(command, "_passing", lambda entry, say: EXAMPLE if passing else None)
+    desk.ask(Wish(mutants=["first", "second"]))
+    assert desk.ran == (["first", "second"] if passing else ["second"])
+    assert bool([line for line in desk.said if "none that it could judge" in line]) is not passing

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import shutil
 from pathlib import Path
 
@@ -152,5 +153,35 @@ def test_a_result_is_of_the_code_that_its_experiment_runs(
     monkeypatch.setattr(mutants, "_project_files", lambda: files)
     mutant, entry = next(m for m in MUTANTS if m.name == "breaker-never-opens"), catalogue.find("circuit-breaker")
     before = mutants.digest(mutant, entry)
-    (tmp_path / file).write_text((tmp_path / file).read_text("utf-8") + "\n# changed\n", "utf-8")
+    text = (tmp_path / file).read_text("utf-8")
+    (tmp_path / file).write_text(text.replace('"""', '"""Other words. ', 1) + "\n# A comment.\n", "utf-8")
+    assert mutants.digest(mutant, entry) == before
+    (tmp_path / file).write_text(text + "\nCHANGED = True\n", "utf-8")
     assert (mutants.digest(mutant, entry) != before) is changes
+
+
+def test_what_breaks_the_judging_alone_is_judged_on_a_record() -> None:
+    """A checker; not a fault, nor a target."""
+    judging = {mutant.name: mutant.judges for mutant in MUTANTS}
+    assert judging["regular-register-takes-any-old-value"]
+    assert not judging["fault-late"]
+    assert not judging["breaker-never-opens"]
+
+
+def test_a_mutant_of_a_checker_judges_a_copy_of_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the patch in place the checker takes every effect for one too many; the run itself stays as it was."""
+    file = "lab/checkers/exactly_once.py"
+    before = (ROOT / file).read_text("utf-8").splitlines(keepends=True)
+    after = [line.replace("in effects)", "in 2 * effects)") for line in before]
+    assert after != before
+    patch = difflib.unified_diff(before, after, f"a/{file}", f"b/{file}")
+    (tmp_path / "twice.patch").write_text("".join(patch), "utf-8")
+    monkeypatch.setattr(mutants, "FOLDER", tmp_path)
+    monkeypatch.setattr(mutants, "SANDBOX", tmp_path / "sandbox")
+    example = ROOT / "reports" / "example" / "circuit-breaker"
+    record = (example / "record.json").read_bytes()
+    outcome = mutants.judge(Mutant("twice", "circuit-breaker", "every effect counts twice"), example)
+    assert outcome.verdict == "FAIL"
+    assert "took effect 2 times" in outcome.reasons[0]
+    assert (example / "record.json").read_bytes() == record
+    assert not (tmp_path / "sandbox" / "twice").exists()
