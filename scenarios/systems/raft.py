@@ -10,8 +10,7 @@ from collections.abc import Mapping, Sequence
 from itertools import permutations
 from typing import Any
 
-from lab import Invariant, Link, Load, Panel, Readback, Role, Service, checkers, workloads
-from lab.model import Env, Member
+from lab import Backing, Invariant, Link, Load, Panel, Readback, Role, Service, checkers, workloads
 
 NAMES = [f"raft-{n}" for n in range(1, 6)]
 CLUSTER = {"RAFT_PEERS": ",".join(NAMES)}
@@ -86,7 +85,7 @@ def registers(
 
 
 # Gives an attempt up after 0.4 s, and the request after 10 s: longer than it takes five servers to start and elect.
-PATIENT: Mapping[Member, Env] = {client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}}
+PATIENT: Mapping[Service | Backing, Mapping[str, float]] = {client: {"RAFT_TRY_S": 0.4, "RAFT_CLIENT_TIMEOUT_S": 10}}
 
 
 def outliving(

@@ -175,7 +175,7 @@ def test_the_next_step_fits_the_verdict(made: dict[str, Run]) -> None:
     assert try_next(replace(sound, turned=[knob])).startswith("make scenario NAME=circuit-breaker, which is the cata")
     failed = made["ignored"].record
     assert "whether it was chance" in try_next(failed)
-    assert "hold what the report shows" in try_next(replace(failed, trials=6))
+    assert "compare each claim with what the report shows" in try_next(replace(failed, trials=6))
     assert try_next(made["no fault"].record).endswith("once you have fixed what the reason names")
     assert try_next(replace(sound, judgement=None)) == sound.command
 

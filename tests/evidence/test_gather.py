@@ -64,7 +64,7 @@ def test_it_goes_on_where_it_was_stopped(desk: Desk) -> None:
     desk.stop_at = 2
     with pytest.raises(Interrupted):
         desk.ask(Wish())
-    assert desk.said[-2:] == ["`make evidence` goes on with what is missing", "written"]
+    assert desk.said[-2:] == ["`make evidence` resumes with what is missing", "written"]
     desk.stop_at = 0
     assert desk.ask(Wish()).made == 2
     assert desk.ran == [2, 3]
