@@ -43,7 +43,7 @@ scenario = Scenario(
         Phase("late", lasts_s=7, faults=late),
         Phase("settled", lasts_s=2),
         Phase("dead", lasts_s=4, faults=[faults.kill(proposers[0])]),
-        Phase("back", lasts_s=2.5),  # it starts again, which takes a second
+        Phase("back", lasts_s=4),  # it starts again, which keeps a core busy for a second
         Phase("acceptors", lasts_s=4, faults=[faults.kill(each, restart_after_s=0.8) for each in acceptors]),
         Phase("recovery", lasts_s=3),
     ],
