@@ -34,9 +34,12 @@ class Panels:
 
     acknowledged = Panel(
         "Items acknowledged, commits, and syncs of the disk",
-        "rate(intake_acknowledged_total[3s]) or rate(intake_commits_total[3s]) or rate(disk_fsyncs_total[3s])",
+        # rate() drops a metric's name, and `or` takes what is named alike for the same.
+        'label_replace(rate(intake_acknowledged_total[3s]), "what", "items", "", "")'
+        ' or label_replace(rate(intake_commits_total[3s]), "what", "commits", "", "")'
+        ' or label_replace(rate(disk_fsyncs_total[3s]), "what", "syncs", "", "")',
         unit="ops",
-        legend="{{__name__}}",
+        legend="{{what}}",
         live=True,
     )
     waiting = Panel("Items that wait for the next batch", "max(intake_waiting)", legend="items")

@@ -63,9 +63,11 @@ class Panels:
 
     acknowledged = Panel(
         "Offers acknowledged and written",
-        "rate(offers_acknowledged_total[3s]) or rate(offers_written_total[3s])",
+        # rate() drops a metric's name, and `or` takes what is named alike for the same.
+        'label_replace(rate(offers_acknowledged_total[3s]), "what", "acknowledged", "", "")'
+        ' or label_replace(rate(offers_written_total[3s]), "what", "written", "", "")',
         unit="reqps",
-        legend="{{__name__}}",
+        legend="{{what}}",
         live=True,
     )
     answered = Panel(

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from lab.catalogue import read_all
+from lab.catalogue import Entry, read_all
 from lab.observe.promql import metrics_in
 from lab.runtime.tools import Tools
 
@@ -65,6 +65,13 @@ def test_every_expression_parses(file: Path, tmp_path: Path) -> None:
 def test_one_that_does_not_parse_is_told(tmp_path: Path) -> None:
     """So that the test above can fail."""
     assert "parse error" in refusal({"bad": 'sum(rate(up{run="$run"}[$__rate_interval]'}, tmp_path)
+
+
+@pytest.mark.parametrize("entry", ENTRIES.values(), ids=ENTRIES)
+def test_no_legend_takes_a_name_that_rate_drops(entry: Entry) -> None:
+    """`rate(a[3s]) or rate(b[3s])` shows a alone, nameless: series that differ in their names need a label."""
+    nameless = [panel.title for panel in entry.scenario.panels if "__name__" in panel.legend and "(" in panel.expr]
+    assert nameless == []
 
 
 async def test_every_metric_is_exported_by_somebody(tmp_path: Path) -> None:
