@@ -125,6 +125,13 @@ def test_values_that_do_not_fit_together_are_refused() -> None:
         knobs.turn(replace(found, scenario=told), ["postgres.max_connections=many"])
 
 
+def test_what_a_link_gives_is_there_for_a_knob_that_needs_it() -> None:
+    """The folder of a server's data: without it, no mark of a watermark could be turned."""
+    assert turned("disk-full", "watermark:outbox.WATERMARK_REFUSE_MB=4").turned
+    with pytest.raises(LabError, match="WATERMARK_ACCEPT_MB=51 cannot be with WATERMARK_REFUSE_MB=60"):
+        turned("disk-full", "watermark:outbox.WATERMARK_REFUSE_MB=60")
+
+
 def test_where_a_knob_stands() -> None:
     """A switch that is off and a number that is 0 stand somewhere; several servers of a kind turn together."""
     now = {knob.name: knob.now for knob in knobs.knobs_of(catalogue.find("raft-against-etcd").scenario)}

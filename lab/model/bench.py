@@ -88,8 +88,11 @@ class ProcessControl(Protocol):
         """Let it go on (SIGCONT)."""
         ...
 
-    async def restart(self) -> None:
-        """Start it again with the same environment, port and data, and wait until it is ready."""
+    async def restart(self, *, excused: bool = False) -> None:
+        """Start it again with the same environment, port and data, and wait until it is ready.
+
+        `excused`: where it has exited by itself, a fault was the cause, and that is no death to report.
+        """
         ...
 
     async def state(self) -> ProcessState:

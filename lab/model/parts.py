@@ -84,6 +84,11 @@ class Link(Typed):
         """The variable that tells the caller where the callee is."""
         return self.callee.name.upper().replace("-", "_") + "_URL"
 
+    @property
+    def data_name(self) -> str:
+        """The variable that tells the caller in which folder a server's data are, where both are on one machine."""
+        return self.env_name.removesuffix("_URL") + "_DATA_DIR"
+
 
 @dataclass(frozen=True)
 class Role(Typed):

@@ -116,6 +116,7 @@ class LocalRunning:
         self._started: dict[Member, MemberProcess] = {}
         self._links: dict[Link, ProxiedLink] = {}
         self._disks: dict[Member, MountedDisk] = {}
+        self._folders: dict[Member, Path] = {}  # of each server's data
         self._proxy: FaultProxy | None = None
         self._proxy_child: Managed | None = None
 
@@ -227,11 +228,14 @@ class LocalRunning:
         data = self._data / service.name
         data.mkdir(parents=True, exist_ok=True)
         await self._mount(service, data)
-        urls = {link.env_name: self._url(link) for link in self._stack.links if link.caller == service}
+        mine = [link for link in self._stack.links if link.caller == service]
+        urls = {link.env_name: self._url(link) for link in mine}
+        folders = {link.data_name: str(self._folders[link.callee]) for link in mine if link.callee in self._folders}
         own = self._stack.env.get(service, service.env)
         env = {
             **{name: text(value) for name, value in own.items()},
             **urls,
+            **folders,
             "HOST": address.host,
             "PORT": str(address.port),
             "DATA_DIR": str(data),
@@ -248,6 +252,7 @@ class LocalRunning:
         for folder in (data.parent, shared):
             lead_through(folder)
         data.mkdir(exist_ok=True)
+        self._folders[server] = data
         give(data)
         data.chmod(0o700)  # some servers leave theirs open to everybody
         settings = {**self._stack.env.get(server, server.settings), **self._joined.get(server, {})}

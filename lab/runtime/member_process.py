@@ -106,9 +106,10 @@ class MemberProcess:
             if was == "paused":
                 self._tell(RESUMED)
 
-    async def restart(self) -> None:
+    async def restart(self, *, excused: bool = False) -> None:
         """Stop it where it still runs, and start it again with the same environment, port and data."""
-        self._record_unexpected_exit()
+        if not excused:
+            self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.start()
         self._tell(READY_AGAIN)

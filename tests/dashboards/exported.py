@@ -109,6 +109,8 @@ def environment(scenario: Scenario, member: Member, variant: Variant) -> Mapping
             callee = link.callee
             url = backing.kind_of(callee.kind).url(NOWHERE, LOGIN) if isinstance(callee, Backing) else NOWHERE.url
             found[link.env_name] = url
+            if isinstance(callee, Backing):
+                found[link.data_name] = "/data"
     return {**found, "SERVICE_NAME": member.name}
 
 

@@ -1,4 +1,6 @@
 import asyncio
+import os
+import signal
 import time
 
 import pytest
@@ -81,6 +83,26 @@ async def hold(running, fault, entered):
     async with fault.inject(running):
         entered.set()
         await asyncio.sleep(60)
+
+
+async def test_an_exit_that_is_not_excused_is_a_death(running, passed):
+    """A process that a stranger has killed is started again either way; only the excused end goes unreported."""
+    control, (pid, *_) = running.process(killed), running.pids(killed)
+    before = len(running.deaths())
+    await killed_by_a_stranger(control, pid)
+    await control.restart(excused=True)
+    assert len(running.deaths()) == before
+    (pid, *_) = running.pids(killed)
+    await killed_by_a_stranger(control, pid)
+    await control.restart()
+    assert len(running.deaths()) == before + 1
+
+
+async def killed_by_a_stranger(control, pid):
+    """Not by the lab."""
+    os.kill(pid, signal.SIGKILL)
+    while await control.state() != "gone":  # noqa: ASYNC110 - a process sets no Event
+        await asyncio.sleep(0.01)
 
 
 async def test_a_kill_is_undone_though_its_process_was_restarted_by_hand(running, passed):

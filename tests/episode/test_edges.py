@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab import faults
-from lab.model import Phase, Service, Variant
+from lab.model import Fault, Phase, Service, Variant
 from lab.model.bench import Address
 from lab.run.episode.capture import EpisodeCapture, Injection
 from lab.run.episode.edges import count, kept_down, read_counts
@@ -45,6 +45,7 @@ class Running:
         return SimpleNamespace(state=state)
 
 
+@pytest.mark.parametrize("fault", [faults.kill(KEPT), faults.disk_full(KEPT, restarts=True)])
 @pytest.mark.parametrize(
     ("removing_s", "states", "noted"),
     [
@@ -55,11 +56,10 @@ class Running:
     ],
 )
 async def test_a_member_that_a_fault_keeps_down_is_not_asked(
-    removing_s: float | None, states: dict[str, str], noted: list[str]
+    removing_s: float | None, states: dict[str, str], noted: list[str], fault: Fault
 ) -> None:
-    """A member that was killed or paused on purpose is not asked; one that fell silent otherwise is noted."""
-    kill = faults.kill(KEPT)
-    injection = Injection("fault#1", kill, kill, "fault", 5.0, 5.0, {}, removing_s)
+    """A member that a fault, of it or its disk, has ended is not asked; one that fell silent otherwise is noted."""
+    injection = Injection("fault#1", fault, fault, "fault", 5.0, 5.0, {}, removing_s)
     capture = EpisodeCapture(1, Variant("off"), 1, injections=[injection])
     running: Any = Running(**states)
     await count(capture, running, await kept_down(capture, running), Phase("fault", 5), Phase("recovery", 5))

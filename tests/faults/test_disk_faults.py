@@ -7,6 +7,7 @@ from contextlib import nullcontext
 import pytest
 
 from lab import faults
+from lab.errors import LabError
 from lab.model import Fault, Service
 
 server = Service("db")
@@ -29,11 +30,30 @@ class Disk:
         return self
 
 
+class Process:
+    """A process that is in these states, one at each look, and the last from then on."""
+
+    def __init__(self, *states: str) -> None:
+        self._states = [*states]
+        self.restarts: list[bool] = []
+
+    async def state(self) -> str:
+        return self._states.pop(0) if len(self._states) > 1 else self._states[0]
+
+    async def restart(self, *, excused: bool = False) -> None:
+        self.restarts.append(excused)
+
+    def __call__(self, member: Service) -> Process:
+        assert member is server
+        return self
+
+
 class Bench:
     """Of one server."""
 
-    def __init__(self, **after) -> None:
+    def __init__(self, *states: str, **after) -> None:
         self.disk = Disk(after)
+        self.process = Process(*states)
 
     def journal(self, what, **facts):
         return nullcontext()
@@ -67,6 +87,38 @@ async def test_a_full_disk() -> None:
     facts = await receipt(faults.disk_full(server, leaves_mb=2), bench)
     assert facts["write ENOSPC given"] == 3
     assert bench.disk.asked == [{"leaves_bytes": 2_000_000}, {"leaves_bytes": None}]
+
+
+@pytest.mark.parametrize(("then", "exited", "restarts"), [("gone", True, [True]), ("running", False, [])])
+async def test_a_server_that_a_full_disk_has_ended_is_started_again(
+    then: str, exited: bool, restarts: list[bool]
+) -> None:
+    """Once there is room, and excused; one that did not exit is let be."""
+    bench = Bench("running", then, **{"write ENOSPC given": 3})
+    facts = await receipt(faults.disk_full(server, restarts=True), bench)
+    assert facts["exited"] is exited
+    assert facts["write ENOSPC given"] == 3
+    assert bench.process.restarts == restarts
+    assert bench.disk.asked == [{"leaves_bytes": 0}, {"leaves_bytes": None}]
+
+
+async def test_a_server_that_was_gone_before_is_not_this_faults(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It takes no room then, and excuses nothing."""
+    monkeypatch.setattr("lab.faults.kit.process.SIGNAL_TAKES_S", 0)
+    bench = Bench("gone")
+    with pytest.raises(LabError, match="db: asked to be running, read back gone"):
+        await receipt(faults.disk_full(server, restarts=True), bench)
+    assert bench.process.restarts == []
+    assert bench.disk.asked == []
+
+
+async def test_without_restarts_its_process_is_not_looked_at() -> None:
+    """An exit is then the server's own, and a death."""
+    bench = Bench("running", "gone")
+    assert "exited" not in await receipt(faults.disk_full(server), bench)
+    assert bench.process.restarts == []
+    assert not faults.disk_full(server).starts_again_at_the_end
+    assert faults.disk_full(server, restarts=True).starts_again_at_the_end
 
 
 @pytest.mark.parametrize(("given", "wrong"), [(2, False), (1, True)])

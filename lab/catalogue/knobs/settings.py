@@ -124,9 +124,11 @@ def misfits(scenario: Scenario, before: Scenario) -> Iterator[str]:
 
 def _env(scenario: Scenario, service: Service, variant: Variant) -> dict[str, str]:
     """What the service is told: its settings, and what it gets when a run starts (of addresses the names alone)."""
-    links = {link.env_name: "" for link in links_of(scenario, variant) if link.caller == service}
+    own = [link for link in links_of(scenario, variant) if link.caller == service]
+    links = {link.env_name: "" for link in own}
+    folders = {link.data_name: "/data" for link in own if isinstance(link.callee, Backing)}
     told = {name: str(value) for name, value in scenario.settings_of(service, variant).items()}
-    return {"SERVICE_NAME": service.name, "DATA_DIR": "/data", **links, **told}
+    return {"SERVICE_NAME": service.name, "DATA_DIR": "/data", **links, **folders, **told}
 
 
 def _unlike(server: Backing, told: Mapping[str, object], before: Mapping[str, object]) -> Iterator[str]:

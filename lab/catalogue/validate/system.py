@@ -110,7 +110,7 @@ def _late_returns(phases: Sequence[Phase]) -> Problems:
                 yield (
                     f'phase "{phase.name}" has "{fault.text}", which starts again when the phase ends, and the faults '
                     f'of "{following.name}" would wait for it; '
-                    "give it restart_after_s, or put a phase without faults between."
+                    "put a phase without faults between, or give it restart_after_s if it takes that."
                 )
 
 

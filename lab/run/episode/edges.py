@@ -18,9 +18,10 @@ def urls(running: Running) -> dict[str, str]:
 
 
 async def kept_down(capture: EpisodeCapture, running: Running) -> set[str]:
-    """Members that are gone or paused while a fault is at them: that those are silent is no news."""
+    """Members that are gone or paused while a fault is at them or their disk: that those are silent is no news."""
     in_force = [injection.resolved for injection in capture.injections if injection.removing_s is None]
-    hit = {target for fault in in_force for target in fault.targets if not isinstance(target, Link)}
+    touched = (target for fault in in_force for target in (*fault.targets, *fault.disks))
+    hit = {target for target in touched if not isinstance(target, Link)}
     return {member.name for member in hit if await running.process(member).state() != "running"}
 
 

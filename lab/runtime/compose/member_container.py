@@ -71,9 +71,10 @@ class MemberContainer:
             await self._turn("unpause", "running")
             self._tell(RESUMED)
 
-    async def restart(self) -> None:
+    async def restart(self, *, excused: bool = False) -> None:
         """Stop it where it still runs, and start the same container again: environment, port and data stay."""
-        self._record_unexpected_exit()
+        if not excused:
+            self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.forget()
         try:
