@@ -43,7 +43,7 @@ scenario = Scenario(
         # a p95 of 180 ms in the simulation.
         Claim("no transfer waits for a second", "sorted", "fault", metrics.p95_ms(of="all"), at_most=400),
         *(Claim(f"transfers succeed in {p}", "sorted", p, success, at_least=0.985) for p in PHASES),
-        # The server's own count: 60/s with a deviation of 3 over 8 s (Poisson).
+        # The server's own count: 60/s with a deviation of 4 over 8 s (Poisson).
         Claim("the server runs two statements per transfer", "sorted", "fault", halves_made, at_least=45),
         # Sorting two numbers takes no time; what it takes is to know both before the first lock.
         Claim(

@@ -33,8 +33,9 @@ scenario = Scenario(
         Variant("on", {postgres: {"SYNCHRONOUS_COMMIT": True}}),
     ],
     claims=[
-        # The log is written page by page as pages fill, and the rest once a wal_writer_delay. A deposit takes some
-        # 200 bytes of it, so up to 8192 / 200 = 40 are in a page that is not full: 20 a crash on average, 60 in three.
+        # The log is written page by page as pages fill (up to version 16; later the WAL writer is woken less often, and
+        # more are lost), the rest once a wal_writer_delay. A deposit takes some 200 bytes of it, so up to 8192 / 200 =
+        # 40 are in a page that is not full: 20 a crash on average, 60 in three.
         # That a crash loses none takes a commit that ends with its page: three such in a row, next to never.
         Claim("crashes lose acknowledged deposits", "off", "crash-1", lost, at_least=3, control=True),
         # The documentation bounds the risk at three times wal_writer_delay: 3 s x 50/s = 150 a crash. kill -9 spares

@@ -8,7 +8,7 @@ makes ten a second; a batch takes all that came during the previous commit. In t
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
 from scenarios.systems.intake import Panels, intake, items, lost, postgres, syncs, to_postgres
 
-FSYNC_MS = 100  # a disk of a cloud that is out of its credits: slow enough that the processor is not the limit
+FSYNC_MS = 100  # ten times a throttled disk's: slow enough that the processor is not the limit
 success, goodput = metrics.success_ratio(), metrics.goodput_per_s()
 wait_p50_ms, wait_p90_ms = metrics.p50_ms(of="ok"), metrics.p90_ms(of="ok")
 SHARING = ("batch", "connections")

@@ -64,7 +64,8 @@ scenario = Scenario(
         Claim("for update: no transaction is rolled back", "for-update", "fault", rolled_back, at_most=0),
         # A fifth of the attempts meet another one, and so may their retries: 34 x (1 + 0.19 + ...) = 42. Two that lost
         # to the same commit begin again within 20 ms of each other, and meet again: 53 with a deviation of 13, in a
-        # simulation of 400 runs. A snapshot is taken a trip earlier, 63 ms before the commit: 94, deviation 23.
+        # simulation of 400 runs. A snapshot is taken a trip earlier, when the SELECT is parsed (the driver sends Parse
+        # by itself), 63 ms before the commit: 94, deviation 23.
         Claim("the price of a version: retries", "version", "fault", rolled_back, at_most=110, price=True),
         Claim("the price of the level: retries", "repeatable-read", "fault", rolled_back, at_most=200, price=True),
         # A lock is held for two trips, 42 ms, at 5/s: four of five deposits find it free, the others wait for 21 ms on

@@ -35,7 +35,8 @@ scenario = Scenario(
         Claim("a kill loses all that no snapshot has", "shipped", "killed", lost, at_least=100, control=True),
         # Written before the answer, and the page cache outlives the process.
         Claim("a kill loses nothing (always)", "always", "killed", lost, at_most=0),
-        # The same, but that a write waits in Redis' memory while an fsync is under way, for 2 s at most: 200 of 500.
+        # The same, but that a write waits in Redis' memory while an fsync is under way, for 2 s at most (aof.c,
+        # flushAppendOnlyFile): 200 of 500.
         Claim("a kill loses two seconds at most (everysec)", "everysec", "killed", lost, at_most=200),
         # `shipped` ends with 200 of `killed` and 300 of `recovery`; with the other 500 it is twice that. Without half
         # of them it would be 1.5 times.

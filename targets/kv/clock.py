@@ -2,7 +2,8 @@
 What orders writes where no node is asked: the wall clock, or a hybrid logical clock.
 
 A hybrid logical clock (Kulkarni et al., "Logical Physical Clocks", 2014) is as near to the wall clock as it can be, and
-above every stamp that it has seen, so that a write that follows another has the higher stamp whatever the clocks say.
+above every stamp that it has seen, so that a write that follows another has the higher stamp whatever the clocks say. A
+clock that is ahead moves every clock that sees its stamps ahead, too.
 """
 
 from __future__ import annotations

@@ -5,7 +5,7 @@ A register is last-writer-wins. Sets and counters are so too, each kept whole in
 (Shapiro et al., "A comprehensive study of Convergent and Commutative Replicated Data Types", 2011): an OR-set, of which
 an element is a member while an add is there that no remove had seen, and a PN-counter, the sum of what each node has
 counted. Merging is commutative, associative and idempotent in each case, so replicas that have got the same states are
-equal.
+equal. Tags that were removed are kept for ever.
 """
 
 from __future__ import annotations

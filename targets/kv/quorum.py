@@ -61,8 +61,8 @@ class Coordinator:
         """
         The newest value that R replicas have of a key. Raises TooFew.
 
-        With read repair W replicas have it on return, so no later read can see an older one. What W of those that were
-        asked have already is not written again.
+        With read repair W replicas have it on return, so where R + W > N no later read can see an older one. What W of
+        those that were asked have already is not written again.
         """
         found = await self._ask(key)
         newest = max(found.values(), key=lambda held: held.version)
