@@ -36,7 +36,7 @@ if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
 if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
     signal.signal(signal.SIGQUIT, signal.SIG_DFL)
 
-WHOLE_RUNS = 2  # each time; CI makes circuit-breaker's beside them, and three mutants, which are whole runs too
+WHOLE_RUNS = 1  # each time; CI makes circuit-breaker's beside them, and three mutants, which are whole runs too
 COVERAGE = "COVERAGE_PROCESS_CONFIG"  # with this in its environment a Python measures its coverage
 DRAWN_ONCE = "tests/report/"
 

@@ -6,7 +6,7 @@ import math
 import shutil
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pytest
@@ -19,7 +19,10 @@ from fabricate import Recipe, fabricate
 from test_report_matrix import PUBLISHED, run_with
 
 from lab.catalogue.handbook import sections
+from lab.record import Turned, read_run
 from lab.report import Entry, write_index, write_report
+from lab.report.compare import write_comparison
+from lab.report.sweep import Swept, write_sweep
 
 pytestmark = [pytest.mark.e2e, pytest.mark.untraced]
 
@@ -121,6 +124,35 @@ def test_the_index_is_accessible_and_silent(browser: Browser, reports: Path, wid
     assert result.violations_count == 0, result.generate_report()
     assert found.complaints == []
     assert [url for url in found.requests if not url.startswith("data:")] == [(reports / "index.html").as_uri()]
+    assert found.page.evaluate("document.documentElement.scrollWidth") <= width
+    found.page.close()
+
+
+@pytest.fixture(scope="module")
+def side_by_side(reports: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """A comparison of the runs that passed and failed, and a sweep of three values with both as points."""
+    passed, failed = (read_run(run_page(reports, name).parent) for name in ("1-passed", "2-failed"))
+    points = []
+    for value, run in (("2", passed), ("5", passed), ("10", failed)):
+        turned = [Turned("on:exchange.BREAKER_OPEN_S", value, "5")]
+        points.append((value, replace(run, record=replace(run.record, turned=turned, lent={"off": "first"}))))
+    swept = Swept("on:exchange.BREAKER_OPEN_S", ["2", "5", "10"], points, "make sweep NAME=circuit-breaker")
+    folder = tmp_path_factory.mktemp("sweep")
+    return {"compare": write_comparison([passed, failed], reports), "sweep": write_sweep(folder, swept)}
+
+
+@pytest.mark.parametrize(("width", "theme"), SIZES)
+@pytest.mark.parametrize("name", ["compare", "sweep"])
+def test_what_sets_runs_side_by_side_is_accessible_and_silent(
+    browser: Browser, side_by_side: dict[str, Path], name: str, width: int, theme: str
+) -> None:
+    """Comparisons and sweeps pass the same examination, and are as wide as the screen."""
+    found = opened(browser, side_by_side[name], width, theme)
+    found.scroll_through()
+    result = Axe().run(found.page)
+    assert result.violations_count == 0, result.generate_report()
+    assert found.complaints == []
+    assert [url for url in found.requests if not url.startswith("data:")] == [side_by_side[name].as_uri()]
     assert found.page.evaluate("document.documentElement.scrollWidth") <= width
     found.page.close()
 
