@@ -20,8 +20,9 @@ class PhaseWindow:
     """When a phase really was, from the start of the load, and how many operations the schedule had due in it.
 
     `asked` is None in the closed model, where nothing is due, and in records that did not count. `busy_share` is the
-    share of the whole machine's CPU time that was not idle, 0 to 1. `hiccup_p99_ms` and `hiccup_max_ms` say how late
-    the machine woke a process that only slept. All three are None in records that did not look.
+    share of the whole machine's CPU time that was not idle, 0 to 1, and `stolen_share` the part that the host of a
+    virtual machine gave to others. `hiccup_p99_ms` and `hiccup_max_ms` say how late the machine woke a process that
+    only slept. All are None in records that did not look.
     """
 
     name: str
@@ -31,6 +32,7 @@ class PhaseWindow:
     busy_share: float | None = None
     hiccup_p99_ms: float | None = None
     hiccup_max_ms: float | None = None
+    stolen_share: float | None = None
 
 
 @dataclass(frozen=True)

@@ -23,8 +23,8 @@ it cannot know, is in [How much a PASS is worth](how-much-a-pass-is-worth.md).
 
 A **forged record** is the record of a run that passed, changed as a lying load generator, fault or service would have
 changed it, and judged again. A **mutant** is a patch of a target, a pattern or the engine, with which the experiment is
-really run; one of a checker or a metric judges the record of a run that passed. Where the lab's own part fails the right
-answer is UNKNOWN; where the pattern fails it is FAIL, or a control that did not hurt. None may pass.
+really run; one of a checker or a metric judges the record of a run that passed. Where the lab's own part fails the
+right answer is UNKNOWN; where the pattern fails it is FAIL, or a control that did not hurt. None may pass.
 """
 
 

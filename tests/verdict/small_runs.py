@@ -71,6 +71,7 @@ class Story:
     lost_worker: str = ""  # how the second of two load workers ended
     busy_share: float | None = None
     hiccup_p99_ms: float | None = None
+    stolen_share: float | None = None
     missing_variant: str = ""
     never_answered: str = ""  # the variant whose operations in the fault were not
 
@@ -130,6 +131,7 @@ def _episode(story: Story, variant: str, trial: int) -> Episode:
             asked=story.asked[n] if story.asked else None,
             busy_share=story.busy_share,
             hiccup_p99_ms=story.hiccup_p99_ms,
+            stolen_share=story.stolen_share,
         )
         for n, phase in enumerate(PHASES)
     ]

@@ -56,6 +56,11 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
             replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0),
             "this machine woke a sleeping process 44.0 ms late (p99) in fault of on; beyond 10 ms that shapes",
         ),
+        (
+            replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0, stolen_share=0.031),
+            "(p99) in fault of on, while its host gave 3.1% of its CPU time to other virtual machines; beyond 10 ms",
+        ),
+        (replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0, stolen_share=0.001), "(p99) in fault of on; beyond 10 ms"),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 episodes completed"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
         (replace(SOUND, claims=[HURTS, replace(RATIO)], never_answered="off"), "off is only known to be at least"),

@@ -15,6 +15,7 @@ from lab.model import Link, Panel, Phase, Service
 from lab.observe.grafana import PHASE
 from lab.observe.panels import Watched
 from lab.observe.profiles import Profiler
+from lab.observe.stolen import StolenTime
 from lab.record import PhaseWindow
 from lab.run.episode.acting import acting
 from lab.run.episode.capture import EpisodeCapture
@@ -49,6 +50,7 @@ async def pass_phases(
                 async with InForce(context, capture, running, phase) as in_force:
                     await in_force.inject()  # before all else: the phase has begun
                     psutil.cpu_percent()  # the next call counts from here
+                    stolen = StolenTime()
                     with _drawn(context, capture, phase), _profiled(context, capture, running, phase):
                         async with acting(capture, running, phase, start_s):
                             await pass_time(context.progress, capture.now_s, driver, facts, until_s=end_s)
@@ -57,7 +59,9 @@ async def pass_phases(
                 busy_share = psutil.cpu_percent() / 100
                 capture.clock.look()
                 asked = _asked(driver, start_s, end_s)
-                capture.windows.append(PhaseWindow(phase.name, start_s, end_s, asked, busy_share))
+                capture.windows.append(
+                    PhaseWindow(phase.name, start_s, end_s, asked, busy_share, stolen_share=stolen.share())
+                )
                 start_s = end_s
         await asyncio.gather(*counting)
     finally:
