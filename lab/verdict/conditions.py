@@ -73,7 +73,7 @@ def _machine_free(run: Run) -> Condition:
                 "host not saturated", False, f"{told[0]}; at most {MAX_BUSY_SHARE:.0%} leaves room to measure"
             )
     if lates:
-        late_ms, where, phase = max(lates, key=lambda each: each[0])
+        late_ms, where, phase = max(lates, key=lambda each: each[:2])
         if late_ms > hiccups.MAX_P99_MS:
             late = f"this machine woke a sleeping process {late_ms:.1f} ms late (p99) in {where}"
             beyond = f"beyond {hiccups.MAX_P99_MS:g} ms that shapes timeouts and elections too"

@@ -100,7 +100,7 @@ def test_a_turned_knob_is_no_verdict(tmp_path: Path) -> None:
         write_record(folder, replace(turned.record, run=folder.name, turned=[Turned("load.per_s", "9")]))
     body = lines_of(index_of(tmp_path).read_text("utf-8"))["7.6.1.3"]
     assert '<div class="last"><a href="circuit-breaker/2026-01-01/"><span class="badge unknown"' in body
-    assert "The last run does not count for the catalogue's" in body
+    assert "The last run does not count for the catalogue:" in body
     assert 'href="circuit-breaker/2026-02-14/"' in body
     assert ", with load.per_s=9, " in body
 

@@ -63,8 +63,8 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
         (replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0, stolen_share=0.001), "(p99) in fault of on; beyond 25 ms"),
         (
             replace(SOUND, hiccup_p99_ms=20.0, stolen_share=0.02),
-            '"it helps" rests on a machine that was late: it woke a sleeping process 20.0 ms late (p99) in fault of on, '
-            "while its host gave 2.0% of its CPU time to other virtual machines, and at most 12.5 ms is small",
+            '"it helps" rests on a machine that was late: it woke a sleeping process 20.0 ms late (p99) in fault of '
+            "on, while its host gave 2.0% of its CPU time to other virtual machines, and at most 12.5 ms is small",
         ),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 episodes completed"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
