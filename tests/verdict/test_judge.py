@@ -170,6 +170,15 @@ def test_an_invariant_that_was_to_break_and_holds_proves_nothing(tmp_path: Path,
     assert reason.startswith(f'{called} does not break "once": ')
 
 
+@pytest.mark.parametrize(("check", "expected"), [("exactly_once", "UNKNOWN"), ("recovered", "PASS")])
+def test_what_was_broken_before_the_fault_shows_nothing_of_it(tmp_path: Path, check: str, expected: str) -> None:
+    """All that went wrong is of the calm phase; but what a fault takes was acknowledged before it."""
+    invariant = InvariantSpec("kept", check, {"readback": "charges"}, variants=["off"], broken_in=["off"])
+    calm = replace(SOUND, invariants=[invariant], readbacks={"charges": {"effects": EFFECTS[100:]}})
+    (result,) = judge(tell(tmp_path, calm)).invariants
+    assert (result.verdict, result.violations) == (expected, 100)
+
+
 def test_an_unknown_checker_or_argument_is_unknown(tmp_path: Path) -> None:
     """A record of another lab may name what this one lacks."""
     for spec in (InvariantSpec("x", "no_such", {}), InvariantSpec("x", "exactly_once", {"nonsense": 1})):
