@@ -42,6 +42,7 @@ class Panels:
         "Items and reads that succeed",
         'sum by (http_route) (rate(http_server_request_duration_seconds_count{http_response_status_code=~"2.."}[3s]))',
         unit="reqps",
+        legend="{{http_route}}",
         live=True,
     )
     # A disk that is not full has this machine's room: too much for the same chart.
