@@ -77,7 +77,7 @@ def _machine_free(run: Run) -> Condition:
         if late_ms > hiccups.MAX_P99_MS:
             late = f"this machine woke a sleeping process {late_ms:.1f} ms late (p99) in {where}"
             beyond = f"beyond {hiccups.MAX_P99_MS:g} ms that shapes timeouts and elections too"
-            return Condition("host not saturated", False, f"{late}{hiccups.stolen(phase)}; {beyond}")
+            return Condition("host not saturated", False, f"{late}{hiccups.while_stolen(phase)}; {beyond}")
         told.append(f"at worst it woke a sleeping process {late_ms:.1f} ms late (p99)")
     if not told:
         return Condition("host not saturated", True, "how busy this machine was is not in the record")

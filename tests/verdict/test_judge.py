@@ -66,6 +66,11 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
             '"it helps" rests on a machine that was late: it woke a sleeping process 20.0 ms late (p99) in fault of '
             "on, while its host gave 2.0% of its CPU time to other virtual machines, and at most 12.5 ms is small",
         ),
+        (
+            replace(SOUND, hiccup_p99_ms=2.0, stolen_share=0.06, claims=[HURTS, replace(HELPS, at_most=20)]),
+            '"it helps" rests on a machine that was slow: in fault of on its host gave 6.0% of its CPU time to other '
+            "virtual machines, which moves so short a time",
+        ),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 episodes completed"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
         (replace(SOUND, claims=[HURTS, replace(RATIO)], never_answered="off"), "off is only known to be at least"),
@@ -96,7 +101,8 @@ def test_a_free_machine_says_how_free(tmp_path: Path) -> None:
 def test_a_machine_that_wakes_late_decides_short_times_alone(tmp_path: Path) -> None:
     """20 ms are small against the 900 ms of the control and against 2 s, and move no count."""
     long, count = replace(HELPS, at_most=2_000), ClaimSpec("x", "on", "fault", MetricSpec("requests", ""), at_least=1)
-    assert verdict(tmp_path, replace(SOUND, hiccup_p99_ms=20.0, claims=[HURTS, long, count]))[0] == "PASS"
+    late = replace(SOUND, hiccup_p99_ms=20.0, stolen_share=0.2, claims=[HURTS, long, count])
+    assert verdict(tmp_path, late)[0] == "PASS"
 
 
 def test_unknown_comes_before_fail(tmp_path: Path) -> None:
