@@ -8,6 +8,6 @@ SCENARIOS = ROOT / "scenarios"
 TARGETS = ROOT / "targets"
 REPORTS = ROOT / "reports"
 DASHBOARDS = ROOT / "dashboards"  # with their provisioning, for Grafana
-RULES = DASHBOARDS / "rules"  # what Prometheus records and when it alerts
+RULES = DASHBOARDS / "rules" / "slo-lab.yml"  # what the lab's Prometheus records and when it alerts
 HOME = ROOT / (os.environ.get("LAB_HOME") or ".lab")  # what the lab fetches and keeps for itself
 STATE = HOME / "runs"  # journals and scratch data of runs in progress

@@ -41,7 +41,7 @@ NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
 class Watch:
     """What will be scraped: the services of each episode, in the order in which they will run.
 
-    `labels` go onto every series: scenario, run. `rules` is a folder of rule files to be judged once a second. `proxy`:
+    `labels` go onto every series: scenario, run. `rules` is a file of rules to be judged once a second. `proxy`:
     each episode has a fault proxy of its own.
     """
 
@@ -146,7 +146,7 @@ class Prometheus:
                 "scrape_timeout": f"{SCRAPE_TIMEOUT_MS}ms",
                 "evaluation_interval": f"{SCRAPE_EVERY_S}s",
             },
-            "rule_files": [f"{self._watch.rules.absolute()}/*.yml"] if self._watch.rules else [],
+            "rule_files": [str(self._watch.rules.absolute())] if self._watch.rules else [],
             "scrape_configs": [
                 {
                     "job_name": "lab",
