@@ -28,6 +28,7 @@ class Life:
         self._container = container
         self._engine = engine
         self._returncode: int | None = None
+        self._ended = asyncio.Event()
         self._written = asyncio.create_task(self._write(since=str(found["State"]["StartedAt"])))
         self._end = asyncio.create_task(self._wait())
 
@@ -46,15 +47,16 @@ class Life:
         if self._returncode is None:
             with contextlib.suppress(EngineError), awaiting(f"container {self._container}"):
                 await self._engine.order(self._container, "stop", grace_s + ANSWER_S, t=f"{grace_s:.0f}")
-        return await self._gone()
+        await self._gone()
+        return await self.wait()
 
-    async def kill(self) -> int:
-        """SIGKILL; returns when it is gone."""
+    async def kill(self) -> None:
+        """SIGKILL; returns when it is gone. Its last words may come later: a fault does not wait for a log."""
         self.asked_to_end = True
         if self._returncode is None:
             with contextlib.suppress(EngineError):  # it may have ended meanwhile
                 await self._engine.order(self._container, "kill", ANSWER_S)
-        return await self._gone()
+        await self._gone()
 
     def tail(self, lines: int = 20) -> str:
         """The end of its log."""
@@ -73,11 +75,11 @@ class Life:
             task.cancel()
         await asyncio.gather(self._end, self._written, return_exceptions=True)
 
-    async def _gone(self) -> int:
+    async def _gone(self) -> None:
         """Wait until the engine says that it has ended. Raises EngineError where it says nothing."""
         try:
             with awaiting(f"the Docker engine at {self._engine.where.url}"):
-                return await asyncio.wait_for(self.wait(), ANSWER_S)
+                await asyncio.wait_for(self._ended.wait(), ANSWER_S)
         except TimeoutError:
             raise EngineError(
                 f"the Docker engine at {self._engine.where.url} did not report within {ANSWER_S:g} s that {self.name} "
@@ -89,8 +91,9 @@ class Life:
             code = await self._engine.wait(self._container)
         except EngineError:  # removed meanwhile by somebody, or the engine itself is gone
             code = SIGNALLED + 9
-        await asyncio.wait([self._written], timeout=FLUSH_S)
         self._returncode = code if code <= SIGNALLED else SIGNALLED - code
+        self._ended.set()
+        await asyncio.wait([self._written], timeout=FLUSH_S)
         return self._returncode
 
     async def _write(self, since: str) -> None:
