@@ -91,9 +91,9 @@ class Life:
             code = await self._engine.wait(self._container)
         except EngineError:  # removed meanwhile by somebody, or the engine itself is gone
             code = SIGNALLED + 9
-        self._returncode = code if code <= SIGNALLED else SIGNALLED - code
         self._ended.set()
-        await asyncio.wait([self._written], timeout=FLUSH_S)
+        await asyncio.wait([self._written], timeout=FLUSH_S)  # so that whoever sees the code has the last words
+        self._returncode = code if code <= SIGNALLED else SIGNALLED - code
         return self._returncode
 
     async def _write(self, since: str) -> None:

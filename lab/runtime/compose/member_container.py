@@ -74,6 +74,8 @@ class MemberContainer:
     async def restart(self, *, excused: bool = False) -> None:
         """Stop it where it still runs, and start the same container again: environment, port and data stay."""
         if not excused:
+            if self._life and await self.state() == "gone":
+                await self._life.wait()  # the engine tells code and last words a moment after the end
             self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.forget()
