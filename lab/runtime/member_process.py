@@ -109,6 +109,8 @@ class MemberProcess:
     async def restart(self, *, excused: bool = False) -> None:
         """Stop it where it still runs, and start it again with the same environment, port and data."""
         if not excused:
+            if self._child and await self.state() == "gone":
+                await self._child.wait()  # the exit code comes a moment after the end
             self._record_unexpected_exit()
         await self.stop(STATE_CHANGE_S)
         await self.start()
