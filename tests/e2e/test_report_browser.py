@@ -104,6 +104,7 @@ def test_no_request_leaves_the_page_and_no_error_is_logged(browser: Browser, rep
     found.page.close()
 
 
+@pytest.mark.by_turns(each=3)
 @pytest.mark.parametrize(("width", "theme"), SIZES)
 @pytest.mark.parametrize("name", ["1-passed", "2-failed"])
 def test_axe_finds_no_violation(browser: Browser, reports: Path, name: str, width: int, theme: str) -> None:
