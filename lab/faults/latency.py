@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from math import sqrt
 from typing import Literal
 
 from lab.faults.kit.bounds import share, whole
@@ -81,9 +80,7 @@ class Latency(Fault):
         asked = f"{self.text}: answers through the link later by that"
         if self.share < 1:
             return self._of_some(asked, seen)
-        chance_ms = 3 * self.jitter_ms / sqrt(len(seen.through) + 2)  # three sigma of a median of so many uniform draws
         least_ms, most_ms = about(self.ms)
-        least_ms, most_ms = least_ms - chance_ms, most_ms + chance_ms
         if least_ms <= 0:  # so short a delay cannot be told from none, but from a long one
             return later_dose(asked, seen, -NOISE_MS, most_ms)
         return later_dose(asked, seen, least_ms, most_ms, quickest_ms=about(self.ms - self.jitter_ms)[0])

@@ -12,7 +12,6 @@ from lab.record import ClaimResult, ClaimSpec, Run, Verdict
 from lab.record.words import bounds, nearest_bound, quantity
 from lab.verdict.as_sent import Reading, reread
 from lab.verdict.before import already, fault_free_before
-from lab.verdict.hiccups import woken_late
 from lab.verdict.lateness import NO_TIMING, Asked, Timing, asked_of, readings, too_late
 from lab.verdict.trials import Typical, typical, worst
 
@@ -93,10 +92,9 @@ def judge_claim(taken: Taken, claim: ClaimSpec) -> ClaimResult:
     few = _too_few(taken, claim, result.n)
     if few:
         return replace(result, verdict="UNKNOWN", why=few)
-    asked = _asked(taken, claim, values)
-    timing = _timing(taken, claim, asked, held.typical)
+    timing = _timing(taken, claim, values, held.typical)
     result = replace(result, late=timing.late)
-    late = woken_late(asked) or too_late(claim, timing, held.verdict)
+    late = too_late(claim, timing, held.verdict)
     if late:
         return replace(result, verdict="UNKNOWN", why=late)
     return _in_the_control(taken, result) if claim.control else result
@@ -118,21 +116,16 @@ def _too_few(taken: Taken, claim: ClaimSpec, n: int | None) -> str:
     return ""
 
 
-def _asked(taken: Taken, claim: ClaimSpec, values: Sequence[Measured]) -> list[Asked]:
-    """How late load and machine may be for this claim, in each window that its number was taken in."""
+def _timing(taken: Taken, claim: ClaimSpec, values: Sequence[Measured], found: Typical) -> Timing:
+    """How late the load may be for this claim, and what the claim comes to in other readings of the record."""
+    if taken.run.record.spec.load.per_s is None:  # users are never late: nothing is due before they are free
+        return NO_TIMING
     asked: list[Asked] = []
     for trial in taken.trials:
         other = taken.window(claim.of, claim.phase, trial) if claim.of else None
         other_value = metrics.measure(claim.metric, other).value if other else None
         mine = taken.window(claim.variant, claim.phase, trial)
         asked += asked_of(claim, values[trial - 1].value, mine, other, other_value)
-    return asked
-
-
-def _timing(taken: Taken, claim: ClaimSpec, asked: Sequence[Asked], found: Typical) -> Timing:
-    """What is asked of the load, and what the claim comes to in other readings of the record."""
-    if taken.run.record.spec.load.per_s is None:  # users are never late: nothing is due before they are free
-        return NO_TIMING
     otherwise = {
         reading: hold(claim, [taken.claimed(claim, trial, reading) for trial in taken.trials])
         for reading in readings(claim)

@@ -54,23 +54,13 @@ def test_a_claim_beyond_its_bound_fails(tmp_path: Path) -> None:
         (replace(SOUND, busy_share=0.97), "CPU was 97% busy in fault of on; at most 90% leaves room"),
         (
             replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0),
-            "this machine woke a sleeping process 44.0 ms late (p99) in fault of on; beyond 25 ms that shapes",
+            "this machine woke a sleeping process 44.0 ms late (p99) in fault of on; beyond 10 ms that shapes",
         ),
         (
             replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0, stolen_share=0.031),
-            "(p99) in fault of on, while its host gave 3.1% of its CPU time to other virtual machines; beyond 25 ms",
+            "(p99) in fault of on, while its host gave 3.1% of its CPU time to other virtual machines; beyond 10 ms",
         ),
-        (replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0, stolen_share=0.001), "(p99) in fault of on; beyond 25 ms"),
-        (
-            replace(SOUND, hiccup_p99_ms=20.0, stolen_share=0.02),
-            '"it helps" rests on a machine that was late: it woke a sleeping process 20.0 ms late (p99) in fault of '
-            "on, while its host gave 2.0% of its CPU time to other virtual machines, and at most 12.5 ms is small",
-        ),
-        (
-            replace(SOUND, hiccup_p99_ms=2.0, stolen_share=0.06, claims=[HURTS, replace(HELPS, at_most=20)]),
-            '"it helps" rests on a machine that was slow: in fault of on its host gave 6.0% of its CPU time to other '
-            "virtual machines, which moves so short a time",
-        ),
+        (replace(SOUND, busy_share=0.5, hiccup_p99_ms=44.0, stolen_share=0.001), "(p99) in fault of on; beyond 10 ms"),
         (replace(SOUND, missing_variant="on"), "the run is not complete: 1 of 2 episodes completed"),
         (replace(SOUND, never_answered="on", claims=[HURTS, LENIENT]), "how much more is not known"),
         (replace(SOUND, claims=[HURTS, replace(RATIO)], never_answered="off"), "off is only known to be at least"),
@@ -96,13 +86,6 @@ def test_a_free_machine_says_how_free(tmp_path: Path) -> None:
     assert all(condition.met for condition in free)
     assert "20% busy in fault of on; at worst it woke a sleeping process 0.6 ms late (p99)" in free[0].text
     assert "woke" not in free[1].text
-
-
-def test_a_machine_that_wakes_late_decides_short_times_alone(tmp_path: Path) -> None:
-    """20 ms are small against the 900 ms of the control and against 2 s, and move no count."""
-    long, count = replace(HELPS, at_most=2_000), ClaimSpec("x", "on", "fault", MetricSpec("requests", ""), at_least=1)
-    late = replace(SOUND, hiccup_p99_ms=20.0, stolen_share=0.2, claims=[HURTS, long, count])
-    assert verdict(tmp_path, late)[0] == "PASS"
 
 
 def test_unknown_comes_before_fail(tmp_path: Path) -> None:
@@ -174,15 +157,6 @@ def test_an_invariant_that_was_to_break_and_holds_proves_nothing(tmp_path: Path,
     outcome, reason = verdict(tmp_path, story)
     assert outcome == "UNKNOWN"
     assert reason.startswith(f'{called} does not break "once": ')
-
-
-@pytest.mark.parametrize(("check", "expected"), [("exactly_once", "UNKNOWN"), ("recovered", "PASS")])
-def test_what_was_broken_before_the_fault_shows_nothing_of_it(tmp_path: Path, check: str, expected: str) -> None:
-    """All that went wrong is of the calm phase; but what a fault takes was acknowledged before it."""
-    invariant = InvariantSpec("kept", check, {"readback": "charges"}, variants=["off"], broken_in=["off"])
-    calm = replace(SOUND, invariants=[invariant], readbacks={"charges": {"effects": EFFECTS[100:]}})
-    (result,) = judge(tell(tmp_path, calm)).invariants
-    assert (result.verdict, result.violations) == (expected, 100)
 
 
 def test_an_unknown_checker_or_argument_is_unknown(tmp_path: Path) -> None:
