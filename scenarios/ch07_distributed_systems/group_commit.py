@@ -24,7 +24,7 @@ scenario = Scenario(
     phases=[
         Phase("baseline", lasts_s=4),
         Phase("slow", lasts_s=8, faults=[faults.slow_fsync(postgres, FSYNC_MS)]),
-        Phase("quick", lasts_s=1),  # what waits when the syncs are slow no more is answered before the power goes
+        Phase("quick", lasts_s=1),  # items that still wait are acknowledged before the power goes
         # 0.8 s dark, so that the canary sees six probes of it.
         Phase("cut", lasts_s=3, faults=[faults.power_loss(postgres, 0.8)]),
         Phase("recovery", lasts_s=3),

@@ -32,8 +32,8 @@ scenario = Scenario(
         Variant("synced"),
     ],
     claims=[
-        # 9 changes/s for 14 s are 126 entries, which are gone; those of this phase, 63, come after that, for clients
-        # repeat what they asked in the dark. The rest is 63, less three standard deviations of both.
+        # 9 changes/s for 14 s are 126 entries, which are gone; those of this phase, 63, come after that, since
+        # clients retry what they sent during the outage. The rest is 63, less three standard deviations of both.
         Claim("unsynced: the commit index falls", "unsynced", "cut", commits, at_most=-20, control=True),
         *(Claim(f"synced: the commit index rises ({cut})", "synced", cut, commits, at_least=5) for cut in CUTS),
         *(Claim(f"synced: no read is stale ({cut})", "synced", cut, stale_reads, at_most=0) for cut in CUTS),

@@ -51,7 +51,7 @@ class Life:
         return await self.wait()
 
     async def kill(self) -> None:
-        """SIGKILL; returns when it is gone. Its last words may come later: a fault does not wait for a log."""
+        """SIGKILL; returns when it is gone. Its last log lines may come later: a fault does not wait for a log."""
         self.asked_to_end = True
         if self._returncode is None:
             with contextlib.suppress(EngineError):  # it may have ended meanwhile
