@@ -57,9 +57,10 @@ async def proxy(process):
     proxy.close()
 
 
-def container(port):
+def container(port, state="running"):
     """Toxiproxy's, as the engine lists it."""
-    return {"Names": ["/chaos-lab-toxiproxy-1"], "Ports": [{"PrivatePort": 8474, "PublicPort": port}]}
+    ports = [{"PrivatePort": 8474, "PublicPort": port}]
+    return {"Names": ["/chaos-lab-toxiproxy-1"], "Ports": ports, "State": state}
 
 
 class NoContainers:
@@ -111,6 +112,12 @@ async def test_a_toxiproxy_that_cannot_be_asked_is_told():
     (said,) = await unlink(container(free_port()), "127.0.0.1", set())
     assert "container chaos-lab-toxiproxy-1) cannot be removed: " in said
     assert "`make heal` again when it answers, or `make down`" in said
+
+
+@pytest.mark.parametrize("state", ["created", "exited", "dead"])
+async def test_a_toxiproxy_that_has_ended_holds_no_proxy(state):
+    """After a crash of the engine, or of the machine, it is listed with its ports: nobody is asked, nothing is told."""
+    assert await unlink(container(free_port(), state), "127.0.0.1", {"r1"}) == []
 
 
 async def test_a_proxy_that_stays_is_told_at_the_end_and_healed_later(

@@ -74,8 +74,10 @@ async def heal_containers(dead: Iterable[str]) -> list[str]:
 async def unlink(toxiproxy: Mapping[str, Any], host: str, dead: Collection[str]) -> list[str]:
     """Remove the proxies of dead runs, and of every other whose lab is gone, with whatever toxics are on them.
 
-    `toxiproxy` is its container, as the engine lists it.
+    `toxiproxy` is its container, as the engine lists it. One that has ended has none: they are in its memory alone.
     """
+    if toxiproxy["State"] in ("created", "exited", "dead"):  # after a crash of the engine its ports are listed still
+        return []
     ports = [each["PublicPort"] for each in toxiproxy["Ports"] if each["PrivatePort"] == 8474 and "PublicPort" in each]
     if not ports:
         return []
