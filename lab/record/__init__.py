@@ -7,7 +7,9 @@ One run on disk, written once and judged and drawn as often as wanted.
         probes.parquet       one row a canary probe
         snapshots.parquet    every counter and gauge of every service at every phase boundary
         series.parquet       one row a sample of a panel's expression
-        profiles/ logs/ readbacks/
+        profiles/ logs/
+        readbacks/           what the services held after the load
+        early/               and, where a fault is to take it, shortly before that
 
 All times named `*_s` count seconds from the start of that variant's load; `t0_epoch_s` places them on the clock.
 """
@@ -33,6 +35,7 @@ from lab.record.facts import (
     ClaimResult,
     ClockFacts,
     Condition,
+    Early,
     Episode,
     Event,
     FiredAlert,
@@ -83,6 +86,7 @@ __all__ = [
     "ClockFacts",
     "Condition",
     "Dose",
+    "Early",
     "Episode",
     "Event",
     "ExerciseSpec",

@@ -7,7 +7,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import msgspec
 
@@ -16,7 +16,7 @@ from lab.kit.files import put_in_place
 from lab.model.dose import Probe
 from lab.record import parquet, sound
 from lab.record.columns import Columns
-from lab.record.facts import Episode, Judgement, Record
+from lab.record.facts import Early, Episode, Judgement, Record
 from lab.record.operations import Operations
 from lab.record.parquet import first_line
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 RECORD_VERSION = 1
 OLDEST_VERSION = 1  # the oldest that this lab still reads
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -86,13 +87,11 @@ class Run:
 
     def readbacks(self, variant: str, trial: int = 1) -> dict[str, Any]:
         """What the services answered after the load, by the readback's name."""
-        file = self.path / "readbacks" / f"{trial}-{variant}.json"
-        if not file.exists():
-            return {}
-        try:
-            return msgspec.json.decode(file.read_bytes(), type=dict[str, Any])
-        except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
-            raise RecordError(f"{file}: cannot be read ({first_line(error)}); the run is damaged") from error
+        return _decoded(self.path / "readbacks" / f"{trial}-{variant}.json", dict[str, Any]) or {}
+
+    def early(self, variant: str, trial: int = 1) -> Early | None:
+        """What they answered shortly before the first fault; None where nobody asked."""
+        return _decoded(self.path / "early" / f"{trial}-{variant}.json", Early)
 
     def episode(self, variant: str, trial: int = 1) -> Episode | None:
         """That variant's pass in that trial, or None where the run ended before."""
@@ -110,6 +109,16 @@ class Run:
     def profiles(self) -> Path:
         """Folder `profiles/<trial>-<variant>/<service>.<phase>.folded` (collapsed stacks)."""
         return self.path / "profiles"
+
+
+def _decoded(file: Path, type_: type[T]) -> T | None:
+    """A file beside the record, or None where there is none. Raises RecordError where it is damaged."""
+    if not file.exists():
+        return None
+    try:
+        return msgspec.json.decode(file.read_bytes(), type=type_)
+    except (msgspec.DecodeError, ValueError, RecursionError, OSError) as error:
+        raise RecordError(f"{file}: cannot be read ({first_line(error)}); the run is damaged") from error
 
 
 def write_table(path: Path, name: str, rows: Iterable[Mapping[str, Any]]) -> None:

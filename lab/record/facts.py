@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from lab.model import Scalar
 from lab.model.dose import Dose
@@ -33,6 +33,14 @@ class PhaseWindow:
     hiccup_p99_ms: float | None = None
     hiccup_max_ms: float | None = None
     stolen_share: float | None = None
+
+
+@dataclass(frozen=True)
+class Early:
+    """What readbacks answered shortly before the first fault, by their names; they were asked at `at_s`."""
+
+    at_s: float
+    answers: dict[str, Any]
 
 
 @dataclass(frozen=True)

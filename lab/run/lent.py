@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.record import Episode, read_run
 
-FOLDERS = ("logs", "profiles", "readbacks")
+FOLDERS = ("logs", "profiles", "readbacks", "early")
 
 
 @dataclass(frozen=True)

@@ -335,6 +335,9 @@ def control_hurts_before(run: Forgery) -> Iterator[Forged]:
         yield Forged("control hurts before", phase, changed, INSTRUMENT)
 
 
+LOST = ("acknowledged_lost", "listed_ratio")  # what a control loses is missed in a list
+
+
 def _suffer(run: Forgery, trial: int, control: str, before: str, phase: str) -> None:
     """Give operations, messages and counters of one phase the waits, answers, losses and growth of another."""
     if any(c.metric.name == "messages_lost" and c.phase == phase for c in run.record.spec.claims if c.control):
@@ -343,9 +346,10 @@ def _suffer(run: Forgery, trial: int, control: str, before: str, phase: str) -> 
         }
     mine = [r for r in run.rows("operations", control, before) if r["trial"] == trial]
     for claim in run.record.spec.claims:
-        if claim.control and claim.phase == phase and claim.metric.name == "keys_listed":
-            place = str(claim.metric.args["readback"]), str(claim.metric.args["at"])
-            run.listed.setdefault((trial, control), []).append((*place, [r["key"] for r in mine if r["key"]]))
+        forge = {"keys_listed": run.listed, **dict.fromkeys(LOST, run.unlisted)}.get(claim.metric.name)
+        if claim.control and claim.phase == phase and forge is not None:
+            place = str(claim.metric.args["readback"]), str(claim.metric.args.get("at", "effects"))
+            forge.setdefault((trial, control), []).append((*place, [r["key"] for r in mine if r["key"]]))
     models = [dict(r) for r in run.rows("operations", control, phase) if r["trial"] == trial]
     for n, row in enumerate(mine):
         model = models[n % len(models)]

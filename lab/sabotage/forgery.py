@@ -12,7 +12,7 @@ from typing import Any
 from lab.record import TABLES, Episode, Record, Run, read_run, write_record, write_table
 
 Row = dict[str, Any]
-FILES = ("readbacks", "profiles")  # what metrics and checkers read beside the tables
+FILES = ("readbacks", "early", "profiles")  # what metrics and checkers read beside the tables
 
 
 @dataclass
@@ -20,7 +20,8 @@ class Forgery:
     """A run in memory. Rows are those of the record's tables; `files` says whose files each variant shows.
 
     `unreceived` has, for the readbacks of a trial and variant, the ids of messages that they are to know nothing of;
-    `listed` what they are to list beside what is there: readback, place in it, keys.
+    `listed` what they are to list beside what is there: readback, place in it, keys; and `unlisted` what they are not
+    to list, before the fault either.
     """
 
     source: Path
@@ -29,6 +30,7 @@ class Forgery:
     files: dict[str, str] = field(default_factory=dict)
     unreceived: dict[tuple[int, str], set[str]] = field(default_factory=dict)
     listed: dict[tuple[int, str], list[tuple[str, str, list[str]]]] = field(default_factory=dict)
+    unlisted: dict[tuple[int, str], list[tuple[str, str, list[str]]]] = field(default_factory=dict)
 
     @staticmethod
     def of(run: Run) -> Forgery:
@@ -40,7 +42,8 @@ class Forgery:
         tables = {name: [dict(row) for row in rows] for name, rows in self.tables.items()}
         unreceived = {whose: set(ids) for whose, ids in self.unreceived.items()}
         listed = {whose: list(more) for whose, more in self.listed.items()}
-        return Forgery(self.source, self.record, tables, dict(self.files), unreceived, listed)
+        unlisted = {whose: list(less) for whose, less in self.unlisted.items()}
+        return Forgery(self.source, self.record, tables, dict(self.files), unreceived, listed, unlisted)
 
     def rows(self, table: str, variant: str, phase: str | None = None) -> list[Row]:
         """The rows of one variant, in all trials; of one phase where the table has phases."""
@@ -63,6 +66,9 @@ class Forgery:
             _forget(folder / "readbacks" / f"{trial}-{variant}.json", ids)
         for (trial, variant), more in self.listed.items():
             _list(folder / "readbacks" / f"{trial}-{variant}.json", more)
+        for (trial, variant), less in self.unlisted.items():
+            for kind in ("readbacks", "early"):
+                _unlist(folder / kind / f"{trial}-{variant}.json", less)
         return read_run(folder)
 
     def _copy_files(self, folder: Path, kind: str) -> None:
@@ -103,6 +109,21 @@ def _list(file: Path, more: list[tuple[str, str, list[str]]]) -> None:
         elif isinstance(listed, dict):
             listed.update(dict.fromkeys(keys, 0))
     file.write_text(json.dumps(readbacks), "utf-8")
+
+
+def _unlist(file: Path, less: list[tuple[str, str, list[str]]]) -> None:
+    """Take keys out of lists, or of objects, of a variant's readbacks."""
+    if not file.exists():
+        return
+    told = json.loads(file.read_text("utf-8"))
+    readbacks = told["answers"] if file.parent.name == "early" else told
+    for name, at, keys in less:
+        listed = readbacks.get(name, {}).get(at)
+        if isinstance(listed, list):
+            readbacks[name][at] = [key for key in listed if key not in keys]
+        elif isinstance(listed, dict):
+            readbacks[name][at] = {key: value for key, value in listed.items() if key not in keys}
+    file.write_text(json.dumps(told), "utf-8")
 
 
 def phases_with_faults(record: Record) -> Iterator[str]:

@@ -11,7 +11,7 @@ from lab.metrics import Measured, Window
 from lab.record import ClaimResult, ClaimSpec, Run, Verdict
 from lab.record.words import bounds, nearest_bound, quantity
 from lab.verdict.as_sent import Reading, reread
-from lab.verdict.before import already, fault_free_before
+from lab.verdict.before import already, fault_free_before, missing_before, not_there
 from lab.verdict.lateness import NO_TIMING, Asked, Timing, asked_of, readings, too_late
 from lab.verdict.trials import Typical, typical, worst
 
@@ -143,6 +143,9 @@ def _in_the_control(taken: Taken, result: ClaimResult) -> ClaimResult:
     before = fault_free_before(taken.run.record.spec, claim)
     if before is None or result.verdict != "PASS":
         return result
+    early = [missing_before(claim, taken.window(claim.variant, before, trial)) for trial in taken.trials]
+    if gone := next((measured for measured in early if measured is not None and measured.value != 0), None):
+        return replace(result, verdict="UNKNOWN", why=not_there(before, gone), before=gone.value)
     calm = [_per_length(taken, claim, before, trial) for trial in taken.trials]
     held = hold(claim, calm)
     if held.typical is None:

@@ -50,7 +50,11 @@ scenario = Scenario(
         # What the node ahead has written wins for 10 s over the two others: of their adds none is left, 0.3.
         Claim("wall clocks: the others' adds are lost in health", "lww-wall", "baseline", kept, at_most=0.5),
         Claim("CRDT: adds are kept in health", "crdt", "baseline", kept, at_least=0.8),
-        *(Claim(f"CRDT: requests succeed in {p}", "crdt", p, success, at_least=0.98) for p in PHASES),
+        *(
+            Claim(f"{name}: requests succeed in {p}", v, p, success, at_least=0.98)
+            for v, name in {"crdt": "CRDT", "lww-wall": "wall clocks", "broadcast": "broadcast"}.items()
+            for p in PHASES
+        ),
         # An element and its tag are some 20 bytes, removed ones too; the register has 7 for each that it has not lost.
         Claim("the price: bytes of metadata", "crdt", "healed", size, at_most=4, of="lww", price=True),
     ],

@@ -24,7 +24,8 @@ scenario = Scenario(
     phases=[
         Phase("baseline", lasts_s=4),
         Phase("slow", lasts_s=8, faults=[faults.slow_fsync(postgres, FSYNC_MS)]),
-        Phase("quick", lasts_s=1),  # items that still wait are acknowledged before the power goes
+        # Items that still wait are acknowledged before the power goes. 2 s, so that the canary sees no fault here.
+        Phase("quick", lasts_s=2),
         # 0.8 s dark, so that the canary sees six probes of it.
         Phase("cut", lasts_s=3, faults=[faults.power_loss(postgres, 0.8)]),
         Phase("recovery", lasts_s=3),

@@ -102,11 +102,7 @@ async def state_of(request: web.Request) -> State:
 
 
 def build(settings: KvSettings, service: Service) -> web.Application:
-    """The application. It keeps nothing on disk: a node that restarts gets all back from the others.
-
-    In mode crdt it must not restart under its own name: it would give its tags out twice, and what is added under a tag
-    that was removed is lost.
-    """
+    """The application. It keeps nothing on disk: a node that restarts gets all back from the others."""
     replica = Replica(settings.service_name, Clock(settings.service_name, settings.kv_clock, settings.kv_clock_ahead_s))
     objects: Objects = Crdts(replica) if settings.kv_mode == "crdt" else Registers(replica)
     peers = {name: service.peer(name, settings.url_of(name), settings.kv_timeout_s, (200,)) for name in settings.others}

@@ -11,6 +11,7 @@ equal. Tags that were removed are kept for ever.
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Sequence
 from typing import Protocol
 
@@ -19,7 +20,7 @@ from msgspec import Struct, field
 
 from targets.kv.clock import Clock, Stamp
 
-Tag = str  # of one add: the node, and a number that the node uses once
+Tag = str  # of one add: the node's account, and a number that is used once under it
 
 
 class Written(Struct, frozen=True):
@@ -54,7 +55,7 @@ class OrSet(Struct):
 
 
 class PnCounter(Struct):
-    """What each node has counted up and down."""
+    """What each node has counted up and down, on its account."""
 
     up: dict[str, int] = field(default_factory=dict)
     down: dict[str, int] = field(default_factory=dict)
@@ -64,16 +65,16 @@ class PnCounter(Struct):
         """The sum."""
         return sum(self.up.values()) - sum(self.down.values())
 
-    def count(self, node: str, by: int) -> None:
-        """Only a node itself changes what it has counted."""
+    def count(self, account: str, by: int) -> None:
+        """Only the node whose account it is changes what it has counted."""
         side = self.up if by >= 0 else self.down
-        side[node] = side.get(node, 0) + abs(by)
+        side[account] = side.get(account, 0) + abs(by)
 
     def merge(self, other: PnCounter) -> None:
-        """Of each node the higher count is the later one."""
+        """Of each account the higher count is the later one."""
         for mine, others in ((self.up, other.up), (self.down, other.down)):
-            for node, count in others.items():
-                mine[node] = max(mine.get(node, 0), count)
+            for account, count in others.items():
+                mine[account] = max(mine.get(account, 0), count)
 
 
 class State(Struct):
@@ -179,10 +180,15 @@ class Registers:
 
 
 class Crdts:
-    """Sets and counters whose changes survive merging; a part is the change alone (a delta: Almeida et al. 2018)."""
+    """Sets and counters whose changes survive merging; a part is the change alone (a delta: Almeida et al. 2018).
+
+    A node that restarts has forgotten how far it had counted, so it goes on under an account of its own: under the old
+    one it would give its tags out twice, and what others have seen of its counts would hide what it counts anew.
+    """
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
+        self._account = f"{replica.node}.{secrets.token_hex(2)}"
         self._tags = 0
 
     def members(self, key: str) -> Sequence[str]:
@@ -192,7 +198,7 @@ class Crdts:
     def add(self, key: str, element: str) -> State:
         """Under a tag of its own."""
         self._tags += 1
-        part = OrSet({element: {f"{self._replica.node} {self._tags}"}})
+        part = OrSet({element: {f"{self._account} {self._tags}"}})
         self._set(key).merge(part)
         return State(sets={key: part})
 
@@ -207,7 +213,7 @@ class Crdts:
 
     def count(self, key: str, by: int) -> State:
         """On this node's own account."""
-        self._counter(key).count(self._replica.node, by)
+        self._counter(key).count(self._account, by)
         return State(counters={key: self._counter(key)})
 
     def _set(self, key: str) -> OrSet:

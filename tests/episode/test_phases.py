@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
@@ -14,7 +15,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
 
-from lab.model import Fault, Link, Member, Panel, Phase, Scalar, Service, Variant
+from lab import metrics
+from lab.model import Claim, Fault, Link, Member, Panel, Phase, Readback, Scalar, Service, Variant
 from lab.model.bench import Address
 from lab.record import Dose, Probe
 from lab.run.episode.capture import EpisodeCapture
@@ -79,7 +81,13 @@ def run(folder: Path, phases: Sequence[Phase], **parts: Any) -> tuple[Any, Episo
         yield
 
     context = SimpleNamespace(
-        scenario=SimpleNamespace(links=(), panels=parts.get("panels", []), profile=()),
+        scenario=SimpleNamespace(
+            links=(),
+            panels=parts.get("panels", []),
+            profile=(),
+            claims=parts.get("claims", ()),
+            every_readback=parts.get("readbacks", ()),
+        ),
         phases=phases,
         folder=folder,
         supervisor=SimpleNamespace(spawn=None),
@@ -135,6 +143,38 @@ async def test_what_the_services_count_is_asked_for_while_the_fault_goes_out(tmp
     edges = {(row["phase"], row["edge"]) for row in capture.snapshots}
     assert edges == {("fault", "start"), ("fault", "end"), ("recovery", "start"), ("recovery", "end")}
     assert capture.notes == []
+
+
+@pytest.mark.parametrize(("calm_s", "asked"), [(0.5, ["kept, before"]), (0.0, [])])
+def test_what_a_fault_is_to_take_is_read_before_it(tmp_path: Path, calm_s: float, asked: list[str]) -> None:
+    """The readback of a control's loss alone, at 0.2 s of a calm half second; not where the first phase has a fault."""
+    told: list[str] = []
+    log: list[str] = []
+    asyncio.run(_lose_what_is_kept(tmp_path, calm_s, told, log))
+    assert told == asked
+    written = [json.loads(file.read_text()) for file in tmp_path.glob("early/1-off.json")]
+    assert [each["answers"] for each in written] == [{"kept": {"effects": ["a"]}}] * len(asked)
+    assert all(0.15 < each["at_s"] < 0.5 for each in written)
+
+
+async def _lose_what_is_kept(folder: Path, calm_s: float, told: list[str], log: list[str]) -> None:
+    """A control claim and another one on two readbacks, with a fault after the calm; `told` is who asked when."""
+
+    async def kept(request: web.Request) -> web.Response:
+        told.append(f"{request.path[1:]}, {'after' if log else 'before'}")
+        return web.json_response({"effects": ["a"]})
+
+    app = web.Application()
+    app.add_routes([web.get("/kept", kept), web.get("/other", kept)])
+    async with TestServer(app, host="127.0.0.1") as server:
+        phases = [Phase("calm", calm_s)] * bool(calm_s) + [Phase("fault", 0.1, [Told("a", log)])]
+        lost = Claim("lost", "off", "fault", metrics.acknowledged_lost("kept"), at_least=1, control=True)
+        stays = Claim("stays", "off", "fault", metrics.acknowledged_lost("other"), at_most=0)
+        readbacks = [Readback(name, SERVICE, f"/{name}") for name in ("kept", "other")]
+        address = Address("127.0.0.1", server.port or 0)
+        parts = {"address": address, "claims": [lost, stays], "readbacks": readbacks}
+        context, capture, running = run(folder, phases, **parts)
+        await pass_phases(context, context.phases, capture, running, Load())  # type: ignore[arg-type]
 
 
 async def test_faults_of_a_phase_go_out_together(tmp_path: Path) -> None:

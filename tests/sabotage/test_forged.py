@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,6 +47,28 @@ def test_a_readback_lists_what_it_is_told_to(run: Run, tmp_path: Path) -> None:
     changed = next(f for f in EDITS["control hurts before"](source)).forgery.write(tmp_path / "run")
     keys = {r["key"] for r in source.rows("operations", "off", "baseline") if r["key"]}
     assert keys <= set(changed.readbacks("off")["charges"]["effects"])
+    assert changed.readbacks("on") == run.readbacks("on")
+
+
+@pytest.mark.parametrize("metric", ["acknowledged_lost", "listed_ratio"])
+def test_what_the_control_loses_is_missed_in_its_lists(run: Run, tmp_path: Path, metric: str) -> None:
+    """Keys of the baseline stand in no readback of the control, late or early; another variant's stay."""
+    source = Forgery.of(run)
+    keys = {r["key"] for r in source.rows("operations", "off", "baseline") if r["key"]}
+    for variant in ("off", "on"):
+        write = {"readbacks": run.readbacks(variant), "early": {"at_s": 4.7, "answers": run.readbacks(variant)}}
+        for kind, told in write.items():
+            (tmp_path / kind).mkdir(exist_ok=True)
+            (tmp_path / kind / f"1-{variant}.json").write_text(json.dumps(told))
+    losses = ClaimSpec("", "off", "fault", MetricSpec(metric, "", {"readback": "charges", "at": "effects"}))
+    source = replace(source, source=tmp_path)
+    source.record = replace(source.record, spec=replace(run.record.spec, claims=[replace(losses, control=True)]))
+    changed = next(f for f in EDITS["control hurts before"](source)).forgery.write(tmp_path / "run")
+    early = changed.early("off")
+    assert early is not None
+    for listed in (changed.readbacks("off"), early.answers):
+        assert listed["charges"]["effects"]
+        assert not keys & set(listed["charges"]["effects"])
     assert changed.readbacks("on") == run.readbacks("on")
 
 

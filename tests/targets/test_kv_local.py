@@ -113,6 +113,23 @@ def test_an_add_that_a_removal_had_not_seen_stays() -> None:
     assert first.count("c", -3).counters["c"].value == -3
 
 
+def test_a_node_that_restarts_loses_neither_adds_nor_counts() -> None:
+    """It begins with nothing, gets all back, and goes on under another account: no tag is used again."""
+    clock = Clock("a", "hybrid", now_s=Wall())
+    before, other = Replica("a", clock), Replica("b", clock)
+    objects = Crdts(before)
+    for part in (objects.add("s", "x"), objects.remove("s", "x")[1], objects.count("c", 3)):
+        other.merge(decode(encode(part)))
+    after = Replica("a", clock)
+    restarted = Crdts(after)
+    parts = [restarted.add("s", "y"), restarted.count("c", 2)]
+    after.merge(other.state)
+    for part in parts:
+        other.merge(decode(encode(part)))
+    assert restarted.members("s") == Crdts(other).members("s") == ["y"]
+    assert restarted.value("c") == Crdts(other).value("c") == 5
+
+
 @pytest.fixture
 def cluster(start: Start, tmp_path: Path) -> Cluster:
     """Starts three nodes with these settings."""

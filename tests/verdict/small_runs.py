@@ -55,6 +55,7 @@ class Story:
     claims: Sequence[ClaimSpec] = (HURTS, HELPS)
     invariants: Sequence[InvariantSpec] = ()
     readbacks: Mapping[str, object] = field(default_factory=dict)
+    early: Mapping[str, object] | None = None  # the readbacks at 9.7 s, before the fault; None: nobody asked
     calm_ms: float = 2  # latency in the baseline
     lost: Mapping[tuple[str, int], int] = field(default_factory=dict)  # by variant and trial: failures in the fault
     lost_calm: int = 0  # failures in every baseline
@@ -89,6 +90,10 @@ def tell(path: Path, story: Story) -> Run:
             readbacks = path / "readbacks"
             readbacks.mkdir(exist_ok=True)
             (readbacks / f"{trial}-{variant}.json").write_bytes(msgspec.json.encode(story.readbacks))
+            if story.early is not None:
+                (path / "early").mkdir(exist_ok=True)
+                early = msgspec.json.encode({"at_s": 9.7, "answers": story.early})
+                (path / "early" / f"{trial}-{variant}.json").write_bytes(early)
     write_table(path, "operations", rows)
     write_record(path, _record(story, episodes))
     return read_run(path)

@@ -37,6 +37,34 @@ def test_counts_are_compared_as_of_phases_of_one_length(tmp_path: Path) -> None:
     assert judge(tell(tmp_path / "many", replace(story, lost_calm=25))).verdict == "UNKNOWN"
 
 
+def kept(*keys: int) -> dict[str, object]:
+    """A readback that lists these."""
+    return {"kept": {"effects": [f"k{n}" for n in keys]}}
+
+
+def test_what_a_fault_took_was_there_before_it(tmp_path: Path) -> None:
+    """97 writes were acknowledged when the readback was asked early: with all of them PASS, without one UNKNOWN."""
+    taken = MetricSpec("acknowledged_lost", "", {"readback": "kept"})
+    story = Story(claims=(replace(LOSES, metric=taken), HELPS), readbacks=kept(*range(150, 200)))
+    assert judge(tell(tmp_path / "nobody-asked", story)).verdict == "PASS"
+    there = judge(tell(tmp_path / "there", replace(story, early=kept(*range(97)))))
+    assert there.verdict == "PASS"
+    lacks_one = judge(tell(tmp_path / "lacks-one", replace(story, early=kept(*range(1, 97)))))
+    assert (lacks_one.verdict, lacks_one.claims[0].before) == ("UNKNOWN", 1)
+    assert "in baseline, before it, 1 of 97 acknowledged operations were not there" in lacks_one.reasons[0]
+    silent = judge(tell(tmp_path / "silent", replace(story, early={})))
+    assert silent.verdict == "UNKNOWN"
+    assert 'the readback "kept" gave no list or object "effects" before the fault' in silent.reasons[0]
+
+
+def test_a_place_that_is_written_later_may_lack_what_is_on_its_way(tmp_path: Path) -> None:
+    """With `behind_s=2` the writes of the last two seconds are not looked for, and those before are."""
+    late = MetricSpec("acknowledged_lost", "", {"readback": "kept", "behind_s": 2.0})
+    story = Story(claims=(replace(LOSES, metric=late), HELPS), readbacks=kept(*range(150, 200)))
+    assert judge(tell(tmp_path / "flushed", replace(story, early=kept(*range(77))))).verdict == "PASS"
+    assert judge(tell(tmp_path / "lost", replace(story, early=kept(*range(76))))).verdict == "UNKNOWN"
+
+
 def test_what_cannot_be_taken_before_the_fault_is_told_and_holds(tmp_path: Path) -> None:
     """No fault was injected in the baseline, so nothing was detected in it: the claim stands on the fault alone."""
     detected = ClaimSpec("found", "off", "fault", MetricSpec("detect_s", "s"), at_least=0.0001, control=True)

@@ -5,10 +5,6 @@ from __future__ import annotations
 import asyncio
 import shutil
 from dataclasses import replace
-from typing import Any
-
-import aiohttp
-import msgspec
 
 from lab.load.driver import LoadDriver
 from lab.observe import alerts
@@ -16,9 +12,8 @@ from lab.observe.hiccups import between
 from lab.run.episode.capture import EpisodeCapture
 from lab.run.episode.context import RunContext
 from lab.run.episode.edges import read_counts
+from lab.run.episode.readbacks import read_back
 from lab.runtime.base import Running
-
-READBACK_TIMEOUT_S = 10.0
 
 
 async def finish(context: RunContext, capture: EpisodeCapture, running: Running, driver: LoadDriver) -> None:
@@ -33,23 +28,7 @@ async def finish(context: RunContext, capture: EpisodeCapture, running: Running,
     for notes in await asyncio.gather(*capture.profiles):
         capture.notes.extend(notes)
     capture.deaths.extend(running.deaths())
-    await _read_back(context, capture, running)
-
-
-async def _read_back(context: RunContext, capture: EpisodeCapture, running: Running) -> None:
-    answers: dict[str, Any] = {}
-    timeout = aiohttp.ClientTimeout(total=READBACK_TIMEOUT_S)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        for readback in context.scenario.every_readback:
-            url = running.address(readback.service).url + readback.path
-            try:
-                async with session.get(url) as response:
-                    answers[readback.name] = await response.json()
-            except (aiohttp.ClientError, TimeoutError, ValueError) as error:
-                capture.notes.append(f"readback {readback.name}: {readback.service.name} gave no answer ({error!r})")
-    folder = context.folder / "readbacks"
-    folder.mkdir(exist_ok=True)
-    (folder / f"{capture.label}.json").write_bytes(msgspec.json.encode(answers))
+    await read_back(context, capture, running)
 
 
 def _add_hiccups(capture: EpisodeCapture) -> None:

@@ -22,6 +22,7 @@ from lab.run.episode.capture import EpisodeCapture
 from lab.run.episode.context import RunContext
 from lab.run.episode.edges import count, kept_down
 from lab.run.episode.inforce import InForce
+from lab.run.episode.readbacks import read_early
 from lab.run.progress import Progress
 from lab.runtime.base import Running
 
@@ -39,6 +40,7 @@ async def pass_phases(
     await asyncio.sleep(max(0.0, -capture.now_s()))
     start_s = 0.0
     counting = [asyncio.create_task(count(capture, running, set(), after=phases[0]))]
+    early = asyncio.create_task(read_early(context, capture, running, phases))
     try:
         async with _live_facts(context.prometheus, [p for p in context.scenario.panels if p.live]) as facts:
             for phase, following in pairwise([*phases, None]):
@@ -63,11 +65,11 @@ async def pass_phases(
                     PhaseWindow(phase.name, start_s, end_s, asked, busy_share, stolen_share=stolen.share())
                 )
                 start_s = end_s
-        await asyncio.gather(*counting)
+        await asyncio.gather(*counting, early)
     finally:
-        for task in counting:
+        for task in (*counting, early):
             task.cancel()
-        await asyncio.gather(*counting, return_exceptions=True)
+        await asyncio.gather(*counting, early, return_exceptions=True)
 
 
 def _hits_members(phase: Phase) -> bool:
