@@ -31,7 +31,7 @@ ALLOWED: dict[str, set[str]] = {
     "load": PURE | {"kit"},
     "disk": {"kit"},
     "runtime": {"disk", "kit", "model", "proxy"},
-    "observe": PURE | {"kit", "load", "runtime"},
+    "observe": PURE | {"disk", "kit", "load", "runtime"},
     "faults": PURE | {"kit", "observe"},  # a dose is judged by what the canary sends
     "actions": PURE,
     "verdict": PURE | {"checkers", "faults", "load", "metrics"},  # doses are judged again

@@ -10,3 +10,5 @@ last fsync, of each folder the old names. What a power loss leaves is thus what 
 
 What syncs what: docs/disk.md. Nothing of it outlives a run, so the files beside the mount are never synced themselves.
 """
+
+CANARY = ".canary"  # a file that the lab itself syncs, to see how long that takes; it is not counted

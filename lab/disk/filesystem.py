@@ -12,6 +12,7 @@ from typing import Any
 
 import mfusepy
 
+from lab.disk import CANARY
 from lab.disk.cut import CACHED_S
 from lab.disk.store import Handle, Store
 from lab.disk.trouble import Trouble
@@ -56,7 +57,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     def opendir(self, path: str) -> int:
         """An open folder."""
-        return self._add(self.store.open(path, os.O_RDONLY | os.O_DIRECTORY))
+        return self._add(path, self.store.open(path, os.O_RDONLY | os.O_DIRECTORY))
 
     def readdir(self, path: str, fh: int) -> Iterable[tuple[str, dict[str, int], int]]:
         """All names at once, with their inodes: readdir(3) passes over those without."""
@@ -85,13 +86,13 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
     def create(self, path: str, mode: int, fi: Any = None) -> int:
         """open(2) with O_CREAT."""
         self.trouble.take(EMPTY_FILE_BYTES)
-        fi.fh = self._add(self.store.open(path, fi.flags, stat.S_IMODE(mode)))
+        fi.fh = self._add(path, self.store.open(path, fi.flags, stat.S_IMODE(mode)))
         self._own(path)
         return 0
 
     def open(self, path: str, fi: Any) -> int:
         """open(2)."""
-        fi.fh = self._add(self.store.open(path, fi.flags))
+        fi.fh = self._add(path, self.store.open(path, fi.flags))
         return 0
 
     def read(self, path: str | None, size: int, offset: int, fi: Any) -> bytes:
@@ -143,7 +144,8 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
         if owed in self._owing:
             self._owing.discard(owed)
             return self._sync(None)
-        return self._sync(self._handles[fi.fh].inode)
+        handle = self._handles[fi.fh]
+        return self._sync(handle.inode, counts=handle.counts)
 
     def fsyncdir(self, path: str | None, datasync: int, fh: int) -> int:
         """fsync(2) of a folder."""
@@ -218,7 +220,8 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
 
     # --- inside -----------------------------------------------------------------------------------------------
 
-    def _add(self, handle: Handle) -> int:
+    def _add(self, path: str, handle: Handle) -> int:
+        handle.counts = path != f"/{CANARY}"
         self._handles[handle.fd] = handle
         return handle.fd
 
@@ -239,7 +242,7 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
             uid, gid, _ = mfusepy.fuse_get_context()
             os.lchown(self.store.real(path), uid, gid)
 
-    def _sync(self, inode: int | None, folder: bool = False) -> int:
+    def _sync(self, inode: int | None, folder: bool = False, counts: bool = True) -> int:
         began = time.monotonic()
         self.trouble.check("fsync")
         if inode is None:
@@ -247,9 +250,10 @@ class Operations(mfusepy.Operations):  # type: ignore[misc]
         else:
             with self.store.syncing(inode, folder):
                 self.trouble.wait()
-        with self.store.lock:
-            self.store.counts.fsyncs += 1
-            self.store.counts.fsync_s += time.monotonic() - began
+        if counts:
+            with self.store.lock:
+                self.store.counts.fsyncs += 1
+                self.store.counts.fsync_s += time.monotonic() - began
         return 0
 
 

@@ -24,11 +24,12 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 @dataclass
 class Handle:
-    """An open file. `epoch`: handles from before a power loss change nothing any more."""
+    """An open file. `epoch`: handles from before a power loss change nothing any more. `counts`: its syncs do."""
 
     fd: int
     inode: int
     epoch: int
+    counts: bool = True
 
 
 @dataclass

@@ -6,7 +6,7 @@ from lab.model.action import Action
 from lab.model.claims import Check, Claim, Invariant, Metric, Panel, Readback
 from lab.model.fault import Fault, ProbeShape, Sign, Takes
 from lab.model.load import Load, MakeRequest, Mix, Operation, Request
-from lab.model.parts import Backing, BackingKind, Env, Link, Member, Peers, Role, Scalar, Service
+from lab.model.parts import Backing, BackingKind, Disk, Env, Link, Member, Peers, Role, Scalar, Service
 from lab.model.scenario import Phase, Scenario, Variant
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "BackingKind",
     "Check",
     "Claim",
+    "Disk",
     "Env",
     "Fault",
     "Invariant",

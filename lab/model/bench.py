@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Literal, Protocol
 
 from lab.model.parts import Link, Member
@@ -101,7 +102,12 @@ class ProcessControl(Protocol):
 
 
 class DiskControl(Protocol):
-    """The disk of the lab's own under one member's data (lab.disk)."""
+    """The disk of the lab's own under one member's data (lab.disk), which are in `folder`."""
+
+    @property
+    def folder(self) -> Path:
+        """Where it is mounted."""
+        ...
 
     async def state(self) -> Mapping[str, str | int | float | bool]:
         """What it has counted since it was mounted, and what is wrong with it."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from lab.model.bench import Bench
     from lab.model.dose import Dose, Probe
-    from lab.model.parts import Link, Member, Scalar, Service
+    from lab.model.parts import Disk, Link, Member, Scalar, Service
 
 
 @dataclass(frozen=True)
@@ -92,6 +92,11 @@ class Fault(Typed):
     @property
     def disks(self) -> tuple[Member, ...]:
         """Members whose data it needs on a disk of the lab's own, in every phase and variant (lab.disk)."""
+        return ()
+
+    @property
+    def watched_disks(self) -> tuple[Disk, ...]:
+        """Disks at which a canary runs, since what it does to them shows in a sync."""
         return ()
 
     @property

@@ -49,9 +49,16 @@ class Backing(Typed):
 Member = Service | Backing
 
 
-def disk_name(member: Member) -> str:
-    """The name of a member's disk, as its metrics have it for `service`: `postgres-disk`."""
-    return f"{member.name}-disk"
+@dataclass(frozen=True)
+class Disk:
+    """The disk of the lab's own under a member's data (lab.disk)."""
+
+    member: Member
+
+    @property
+    def name(self) -> str:
+        """As its metrics have it for `service`, and the canary for what it probes: `postgres-disk`."""
+        return f"{self.member.name}-disk"
 
 
 @dataclass(frozen=True)

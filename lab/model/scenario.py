@@ -88,7 +88,7 @@ class Scenario(Typed):
 
     @property
     def disks(self) -> tuple[Member, ...]:
-        """Members of which a fault needs a disk of the lab's own; each disk counts as a service, see `disk_name`."""
+        """Members of which a fault needs a disk of the lab's own; each disk counts as a service, by its name."""
         needed = {
             member
             for phase in self.phases

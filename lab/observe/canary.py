@@ -4,7 +4,7 @@ Probes through a link and beside it, ten a second: what really arrived of a faul
 Whatever any fault of a scenario may touch is probed from before the load to its end, so that a fault is seen to be out
 as it is seen to be in. Each probe is a fresh connection, so that it meets what a new caller would meet, and a task of
 its own, so that one that hangs delays no other. Services are asked `GET /healthz`; servers the cheapest thing that
-makes them speak.
+makes them speak. A disk of the lab's own is probed by a sync of a file there.
 """
 
 from __future__ import annotations
@@ -13,11 +13,14 @@ import asyncio
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
-from lab.model import Backing, BackingKind, Fault, Link, Member, ProbeShape, Service
+from lab.disk import CANARY
+from lab.model import Backing, BackingKind, Disk, Fault, Link, Member, ProbeShape, Service
 from lab.observe.ping import ping
+from lab.observe.sync import sync
 from lab.record import Probe, ProbeOutcome
 from lab.runtime.base import Address, Running
 
@@ -40,20 +43,34 @@ class CanaryTarget:
     shape: ProbeShape = field(default_factory=ProbeShape)
 
 
-def watch(faults: Iterable[Fault], running: Running) -> list[CanaryTarget]:
-    """One target for each link and member that any of the faults may touch, with probes that can show them all.
+@dataclass(frozen=True)
+class CanaryDisk:
+    """A disk of the lab's own that is probed in its folder."""
+
+    name: str
+    folder: Path
+    shape: ProbeShape = field(default_factory=ProbeShape)
+
+
+def watch(faults: Iterable[Fault], running: Running) -> list[CanaryTarget | CanaryDisk]:
+    """One target for each link, member and disk that any of the faults may touch, with probes that can show them all.
 
     A fault that is known only when it goes in may touch what any of its candidates does. What a variant does not have
     is not watched.
     """
     there = set(running.members())
     targets: dict[Link | Member, CanaryTarget] = {}
+    disks: dict[Disk, CanaryDisk] = {}
     for fault in (candidate for asked in faults for candidate in asked.candidates):
         for target in fault.targets:
             if _ends(target) <= there:
                 known = targets.get(target) or _target(target, running)
                 targets[target] = replace(known, shape=_both(known.shape, fault.probe))
-    return list(targets.values())
+        for disk in fault.watched_disks:
+            if disk.member in there:
+                watched = disks.get(disk) or CanaryDisk(disk.name, running.disk(disk.member).folder)
+                disks[disk] = replace(watched, shape=_both(watched.shape, fault.probe))
+    return [*targets.values(), *disks.values()]
 
 
 def _ends(target: Link | Member) -> set[Member]:
@@ -86,7 +103,7 @@ class Canary:
     `t0_s` is an instant of the steady clock (`time.perf_counter`).
     """
 
-    def __init__(self, targets: Iterable[CanaryTarget], t0_s: float) -> None:
+    def __init__(self, targets: Iterable[CanaryTarget | CanaryDisk], t0_s: float) -> None:
         self.probes: list[Probe] = []
         self._asks = _asks(targets)
         self._every_s = max(EVERY_S, len(self._asks) / MOST_PER_S)
@@ -112,7 +129,7 @@ class Canary:
         """Probes begun in that window."""
         return [probe for probe in self.probes if start_s <= probe.at_s <= end_s]
 
-    async def _beat(self, ask: _Ask, names: Sequence[str], offset_s: float) -> None:
+    async def _beat(self, ask: _Ask | _Sync, names: Sequence[str], offset_s: float) -> None:
         loop = asyncio.get_running_loop()
         due = loop.time() + offset_s
         while True:
@@ -123,12 +140,12 @@ class Canary:
             missed = max(0, int((loop.time() - due) / self._every_s))  # not made up for: a burst would be load
             due += (missed + 1) * self._every_s
 
-    async def _probe(self, ask: _Ask, names: Sequence[str]) -> None:
+    async def _probe(self, ask: _Ask | _Sync, names: Sequence[str]) -> None:
         at_s = time.perf_counter() - self._t0_s
         outcome: ProbeOutcome = "timeout"
         latency_ms = None
         try:
-            outcome, latency_ms = await ping(ask.address, ask.kind, ask.shape, ask.password)
+            outcome, latency_ms = await ask.probe()
         finally:  # also when the drain gives up on it
             self.probes.extend(Probe(name, ask.path, at_s, outcome, latency_ms) for name in names)
 
@@ -143,11 +160,30 @@ class _Ask:
     password: str = field(repr=False)
     shape: ProbeShape
 
+    async def probe(self) -> tuple[ProbeOutcome, float | None]:
+        """How it ended, and the milliseconds until the answer."""
+        return await ping(self.address, self.kind, self.shape, self.password)
 
-def _asks(targets: Iterable[CanaryTarget]) -> dict[_Ask, list[str]]:
+
+@dataclass(frozen=True)
+class _Sync:
+    """A disk to sync again and again."""
+
+    disk: CanaryDisk
+    path: Literal["through", "beside"] = "through"
+
+    async def probe(self) -> tuple[ProbeOutcome, float | None]:
+        """How it ended, and the milliseconds that it took."""
+        return await sync(self.disk.folder / CANARY, self.disk.shape.timeout_s)
+
+
+def _asks(targets: Iterable[CanaryTarget | CanaryDisk]) -> dict[_Ask | _Sync, list[str]]:
     """What to ask, and the names of the targets that each answer serves."""
-    asks: dict[_Ask, list[str]] = {}
+    asks: dict[_Ask | _Sync, list[str]] = {}
     for target in targets:
+        if isinstance(target, CanaryDisk):
+            asks[_Sync(target)] = [target.name]
+            continue
         how = (target.kind, target.password, target.shape)
         if target.through:
             asks.setdefault(_Ask("through", target.through, *how), []).append(target.name)

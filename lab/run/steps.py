@@ -20,7 +20,7 @@ from lab.kit.streams import say, tell
 from lab.load.crew import Crew
 from lab.load.joining import crew_of, how_to_join
 from lab.model import Scenario
-from lab.model.parts import disk_name
+from lab.model.parts import Disk
 from lab.observe.machine import package_versions
 from lab.observe.prometheus import Watch
 from lab.record import Run
@@ -109,7 +109,7 @@ def _open(entry: Entry, options: Options, choice: Choice) -> RunInProgress:
 def _counting(scenario: Scenario) -> list[str]:
     """Whatever has `/metrics`, by the name that it is known by there."""
     own = [member.name for member in scenario.members if backing.exposes_metrics(member)]
-    return own + [disk_name(member) for member in scenario.disks]
+    return own + [Disk(member).name for member in scenario.disks]
 
 
 async def _prepare(work: RunInProgress, progress: Progress, stack: AsyncExitStack) -> RunContext:

@@ -19,8 +19,7 @@ from lab.disk.control import TOKEN
 from lab.disk.store import FILES
 from lab.errors import LabError, StartError
 from lab.kit.places import ROOT
-from lab.model import Backing, Member, Scalar
-from lab.model.parts import disk_name
+from lab.model import Backing, Disk, Member, Scalar
 from lab.runtime import leash
 from lab.runtime.base import Address
 from lab.runtime.ports import free_port
@@ -48,10 +47,10 @@ def why_no_disk() -> str | None:
 class MountedDisk:
     """The disk of one member, mounted at its data folder; the DiskControl of faults."""
 
-    def __init__(self, member: Member, at: Path, supervisor: Supervisor, log: Path) -> None:
+    def __init__(self, member: Member, folder: Path, supervisor: Supervisor, log: Path) -> None:
         self.member = member
         self.address = Address("127.0.0.1", free_port())
-        self._at = at
+        self.folder = folder
         self._supervisor = supervisor
         self._log = log
         self._token = secrets.token_hex(16)
@@ -60,24 +59,24 @@ class MountedDisk:
     @property
     def name(self) -> str:
         """As its metrics are labelled: `postgres-disk`."""
-        return disk_name(self.member)
+        return Disk(self.member).name
 
     async def mount(self) -> None:
         """Put it under the folder, whose files are on disk from now on. Raises StartError with its last log lines."""
         if why := why_no_disk():
             raise LabError(f"{self.member.name}: {why}.")
-        home = self._at.with_name(f"{self._at.name}.disk")
-        mode = self._at.stat().st_mode
+        home = self.folder.with_name(f"{self.folder.name}.disk")
+        mode = self.folder.stat().st_mode
         lead_through(home)
         (home / "gone").mkdir()
-        self._at.rename(home / FILES)
-        self._at.mkdir()
-        self._at.chmod(mode & 0o7777)
+        self.folder.rename(home / FILES)
+        self.folder.mkdir()
+        self.folder.chmod(mode & 0o7777)
         as_other = isinstance(self.member, Backing) and os.geteuid() == 0
         if as_other:
-            for folder in (home, home / "gone", self._at):
+            for folder in (home, home / "gone", self.folder):
                 give(folder)
-        words = ["--home", home, "--at", self._at, "--port", self.address.port]
+        words = ["--home", home, "--at", self.folder, "--port", self.address.port]
         argv = [sys.executable, "-m", "lab.disk", *map(str, words), *(["--user", SERVED_BY] if as_other else [])]
         env = {"DISK_TOKEN": self._token, "FUSE_LIBRARY_NAME": "fuse3"}
         self.process = self._supervisor.spawn(self.name, argv, env=env, log=self._log, cwd=ROOT)
@@ -100,7 +99,7 @@ class MountedDisk:
         """Unmount it, after which its process ends by itself."""
         if self.process:
             self.process.asked_to_end = True
-        await asyncio.to_thread(leash.unmount, self._at)
+        await asyncio.to_thread(leash.unmount, self.folder)
         if self.process:
             try:
                 await asyncio.wait_for(self.process.wait(), ENDS_S)

@@ -11,9 +11,8 @@ from pathlib import Path
 
 from lab.errors import ProxyError, StartError
 from lab.kit.tasks import surely
-from lab.model import Backing, Link, Member, Scalar, Service
+from lab.model import Backing, Disk, Link, Member, Scalar, Service
 from lab.model.bench import DiskControl, LinkControl, Moment, ProcessControl
-from lab.model.parts import disk_name
 from lab.runtime import backing
 from lab.runtime.base import Address, Spy, Stack
 from lab.runtime.clusters import followed, of_peers, settings_of_members
@@ -267,7 +266,7 @@ class LocalRunning:
     async def _mount(self, member: Member, data: Path) -> None:
         """Put a disk under the data of a member that is to have one."""
         if member in self._stack.disks:
-            disk = MountedDisk(member, data, self._supervisor, self._logs / f"{disk_name(member)}.log")
+            disk = MountedDisk(member, data, self._supervisor, self._logs / f"{Disk(member).name}.log")
             self._disks[member] = disk
             await disk.mount()
 

@@ -15,7 +15,7 @@ from lab.faults.at import asked_first
 from lab.faults.kit.absence import Watch
 from lab.faults.kit.plain import fault_of
 from lab.faults.kit.window import GAP_S
-from lab.model import Fault, Link, Member
+from lab.model import Disk, Fault, Link, Member
 from lab.model.fault import Takes
 from lab.record import Condition, Dose, Episode, FaultSpec, PhaseWindow, Probe, Receipt, Run, Spec
 from lab.verdict.where import where_in
@@ -24,6 +24,7 @@ from lab.verdict.where import where_in
 # window is off by a twentieth at most.
 LATE_S = 0.25
 LATE_SHARE = 0.05
+Watched = Link | Member | Disk
 
 
 @dataclass(frozen=True)
@@ -100,13 +101,15 @@ def _dose(seen: _Seen, receipt: Receipt) -> Dose:
         return receipt.dose
     probes = seen.within(start_s, end_s)
     dose = fault.dose(probes)
-    unseen = next((gap for target in fault.targets if (gap := _unwatched(probes, target, start_s, end_s))), None)
+    watched = (*fault.targets, *fault.watched_disks)
+    unseen = next((gap for target in watched if (gap := _unwatched(probes, target, start_s, end_s))), None)
     return dose if unseen is None or not dose.in_force else Dose(dose.asked, dose.observed, False, unseen)
 
 
-def _unwatched(probes: Sequence[Probe], target: Link | Member, start_s: float, end_s: float) -> str | None:
+def _unwatched(probes: Sequence[Probe], target: Watched, start_s: float, end_s: float) -> str | None:
     """A part of this time in which the canary did not look at a target, if there is one."""
-    for path in ("through", "beside") if isinstance(target, Link) else ("beside",):
+    paths = {Link: ("through", "beside"), Disk: ("through",)}.get(type(target), ("beside",))
+    for path in paths:
         times = [probe.at_s for probe in probes if probe.target == target.name and probe.path == path]
         wide = max(pairwise([start_s, *times, end_s]), key=lambda pair: pair[1] - pair[0])
         if wide[1] - wide[0] > GAP_S:
@@ -170,7 +173,7 @@ def _not_out(seen: _Seen) -> Iterator[str]:
                 )
 
 
-def _ends(target: Link | Member) -> set[str]:
+def _ends(target: Watched) -> set[str]:
     """Itself, and the callee of a link: where that is down nothing is shown about the link."""
     return {target.name, target.callee.name} if isinstance(target, Link) else {target.name}
 
@@ -180,19 +183,19 @@ def _touched(seen: _Seen) -> Iterator[tuple[Receipt, set[str]]]:
     for receipt in seen.episode.receipts:
         fault = fault_of(receipt.resolved or receipt.fault, seen.spec)
         if fault is not None and receipt.id:
-            yield receipt, {target.name for target in fault.targets}
+            yield receipt, {target.name for target in (*fault.targets, *fault.watched_disks)}
 
 
 def _watches(spec: Spec) -> Iterator[tuple[Watch, bool]]:
     """What to watch for at each link and member that any fault of any phase may touch; whether it is named outright."""
-    touching: dict[Link | Member, list[Fault]] = {}
-    named: set[Link | Member] = set()
+    touching: dict[Watched, list[Fault]] = {}
+    named: set[Watched] = set()
     for plain in (fault for phase in spec.phases for fault in phase.faults):
         for candidate in plain.among or [plain]:
             fault = fault_of(candidate, spec)
             if fault is None:
                 continue
-            for target in fault.targets:
+            for target in (*fault.targets, *fault.watched_disks):
                 touching.setdefault(target, []).append(fault)
                 if not plain.among:
                     named.add(target)
@@ -200,9 +203,7 @@ def _watches(spec: Spec) -> Iterator[tuple[Watch, bool]]:
         yield Watch.over(target, faults), target in named
 
 
-def _free(
-    phase: PhaseWindow, target: Link | Member, in_force: Sequence[tuple[Receipt, set[str]]]
-) -> tuple[float, float]:
+def _free(phase: PhaseWindow, target: Watched, in_force: Sequence[tuple[Receipt, set[str]]]) -> tuple[float, float]:
     """The part of a phase in which no fault of another one comes or goes at this target, or at this link's callee."""
     ends = _ends(target)
     start_s, end_s = phase.start_s, phase.end_s

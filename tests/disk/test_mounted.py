@@ -8,17 +8,21 @@ import fcntl
 import mmap
 import os
 import struct
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import pytest_asyncio
 from run_ids import fresh
 
+from lab import faults
 from lab.disk.cut import CACHED_S
 from lab.disk.store import FILES
 from lab.errors import LabError
 from lab.model import Service
+from lab.observe.canary import Canary, watch
 from lab.runtime import leash
 from lab.runtime.disk import MountedDisk, why_no_disk
 from lab.runtime.supervisor import Supervisor
@@ -247,6 +251,28 @@ async def test_troubles(mounted: Mounted, place: Path) -> None:
     assert after["fsync_s"] - before["fsync_s"] >= 0.02
     assert after["write ENOSPC given"] == after["fsync EIO given"] == 1
     assert len((await mounted.cut())["a"]) == 24_096
+
+
+async def test_the_canary_syncs_as_slowly_as_the_server(mounted: Mounted, place: Path) -> None:
+    """Late while syncs are late, quick before; it counts as no sync of the server's, and a cut does not stop it."""
+    bench = SimpleNamespace(members=lambda: [mounted.disk.member], disk=lambda member: mounted.disk)
+    fault = faults.slow_fsync(mounted.disk.member, ms=40)
+    before = await mounted.disk.state()
+    async with Canary(watch([fault, fault], bench), time.perf_counter()) as canary:  # type: ignore[arg-type]
+        await asyncio.sleep(0.5)
+        await mounted.disk.cut("nothing", 0)
+        await mounted.disk.trouble({"fsync_ms": 40})
+        slow_s = time.perf_counter() - canary._t0_s
+        await asyncio.sleep(0.8)
+        end_s = time.perf_counter() - canary._t0_s
+    after = await mounted.disk.trouble({"fsync_ms": 0})
+    quick, late = canary.between(0, slow_s - 0.2), canary.between(slow_s, end_s)
+    assert {(probe.target, probe.path, probe.outcome) for probe in (*quick, *late)} == {
+        ("it-disk", "through", "answered")
+    }
+    assert min(probe.latency_ms or 0 for probe in quick) < 40 <= min(probe.latency_ms or 0 for probe in late)
+    assert len(late) >= 3
+    assert after["fsyncs"] == before["fsyncs"]
 
 
 async def test_room_comes_back(mounted: Mounted, place: Path) -> None:

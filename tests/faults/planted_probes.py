@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from lab.model import Link, Service
+from lab.model import Disk, Link, Service
 from lab.record import Probe
 
 caller, callee = Service("exchange"), Service("payments")
@@ -36,6 +36,11 @@ def probes(
 def of_process(plan: Plan, lasts_s: float = 5.0) -> list[Probe]:
     """Probes of the callee itself."""
     return probes(None, plan, target=callee.name, lasts_s=lasts_s)
+
+
+def of_disk(plan: Plan, lasts_s: float = 5.0) -> list[Probe]:
+    """Syncs of the disk under the callee's data."""
+    return probes(plan, None, target=Disk(callee).name, lasts_s=lasts_s)
 
 
 def _path(path: str, plan: Plan | None, target: str, lasts_s: float, start_s: float) -> Iterator[Probe]:

@@ -3,12 +3,12 @@
 from random import Random
 
 import pytest
-from planted_probes import always, callee, link, of_process, probes
+from planted_probes import always, callee, link, of_disk, of_process, probes
 from test_doses import DISKS, until
 
 from lab import faults
 from lab.faults.kit.absence import Watch
-from lab.model import Link, Service
+from lab.model import Disk, Link, Service
 from lab.record import Probe
 
 LATE = faults.latency(link, ms=65)
@@ -61,10 +61,20 @@ def test_a_fault_at_a_process_that_is_still_in_is_seen(name):
     assert still_in(fault, of_process(always(2.0), PHASE_S), callee) is None
 
 
+@pytest.mark.parametrize("ms", [5, 100])
+def test_a_slow_disk_that_is_still_slow_is_seen(ms):
+    """By the canary's syncs, however small the delay; one that nobody looked at is not known to be quick."""
+    fault, disk = faults.slow_fsync(callee, ms=ms), Disk(callee)
+    slow, quick = (of_disk(always(each), PHASE_S) for each in (ms + 0.2, 1.0))
+    assert still_in(fault, slow, disk) == f"45 of 45 probes had none from payments-disk within {ms} ms"
+    assert still_in(fault, quick, disk) is None
+    assert still_in(fault, [], disk) == "too few probes: 0 at payments-disk, 7 are needed (a longer phase gives more)"
+
+
 def test_every_kind_is_looked_for():
     """No fault is without a planted phase in which it is still in."""
     kinds = {faults.spec(fault).kind for fault, _ in [*ON_LINKS.values(), *ON_PROCESSES.values()]}
-    assert kinds | DISKS == set(faults.__all__) - {"spec", "at"}
+    assert kinds | DISKS | {"slow_fsync"} == set(faults.__all__) - {"spec", "at"}
 
 
 def overloaded(random, median_ms, spread_ms, trend=lambda n: 0.0):

@@ -5,10 +5,12 @@ from __future__ import annotations
 from contextlib import nullcontext
 
 import pytest
+from planted_probes import probes
 
 from lab import faults
 from lab.errors import LabError
 from lab.model import Fault, Service
+from lab.record import Probe
 
 server = Service("db")
 
@@ -79,6 +81,29 @@ async def test_a_slow_disk_that_was_quick_is_told() -> None:
     """Ten syncs in 0.1 s contradict 20 ms each; the run is UNKNOWN by that."""
     facts = await receipt(faults.slow_fsync(server, ms=20), Bench(fsyncs=20, fsync_s=1.1))
     assert "10 syncs took 0.100 s, where 0.180 s were due" in facts["error"]
+
+
+def syncs(*ms: float | str) -> list[Probe]:
+    """The canary's, ten a second; as many of the last as fill five seconds."""
+    every = [*ms, *[ms[-1]] * (50 - len(ms))]
+    return probes(lambda n: every[min(n, 49)], None, target="db-disk")
+
+
+@pytest.mark.parametrize(
+    ("seen", "why"),
+    [
+        (syncs(20.1), ""),
+        (syncs(*[20.4] * 30, "timeout"), ""),
+        (syncs(*[20.4] * 30, 0.3, 20.4), "1 probes in a row synced in less than 20 ms, from 13.0 to 13.0 s"),
+        (syncs(0.3)[:12], "too few probes: 5; 10 are needed (a longer phase gives more)"),
+        ([], "too few probes: 0; 10 are needed (a longer phase gives more)"),
+        ([p for p in syncs(20.1) if not 11.5 < p.at_s < 13], "no probe from 11.5 to 13.0 s, so nothing is shown about"),
+    ],
+)
+def test_a_slow_disk_is_slow_for_the_canary_too(seen: list[Probe], why: str) -> None:
+    """Each of its syncs takes as long, and it looks all the time: whatever the disk itself has counted."""
+    dose = faults.slow_fsync(server, ms=20).dose(seen)
+    assert (dose.in_force, dose.why[: len(why)]) == (not why, why)
 
 
 async def test_a_full_disk() -> None:

@@ -1,7 +1,7 @@
 """Each fault's dose, from planted probes, both ways: what must count as in force, and what must not."""
 
 import pytest
-from planted_probes import always, callee, caller, link, of_process, probes
+from planted_probes import always, callee, caller, link, of_disk, of_process, probes
 
 from lab import faults
 from lab.model import Backing, Link, Service
@@ -33,7 +33,7 @@ def until(n_of_change, first, then):
 
 CUT = faults.partition([caller], [callee, third], links=[link, other_link])
 
-DISKS = {"slow_fsync", "disk_full", "io_error"}  # no probe sees them: tests/faults/test_disk_faults.py
+DISKS = {"disk_full", "io_error"}  # they are in tests/faults/test_disk_faults.py
 IN_FORCE = {
     "noop": (faults.noop(link), probes(always(1.0))),
     "silence": (faults.silence(link), probes(always("timeout"))),
@@ -67,7 +67,7 @@ IN_FORCE = {
     "kill and back": (faults.kill(callee, restart_after_s=1), of_process(until(11, "refused", 1.0))),
     "power_loss": (faults.power_loss(callee), of_process(always("refused"))),
     "power_loss and back": (faults.power_loss(callee, 1), of_process(until(11, "refused", 1.0))),
-    "slow_fsync": (faults.slow_fsync(callee, ms=20), of_process(always(1.0))),
+    "slow_fsync": (faults.slow_fsync(callee, ms=20), of_disk(always(20.1))),
     "disk_full": (faults.disk_full(callee), of_process(always(1.0))),
     "io_error": (faults.io_error(callee, on="fsync"), of_process(always(1.0))),
     "pause": (faults.pause(callee), of_process(works_off_at_the_end)),
@@ -125,6 +125,7 @@ NOT_IN_FORCE = {
     "restart without return": (faults.restart(callee), of_process(always("refused")), "did not answer again"),
     "restart unwatched": (faults.restart(callee), of_process(always(1.0), lasts_s=0.5), "too few probes"),
     "slow that is not": (faults.slow(callee, share=0.5), of_process(always(1.0)), "only 0 of 45"),
+    "slow_fsync never added": (faults.slow_fsync(callee, ms=20), of_disk(always(0.3)), "synced in less than 20 ms"),
     "slow unwatched": (faults.slow(callee, share=0.5), of_process(always(70.0), lasts_s=1), "too few probes"),
 }
 
@@ -150,7 +151,7 @@ def test_a_fault_that_did_not_work_is_not_in_force(name):
 
 
 def test_every_fault_is_judged_both_ways():
-    """No fault is without a planted dose to accept and one to refuse; `at` becomes another, no probe sees a disk."""
+    """No fault is without a planted dose to accept and one to refuse; `at` becomes another, and no probe sees DISKS."""
     kinds = set(faults.__all__) - {"spec", "at"}
     assert {faults.spec(fault).kind for fault, _ in IN_FORCE.values()} == kinds
     assert {faults.spec(fault).kind for fault, _, _ in NOT_IN_FORCE.values()} == kinds - DISKS

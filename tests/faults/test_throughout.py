@@ -3,7 +3,7 @@
 from random import Random
 
 import pytest
-from planted_probes import always, callee, link, of_process, probes
+from planted_probes import always, callee, link, of_disk, of_process, probes
 from test_doses import DISKS, IN_FORCE, other_link, until
 
 from lab import faults
@@ -45,6 +45,7 @@ LOST = {
     "power_loss": (faults.power_loss(callee), of_process(until(LOST_AT, "refused", 1.0), LASTS_S)),
     "pause": (faults.pause(callee), of_process(until(LOST_AT, "timeout", 1.0), LASTS_S)),
     "slow": (faults.slow(callee, share=0.5), of_process(lambda n: 70.0 if n % 2 and n < LOST_AT else 1.0, LASTS_S)),
+    "slow_fsync": (faults.slow_fsync(callee, ms=20), of_disk(until(LOST_AT, 20.1, 0.3), LASTS_S)),
     "noop, link broken from then on": (faults.noop(link), lost(1.0, "timeout")),
     "restart, long after it was asked": (
         faults.restart(callee),
@@ -63,7 +64,7 @@ def test_a_fault_that_is_lost_by_itself_is_not_in_force(name):
 
 
 def test_every_kind_is_among_those_lost():
-    """No fault's dose is judged by its whole window alone; no probe sees a disk, whose receipt tells instead."""
+    """No fault's dose is judged by its whole window alone; no probe sees DISKS, whose receipts tell."""
     assert {faults.spec(fault).kind for fault, _ in LOST.values()} | DISKS == {
         faults.spec(fault).kind for fault, _ in IN_FORCE.values()
     }

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from lab import metrics
 from lab.catalogue.validate.said import Problems, one_of, repeated
 from lab.model import Claim, Scalar, Scenario
-from lab.model.parts import disk_name
+from lab.model.parts import Disk
 
 
 def claim_mistakes(scenario: Scenario) -> Problems:
@@ -85,7 +85,7 @@ def _names(args: Mapping[str, Scalar], scenario: Scenario) -> Problems:
     readbacks = [readback.name for readback in scenario.every_readback]
     known: dict[str, list[str]] = {
         "link": [link.name for link in scenario.links],
-        "service": [*(member.name for member in scenario.members), *map(disk_name, scenario.disks)],
+        "service": [*(member.name for member in scenario.members), *(Disk(member).name for member in scenario.disks)],
         "since": [variant.name for variant in scenario.variants],
         "readback": readbacks,
         "readbacks": readbacks,

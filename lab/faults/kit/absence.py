@@ -8,7 +8,7 @@ pairs, and in half of them at least however unsteady the callee is: the noise of
 lies on either side of the delay as often. So a link is without its faults where so few pairs show one that this would
 happen once in a hundred times with it (`UNLIKELY`), and where no run of such pairs is longer than luck.
 
-A process has no way beside. It is without its fault where it answers.
+A process has no way beside, and a disk none. They are without their fault where they answer, and soon enough.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ from math import ceil, inf, log
 from lab.faults.kit.chance import at_most
 from lab.faults.kit.dose import NOISE_MS
 from lab.faults.kit.throughout import STRAY, UNSTEADY, broken_off
-from lab.faults.kit.window import Window, window
-from lab.model import Fault, Link, Member
+from lab.faults.kit.window import Side, Window, window
+from lab.model import Disk, Fault, Link, Member
 from lab.record import Probe
 
 UNLIKELY = 0.01
@@ -37,19 +37,21 @@ class Watch:
     of probes that would be as late (or lost), and that would be lost.
     """
 
-    target: Link | Member
+    target: Link | Member | Disk
     late_ms: float | None
     late_share: float
     lost_share: float
 
     @classmethod
-    def over(cls, target: Link | Member, faults: Sequence[Fault]) -> Watch:
+    def over(cls, target: Link | Member | Disk, faults: Sequence[Fault]) -> Watch:
         """From all faults that may touch it in any phase."""
         signs = [fault.sign for fault in faults]
-        late = [(sign.late_ms, sign.share) for sign in signs if sign.late_ms is not None and sign.late_ms > NOISE_MS]
+        on_a_disk = isinstance(target, Disk)  # nothing but the fault makes a sync slow: it goes no further than memory
+        late = [(s.late_ms, s.share) for s in signs if s.late_ms is not None and (on_a_disk or s.late_ms > NOISE_MS)]
+        least_ms = min((ms for ms, _ in late), default=None)
         return cls(
             target,
-            max(NOISE_MS, min(ms for ms, _ in late) / 2) if late else None,
+            least_ms if least_ms is None or on_a_disk else max(NOISE_MS, least_ms / 2),
             min([HALF, *(share for _, share in late)]),
             min([HALF, *(sign.share for sign in signs if sign.late_ms is None)]),
         )
@@ -57,7 +59,9 @@ class Watch:
     def still_in(self, probes: Sequence[Probe]) -> str | None:
         """Why `probes`, those begun in one phase without a fault here, do not show that none was in; None: they do."""
         seen = window(probes, self.target)
-        return self._link(seen) if isinstance(self.target, Link) else self._process(seen)
+        if isinstance(self.target, Link):
+            return self._link(seen)
+        return self._alone(seen.through if isinstance(self.target, Disk) else seen.beside)
 
     def _link(self, seen: Window) -> str | None:
         if gap := seen.through.gap or seen.beside.gap:
@@ -80,16 +84,16 @@ class Watch:
             or broken_off(through, late, UNSTEADY, f"were {ms} later through {name} than beside it")
         )
 
-    def _process(self, seen: Window) -> str | None:
-        probes = seen.beside.probes
+    def _alone(self, side: Side) -> str | None:
+        probes, name = side.probes, self.target.name
         lost = [one.latency_ms is None for one in probes]
         late_ms = inf if self.late_ms is None else self.late_ms  # how soon a busy process answers is its affair
         late = sum(one.latency_ms is None or one.latency_ms > late_ms for one in probes)
         return (
-            seen.beside.gap
-            or self._few(sum(lost), len(probes), self.lost_share, f"had no answer from {seen.target}")
-            or self._few(late, len(probes), self.late_share, f"had none from {seen.target} within {late_ms:.0f} ms")
-            or broken_off(probes, lost, UNSTEADY, f"had no answer from {seen.target}")
+            side.gap
+            or self._few(sum(lost), len(probes), self.lost_share, f"had no answer from {name}")
+            or self._few(late, len(probes), self.late_share, f"had none from {name} within {late_ms:.0f} ms")
+            or broken_off(probes, lost, UNSTEADY, f"had no answer from {name}")
         )
 
     def _few(self, hits: int, of: int, share: float, what: str) -> str | None:

@@ -9,7 +9,7 @@ from itertools import pairwise
 from math import inf
 from statistics import median
 
-from lab.model import Link, Member
+from lab.model import Disk, Link, Member
 from lab.record import Probe, ProbeOutcome
 
 # The control API takes a few milliseconds a toxic, connections under way feel a change a little later, and a busy
@@ -94,7 +94,7 @@ class Window:
 
 def window(
     probes: Sequence[Probe],
-    target: Link | Member,
+    target: Link | Member | Disk,
     *,
     edge_s: float = EDGE_S,
     takes_s: float = 0.0,
@@ -114,7 +114,7 @@ def window(
     return Window(target.name, through, beside)
 
 
-def _without_distance(probe: Probe, target: Link | Member) -> Probe:
+def _without_distance(probe: Probe, target: Link | Member | Disk) -> Probe:
     """A probe as if both ends of its link stood side by side, so that a fault is charged with its own wait only."""
     far_ms = 2 * target.distance_ms if isinstance(target, Link) and probe.path == "through" else 0
     return probe if probe.latency_ms is None or not far_ms else replace(probe, latency_ms=probe.latency_ms - far_ms)
