@@ -55,7 +55,7 @@ scenario = Scenario(
             for v, name in {"crdt": "CRDT", "lww-wall": "wall clocks", "broadcast": "broadcast"}.items()
             for p in PHASES
         ),
-        # An element and its tag are some 20 bytes, removed ones too; the register has 7 for each that it has not lost.
+        # An element and its tag are some 25 bytes, removed ones too; the register has 7 for each that it has not lost.
         Claim("the price: bytes of metadata", "crdt", "healed", size, at_most=4, of="lww", price=True),
     ],
     panels=[Panels.size, Panels.calls],
