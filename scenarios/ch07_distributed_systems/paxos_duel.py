@@ -3,11 +3,15 @@ Duelling proposers: how many rounds does a decision take when several propose at
 
 Answers of the acceptors come 20 ms to 60 ms late, so that proposers interrupt one another. They retry at once, or after
 a random backoff, or leave proposing to one (Multi-Paxos). Then the one that leads is killed, and later all acceptors.
+In the end two acceptors of three hear proposer-1, and no proposer does: the others must find out what it had chosen.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
 from scenarios.systems.paxos import Panels, acceptors, between, commands, proposers, to_acceptors
 
+unheard = [
+    link for link in (*to_acceptors, *between) if link.caller == proposers[0] and link.callee not in acceptors[:2]
+]
 late = [faults.latency(link, ms=40, jitter_ms=20) for link in to_acceptors]
 # Each round is a request to each acceptor, and each of them counts the slots that it accepts a first value for.
 rounds = metrics.counter_quotient(acceptors, "paxos_requests_total", per="paxos_slots_total")
@@ -16,9 +20,10 @@ success, gap_s, p50_ms = metrics.success_ratio(), metrics.longest_gap_s(), metri
 TIMING = {"PAXOS_BACKOFF_MS": 400, "PAXOS_HEARTBEAT_MS": 50}
 # A proposer that meets others again and again gives a command up after 4 s. In `dead` a third of the clients is that of
 # the dead proposer, and what the others send to it within 0.13 s is indeterminate: 0.64. The acceptors are back after
-# 0.8 s and their start, before clients give up.
+# 0.8 s and their start, before clients give up. In `unheard` a proposer that does not lead cannot pass its commands on,
+# and proposer-1 does not for long: a third of the clients again.
 ALL = {"baseline": 0.98, "late": 0.98, "settled": 0.98, "dead": 0.55, "back": 0.95, "acceptors": 0.9, "recovery": 0.95}
-WORK = {"backoff": {**ALL, "late": 0.85, "settled": 0.9}, "leader": ALL}
+WORK = {"backoff": {**ALL, "late": 0.85, "settled": 0.9, "unheard": 0.9}, "leader": {**ALL, "unheard": 0.55}}
 
 
 def retry(how: str) -> Variant:
@@ -46,6 +51,7 @@ scenario = Scenario(
         Phase("back", lasts_s=4),  # it starts again, which keeps a core busy for a second
         Phase("acceptors", lasts_s=4, faults=[faults.kill(each, restart_after_s=0.8) for each in acceptors]),
         Phase("recovery", lasts_s=3),
+        Phase("unheard", lasts_s=4, faults=[faults.silence(link) for link in unheard]),
     ],
     variants=[retry("at-once"), retry("backoff"), retry("leader")],
     claims=[
