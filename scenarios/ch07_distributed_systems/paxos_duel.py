@@ -9,9 +9,8 @@ In the end two acceptors of three hear proposer-1, and no proposer does: the oth
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
 from scenarios.systems.paxos import Panels, acceptors, between, commands, proposers, to_acceptors
 
-unheard = [
-    link for link in (*to_acceptors, *between) if link.caller == proposers[0] and link.callee not in acceptors[:2]
-]
+first, near = proposers[0], acceptors[:2]
+unheard = [link for link in (*to_acceptors, *between) if link.caller == first and link.callee not in near]
 late = [faults.latency(link, ms=40, jitter_ms=20) for link in to_acceptors]
 # Each round is a request to each acceptor, and each of them counts the slots that it accepts a first value for.
 rounds = metrics.counter_quotient(acceptors, "paxos_requests_total", per="paxos_slots_total")
@@ -39,7 +38,7 @@ scenario = Scenario(
     load=commands(per_s=20),
     # proposer-1 is the first to take over where none leads, so that it is the leader that is killed.
     settings={
-        proposers[0]: {**TIMING, "PAXOS_LEADER_LOW_MS": 150, "PAXOS_LEADER_HIGH_MS": 200},
+        first: {**TIMING, "PAXOS_LEADER_LOW_MS": 150, "PAXOS_LEADER_HIGH_MS": 200},
         proposers[1]: TIMING,
         proposers[2]: TIMING,
     },
@@ -47,7 +46,7 @@ scenario = Scenario(
         Phase("baseline", lasts_s=4),
         Phase("late", lasts_s=7, faults=late),
         Phase("settled", lasts_s=2),
-        Phase("dead", lasts_s=4, faults=[faults.kill(proposers[0])]),
+        Phase("dead", lasts_s=4, faults=[faults.kill(first)]),
         Phase("back", lasts_s=4),  # it starts again, which keeps a core busy for a second
         Phase("acceptors", lasts_s=4, faults=[faults.kill(each, restart_after_s=0.8) for each in acceptors]),
         Phase("recovery", lasts_s=3),
