@@ -2,7 +2,8 @@
 Quorums: how many replicas must a read and a write wait for, and what does each choice miss?
 
 One of three replicas gets what the others send 500 ms late. Later a writer is killed when its write has reached one
-replica, and only reads follow. R + W > N makes reads current; only read repair also makes them agree with one another.
+replica, its own. It comes back, and for the reads that follow it answers the others 50 ms late. R + W > N makes reads
+current; only read repair also makes them agree with one another.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
@@ -14,7 +15,11 @@ stale, success, p50_ms, p99_ms = metrics.stale_reads(), metrics.success_ratio(),
 repairs_per_read = metrics.counter_quotient(nodes, "kv_repairs_total", per="kv_reads_total")
 
 HELPED = ("r2-w2", "r1-w3", "r3-w1", "r2-w2-repair")
-WELL, SLOW, TWICE = ("baseline", "far", "settled", "reads"), (475, 650), (950, 1_300)  # at least, at most, in ms
+WELL, SLOW, TWICE = (
+    ("baseline", "far", "settled", "back", "reads"),
+    (475, 650),
+    (950, 1_300),
+)  # at least, at most, in ms
 
 
 def quorums(name: str, reads: int, writes: int, repair: str = "off", **more: str) -> Variant:
@@ -40,7 +45,9 @@ scenario = Scenario(
         Phase("far", lasts_s=6, faults=slow),
         Phase("settled", lasts_s=2),
         Phase("killed", lasts_s=4, faults=[faults.kill(nodes[0], at="between-replicas", within_s=1.5)]),
-        Phase("reads", lasts_s=4),
+        Phase("back", lasts_s=2),
+        # The others' quorums are without the replica that has the write, that node's own reads are with it.
+        Phase("reads", lasts_s=3, faults=[faults.latency(link, ms=50) for link in between if link.callee == nodes[0]]),
     ],
     variants=[
         quorums("r1-w1", 1, 1),
