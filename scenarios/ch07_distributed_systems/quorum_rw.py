@@ -9,17 +9,12 @@ current; only read repair also makes them agree with one another.
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
 from scenarios.systems.kv import Panels, between, clients_of_each_node, nodes
 
-far = nodes[2]
-slow = [faults.latency(link, ms=500, delays="request") for link in between if far in (link.caller, link.callee)]
+slow = [faults.latency(link, ms=500, delays="request") for link in between if nodes[2] in (link.caller, link.callee)]
 stale, success, p50_ms, p99_ms = metrics.stale_reads(), metrics.success_ratio(), metrics.p50_ms, metrics.p99_ms
 repairs_per_read = metrics.counter_quotient(nodes, "kv_repairs_total", per="kv_reads_total")
 
-HELPED = ("r2-w2", "r1-w3", "r3-w1", "r2-w2-repair")
-WELL, SLOW, TWICE = (
-    ("baseline", "far", "settled", "back", "reads"),
-    (475, 650),
-    (950, 1_300),
-)  # at least, at most, in ms
+HELPED, WELL = ("r2-w2", "r1-w3", "r3-w1", "r2-w2-repair"), ("baseline", "far", "settled", "back", "reads")
+SLOW, TWICE = (475, 650), (950, 1_300)  # at least, at most, in ms
 
 
 def quorums(name: str, reads: int, writes: int, repair: str = "off", **more: str) -> Variant:
