@@ -22,6 +22,7 @@ FILES = {
     "profiles": "collapsed stacks by variant, service and phase",
     "logs": "what each service wrote",
     "readbacks": "what the services answered after the load",
+    "early": "what they answered shortly before the first fault, where it is to take something",
     "junit.xml": "the verdicts for a continuous-integration server",
     "summary.md": "this report in short, with its charts as SVG",
 }
