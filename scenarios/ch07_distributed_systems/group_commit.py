@@ -57,7 +57,7 @@ scenario = Scenario(
             Claim(f"items are acknowledged ({variant}, {phase})", variant, phase, success, at_least=least)
             for variant in SHARING
             # Away for 0.8 s and a start of 0.3 to 1.2 s, of 3 s.
-            for phase, least in {"baseline": 0.99, "slow": 0.98, "cut": 0.25, "recovery": 0.95}.items()
+            for phase, least in {"baseline": 0.99, "slow": 0.98, "quick": 0.98, "cut": 0.25, "recovery": 0.95}.items()
         ),
     ],
     panels=[Panels.acknowledged, Panels.waiting, Panels.unsynced],
