@@ -33,7 +33,7 @@ def acknowledged_lost(
     What a control claim loses by this must have been there before its first fault. The readback is asked then too, and
     has to list what was acknowledged until `behind_s` seconds before, for a place that is written so much later.
     """
-    there = _listed(window.readback(readback), at)
+    there = listed_keys(window.readback(readback), at)
     if there is None:
         return Measured(None, why=f'the readback "{readback}" gave no list or object "{at}"')
     named = [name.strip() for name in over.split(",") if name.strip()]
@@ -52,7 +52,7 @@ def missing_early(window: Window, readback: str, at: str, behind_s: float = 0.0)
     early = window.run.early(window.variant, window.trial)
     if early is None:
         return None
-    there = _listed(early.answers.get(readback), at)
+    there = listed_keys(early.answers.get(readback), at)
     if there is None:
         return Measured(None, why=f'the readback "{readback}" gave no list or object "{at}" before the fault')
     operations = window.all_operations
@@ -66,7 +66,8 @@ def missing_early(window: Window, readback: str, at: str, behind_s: float = 0.0)
     return few or Measured(float(len(written - there)), n=len(written))
 
 
-def _listed(answer: Any, at: str) -> set[str] | None:
+def listed_keys(answer: Any, at: str) -> set[str] | None:
+    """The keys that a readback's answer lists, or has as names, under `at`; None where it has no such list."""
     listed = answer.get(at) if isinstance(answer, dict) else None
     return {str(key) for key in listed} if isinstance(listed, list | dict) else None
 

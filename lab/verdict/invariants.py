@@ -8,6 +8,7 @@ from inspect import signature
 
 from lab import checkers
 from lab.checkers.history import Finding, History
+from lab.metrics.kept import listed_keys
 from lab.record import Anomaly, InvariantResult, InvariantSpec, Run, Verdict
 
 MAX_ANOMALIES = 20  # what a reader looks at; the count is in the sentence
@@ -27,7 +28,7 @@ def judge_invariant(run: Run, invariant: InvariantSpec, variant: str) -> Invaria
     verdict, why = _combine([finding.verdict for finding in findings], findings)
     if variant in invariant.broken_in:
         verdict, why = _expect_broken(verdict, why)
-        if verdict == "PASS" and _before_the_fault(run, variant, anomalies):
+        if verdict == "PASS" and _before_the_fault(run, invariant, variant, anomalies):
             verdict, why = "UNKNOWN", f"is broken before the fault alone: {anomalies[0].text}"
     checked = sum(finding.checked for finding in findings)
     return InvariantResult(invariant, variant, verdict, why, checked, anomalies[:MAX_ANOMALIES], len(anomalies))
@@ -47,8 +48,11 @@ def _check(invariant: InvariantSpec, history: History) -> Finding:
         return Finding("UNKNOWN", f'checker "{invariant.check}" failed: {type(error).__name__}: {error}')
 
 
-def _before_the_fault(run: Run, variant: str, anomalies: Sequence[Anomaly]) -> bool:
-    """Whether all that was found is of operations that ended before the first fault: then it broke nothing."""
+def _before_the_fault(run: Run, invariant: InvariantSpec, variant: str, anomalies: Sequence[Anomaly]) -> bool:
+    """Whether all that was found is of operations that ended before the first fault: then it broke nothing.
+
+    It did where a readback shows that what those operations wrote was still there just before.
+    """
     spec = run.record.spec
     broken = [k for k, phase in enumerate(spec.phases) if phase.faults]
     if not broken:
@@ -62,7 +66,20 @@ def _before_the_fault(run: Run, variant: str, anomalies: Sequence[Anomaly]) -> b
         for trial in {anomaly.trial for anomaly in shown}
         for found in [run.operations(variant, trial)]
     }
-    return all(set(anomaly.operations) <= early[anomaly.trial] for anomaly in shown)
+    if not all(set(anomaly.operations) <= early[anomaly.trial] for anomaly in shown):
+        return False
+    there = {trial: _there_before(run, invariant, variant, trial) for trial in early}
+    return not all(set(anomaly.operations) <= there[anomaly.trial] for anomaly in shown)
+
+
+def _there_before(run: Run, invariant: InvariantSpec, variant: str, trial: int) -> set[int]:
+    """Numbers of the operations whose keys the invariant's readback listed when it was asked before the first fault."""
+    asked = run.early(variant, trial)
+    args = invariant.args
+    answer = asked.answers.get(str(args.get("readback"))) if asked else None
+    listed = listed_keys(answer, str(args.get("at", "effects"))) or set()
+    operations = run.operations(variant, trial)
+    return {int(n) for n, key in zip(operations.n, operations.key, strict=True) if str(key) in listed}
 
 
 def _combine(verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> tuple[Verdict, str]:
