@@ -6,6 +6,7 @@ import asyncio
 import os
 import threading
 import time
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -28,7 +29,7 @@ async def sync(file: Path, timeout_s: float) -> Ended:
 
     def work() -> None:
         how = _sync(file)
-        if not loop.is_closed():
+        with suppress(RuntimeError):  # the loop is closed, and nobody waits any more
             loop.call_soon_threadsafe(partial(tell, how))
 
     threading.Thread(target=work, name=f"sync of {file}", daemon=True).start()
