@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import replace
 from inspect import signature
 
@@ -68,18 +68,23 @@ def _before_the_fault(run: Run, invariant: InvariantSpec, variant: str, anomalie
     }
     if not all(set(anomaly.operations) <= early[anomaly.trial] for anomaly in shown):
         return False
-    there = {trial: _there_before(run, invariant, variant, trial) for trial in early}
-    return not all(set(anomaly.operations) <= there[anomaly.trial] for anomaly in shown)
+    found = {trial: {n for a in shown if a.trial == trial for n in a.operations} for trial in early}
+    return not any(_was_there(run, invariant, variant, trial, numbers) for trial, numbers in found.items())
 
 
-def _there_before(run: Run, invariant: InvariantSpec, variant: str, trial: int) -> set[int]:
-    """Numbers of the operations whose keys the invariant's readback listed when it was asked before the first fault."""
+def _was_there(run: Run, invariant: InvariantSpec, variant: str, trial: int, numbers: Set[int]) -> bool:
+    """Whether the invariant's readback, asked before the first fault, listed what these operations had written by then.
+
+    Those acknowledged since then are not known of; the others have to be there, and one at least.
+    """
     asked = run.early(variant, trial)
-    args = invariant.args
-    answer = asked.answers.get(str(args.get("readback"))) if asked else None
-    listed = listed_keys(answer, str(args.get("at", "effects"))) or set()
-    operations = run.operations(variant, trial)
-    return {int(n) for n, key in zip(operations.n, operations.key, strict=True) if str(key) in listed}
+    if asked is None:
+        return False
+    args, operations = invariant.args, run.operations(variant, trial)
+    listed = listed_keys(asked.answers.get(str(args.get("readback"))), str(args.get("at", "effects"))) or set()
+    columns = zip(operations.n, operations.key, operations.end_s, strict=True)
+    there = [str(key) in listed for n, key, end_s in columns if int(n) in numbers and end_s < asked.at_s]
+    return bool(there) and all(there)
 
 
 def _combine(verdicts: Sequence[Verdict], findings: Sequence[Finding]) -> tuple[Verdict, str]:
