@@ -50,7 +50,7 @@ Member = Service | Backing
 
 
 @dataclass(frozen=True)
-class Disk:
+class Disk(Typed):
     """The disk of the lab's own under a member's data (lab.disk)."""
 
     member: Member
