@@ -100,19 +100,6 @@ def test_an_invariant_that_is_broken_before_the_fault_alone_proves_nothing(tmp_p
         assert result.verdict == verdict, result.why
 
 
-@pytest.mark.parametrize(("listed", "verdict"), [(97, "PASS"), (7, "UNKNOWN"), (0, "UNKNOWN")])
-def test_what_was_there_before_the_fault_was_broken_by_it(tmp_path: Path, listed: int, verdict: str) -> None:
-    """A kill takes two writes of the baseline and no later one: the early readback still had the first, or had not.
-
-    The second was acknowledged since then.
-    """
-    kept_all = InvariantSpec("it is there", "recovered", {"readback": "kept"}, ["off"], ["off"])
-    there = kept(*(n for n in range(200) if n not in (7, 98)))
-    story = Story(invariants=[kept_all], readbacks=there, early=kept(*range(listed)))
-    result = judge(tell(tmp_path, story)).invariants[0]
-    assert result.verdict == verdict, result.why
-
-
 def test_a_machine_of_which_nothing_is_known_is_not_called_idle(tmp_path: Path) -> None:
     """A record without the figures says so, and not "0 % busy"."""
     conditions = {c.name: c for c in judge(tell(tmp_path, Story())).conditions}
