@@ -46,6 +46,24 @@ async def test_a_mute_engine_is_not_waited_for_without_end(engine, tmp_path, mon
     assert awaited() == []
 
 
+async def test_a_container_of_this_machine_is_dead_when_its_kernel_says_so(engine, tmp_path, monkeypatch):
+    """A fault that kills is not late by the engine's clearing up: the kernel is asked, whatever the engine says."""
+    monkeypatch.setattr(life.Life, "is_here", lambda self: True)
+    process = await asyncio.create_subprocess_exec("sleep", "60")
+    found = {**FOUND, "State": {**FOUND["State"], "Pid": process.pid}}
+    alive = life.Life("payments", "lab-payments", tmp_path / "log", engine, found)
+    killing = asyncio.create_task(alive.kill())
+    await asyncio.sleep(0.05)
+    assert not alive.has_died
+    assert not killing.done()
+    process.kill()
+    await killing
+    assert alive.has_died
+    await alive.forget()
+    assert awaited() == []
+    await process.wait()
+
+
 async def test_a_stack_is_stopped_as_far_as_a_mute_engine_lets_it(engine, tmp_path, monkeypatch):
     """What a mute engine may have kept is a sentence in `left`, and the run goes on to its end."""
     monkeypatch.setattr(compose, "STOP_S", 0.1)

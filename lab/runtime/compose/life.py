@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from lab.kit.tasks import awaiting
+from lab.runtime import processes
 from lab.runtime.compose.engine import Engine, EngineError
 from lab.runtime.supervisor import last_lines
 
 ANSWER_S = 10.0  # within which the engine does what it is told
 SIGNALLED = 128  # an exit code above it: killed by the signal of that number
 FLUSH_S = 1.0  # how long the last words may take after the end
+LOOK_EVERY_S = 0.002
 
 
 class Life:
@@ -27,7 +29,9 @@ class Life:
         self._id = str(found["Id"])
         self._container = container
         self._engine = engine
+        self._here = self.is_here()
         self._returncode: int | None = None
+        self._killed: asyncio.Task[None] | None = None
         self._ended = asyncio.Event()
         self._written = asyncio.create_task(self._write(since=str(found["State"]["StartedAt"])))
         self._end = asyncio.create_task(self._wait())
@@ -36,6 +40,15 @@ class Life:
     def returncode(self) -> int | None:
         """Exit code, minus the signal's number where it was killed, None while it runs."""
         return self._returncode
+
+    @property
+    def has_died(self) -> bool:
+        """Whether no process of it runs any more.
+
+        The engine tells that only after it has removed network and mounts, some 0.2 s later; where the container is of
+        this machine, its kernel is asked. The first process of a container is the last one to go.
+        """
+        return self._ended.is_set() or (self._here and processes.look(self.pid) is None)
 
     async def wait(self) -> int:
         """Wait for its end, and for its last words."""
@@ -51,12 +64,15 @@ class Life:
         return await self.wait()
 
     async def kill(self) -> None:
-        """SIGKILL; returns when it is gone. Its last log lines may come later: a fault does not wait for a log."""
+        """SIGKILL; returns when it has died. Its last log lines may come later: a fault does not wait for a log."""
         self.asked_to_end = True
-        if self._returncode is None:
-            with contextlib.suppress(EngineError):  # it may have ended meanwhile
-                await self._engine.order(self._container, "kill", ANSWER_S)
-        await self._gone()
+        if self._returncode is not None:
+            return
+        self._killed = asyncio.create_task(self._order_kill())
+        while not self._killed.done() and not self.has_died:  # noqa: ASYNC110 - the kernel sets no Event
+            await asyncio.sleep(LOOK_EVERY_S)
+        if not self.has_died:
+            await self._killed
 
     def tail(self, lines: int = 20) -> str:
         """The end of its log."""
@@ -71,9 +87,15 @@ class Life:
 
     async def forget(self) -> None:
         """Stop listening to it."""
-        for task in (self._end, self._written):
+        tasks = [task for task in (self._end, self._written, self._killed) if task]
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(self._end, self._written, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _order_kill(self) -> None:
+        with contextlib.suppress(EngineError):  # it may have ended meanwhile
+            await self._engine.order(self._container, "kill", ANSWER_S)
+        await self._gone()
 
     async def _gone(self) -> None:
         """Wait until the engine says that it has ended. Raises EngineError where it says nothing."""

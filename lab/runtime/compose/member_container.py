@@ -87,7 +87,9 @@ class MemberContainer:
         self._tell(READY_AGAIN)
 
     async def state(self) -> ProcessState:
-        """What the engine says of it."""
+        """What the kernel says of it where it has died on this machine, else what the engine says."""
+        if self._life and self._life.has_died:
+            return "gone"
         try:
             status = (await self._engine.inspect(self.container))["State"]["Status"]
         except EngineError as error:
