@@ -11,7 +11,6 @@ from lab.checkers.history import Finding, History
 from lab.record import Anomaly, InvariantResult, InvariantSpec, Run, Verdict
 
 MAX_ANOMALIES = 20  # what a reader looks at; the count is in the sentence
-OF_LOSSES = {"recovered"}  # what a fault takes was acknowledged before it
 
 
 def judge_invariant(run: Run, invariant: InvariantSpec, variant: str) -> InvariantResult:
@@ -28,7 +27,7 @@ def judge_invariant(run: Run, invariant: InvariantSpec, variant: str) -> Invaria
     verdict, why = _combine([finding.verdict for finding in findings], findings)
     if variant in invariant.broken_in:
         verdict, why = _expect_broken(verdict, why)
-        if verdict == "PASS" and invariant.check not in OF_LOSSES and _before_the_fault(run, variant, anomalies):
+        if verdict == "PASS" and _before_the_fault(run, variant, anomalies):
             verdict, why = "UNKNOWN", f"is broken before the fault alone: {anomalies[0].text}"
     checked = sum(finding.checked for finding in findings)
     return InvariantResult(invariant, variant, verdict, why, checked, anomalies[:MAX_ANOMALIES], len(anomalies))

@@ -40,7 +40,7 @@ scenario = Scenario(
         Phase("far", lasts_s=6, faults=slow),
         Phase("settled", lasts_s=2),
         Phase("killed", lasts_s=4, faults=[faults.kill(nodes[0], at="between-replicas", within_s=1.5)]),
-        Phase("back", lasts_s=2),
+        Phase("back", lasts_s=3),
         # The others' quorums are without the replica that has the write, that node's own reads are with it.
         Phase("reads", lasts_s=3, faults=[faults.latency(link, ms=50) for link in between if link.callee == nodes[0]]),
     ],
