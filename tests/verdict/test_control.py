@@ -100,6 +100,15 @@ def test_an_invariant_that_is_broken_before_the_fault_alone_proves_nothing(tmp_p
         assert result.verdict == verdict, result.why
 
 
+def test_losses_of_the_calm_phase_alone_prove_nothing_either(tmp_path: Path) -> None:
+    """A store that had lost it already looks the same, so a scenario needs losses that a fault alone can explain."""
+    there = InvariantSpec("there", "recovered", {"readback": "charges"}, ["off"], ["off"])
+    for name, gone, verdict in (("early", 7, "UNKNOWN"), ("late", 150, "PASS")):
+        effects = [f"k{n}" for n in range(200) if n != gone]
+        result = judge(tell(tmp_path / name, Story(invariants=[there], readbacks={"charges": {"effects": effects}})))
+        assert result.invariants[0].verdict == verdict, result.invariants[0].why
+
+
 def test_a_machine_of_which_nothing_is_known_is_not_called_idle(tmp_path: Path) -> None:
     """A record without the figures says so, and not "0 % busy"."""
     conditions = {c.name: c for c in judge(tell(tmp_path, Story())).conditions}
