@@ -2,7 +2,8 @@
 From a record to PASS, FAIL or UNKNOWN, with the evidence. Pure: the same record always gives the same judgement.
 
 UNKNOWN comes first: where a condition of the experiment is not met (the fault was not in force, the load was not
-reached, the control did not hurt), neither PASS nor FAIL would mean anything.
+reached, the control did not hurt), neither PASS nor FAIL would mean anything. A violation that was seen all the same is
+named with it.
 """
 
 from __future__ import annotations
@@ -35,8 +36,13 @@ def judge(run: Run) -> Judgement:
 def _verdict(
     control: str, unmet: Sequence[str], claims: Sequence[ClaimResult], invariants: Sequence[InvariantResult]
 ) -> tuple[Verdict, list[str]]:
+    seen = [
+        f'seen all the same: "{r.invariant.text}" in {r.variant}: {r.why}'
+        for r in invariants
+        if r.verdict == "FAIL" and r.variant not in r.invariant.broken_in
+    ]
     if unmet:
-        return "UNKNOWN", list(unmet)
+        return "UNKNOWN", [*unmet, *seen]
     painless = [_painless(r) for r in claims if r.claim.control and r.verdict != "PASS"]
     called = {control: f"the control {control}"}
     painless += [
@@ -45,7 +51,7 @@ def _verdict(
         if r.variant in r.invariant.broken_in and r.verdict != "PASS"
     ]
     if painless:
-        return "UNKNOWN", painless
+        return "UNKNOWN", [*painless, *seen]
     judged: list[tuple[Verdict, str]] = [(r.verdict, f'"{r.claim.text}" {r.why}') for r in claims]
     judged += [(r.verdict, f'"{r.invariant.text}" in {r.variant}: {r.why}') for r in invariants]
     for verdict in ("FAIL", "UNKNOWN"):

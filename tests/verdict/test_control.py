@@ -100,6 +100,17 @@ def test_an_invariant_that_is_broken_before_the_fault_alone_proves_nothing(tmp_p
         assert result.verdict == verdict, result.why
 
 
+def test_a_violation_is_named_though_the_control_did_not_hurt(tmp_path: Path) -> None:
+    """UNKNOWN as ever, but whoever reads it learns that the pattern broke what it has to keep."""
+    once = InvariantSpec("once", "exactly_once", {"readback": "charges"}, ["on"])
+    lacks = [f"k{n}" for n in range(200) if n != 150]
+    story = Story(off_ms=(5,), invariants=[once], readbacks={"charges": {"effects": lacks}})
+    judgement = judge(tell(tmp_path, story))
+    assert judgement.verdict == "UNKNOWN"
+    assert judgement.reasons[0].startswith("the control does not hurt")
+    assert judgement.reasons[1].startswith('seen all the same: "once" in on: ')
+
+
 def test_losses_of_the_calm_phase_alone_prove_nothing_either(tmp_path: Path) -> None:
     """A store that had lost it already looks the same, so a scenario needs losses that a fault alone can explain."""
     there = InvariantSpec("there", "recovered", {"readback": "charges"}, ["off"], ["off"])
