@@ -5,7 +5,9 @@ Feed: publishes each trade as a message on its pair's subject.
               ^^^^ here; which events there were is kept in memory
 
 POST /events    202 and the event's subject and number, once the client library has buffered it (PUBLISH=core), or
-                201 once the broker has stored it (PUBLISH=durable); 504 where it did not say so, and may have
+                201 once the broker has stored it (PUBLISH=durable); 504 where it did not say so, and may have; 503
+                where the stream is gone: the next one finds a new stream, which is empty
+GET /stored     `{"effects": [...]}`, the id of each event that the stream holds, for checkers (PUBLISH=durable)
 
 Events of one subject are numbered from 1 and published in the order of their numbers. A repeated id publishes the same
 event again: the feed cannot know whether the broker has it. A stream knows, by Nats-Msg-Id. Memory and broker are two
@@ -21,13 +23,14 @@ from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
 import nats.errors
+import nats.js.errors
 from aiohttp import web
 from msgspec import Meta, Struct, json
 from prometheus_client import Counter, Gauge
 
 from targets.contracts.events import STREAM, SUBJECTS, Event
 from targets.kit import NatsUrl, Problem, Seconds, Service, Settings, answer, read_json, serve
-from targets.kit.broker import Broker, JetStream, make_stream, on_broker
+from targets.kit.broker import Broker, JetStream, make_stream, messages_of, on_broker
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,12 +99,22 @@ class Feed:
             stored = await self.stream.publish_async(event.subject, message, headers=names)
         try:
             receipt = await asyncio.wait_for(stored, self.timeout_s)
+        except nats.js.errors.NoStreamResponseError as error:
+            await make_stream(self.stream, STREAM, SUBJECTS)
+            raise Problem(503, "stream-gone", "The broker had no stream any more; nothing was published.") from error
         except (TimeoutError, nats.errors.Error) as error:
             raise Problem(504, "broker-silent", f"The broker did not say that it has it: {error!r}.") from error
         self.stored.inc()
         if receipt.duplicate:
             self.repeats.inc()
         return answer({**what, "stored_as": receipt.seq, "repeat": bool(receipt.duplicate)}, 201)
+
+    async def get_stored(self, request: web.Request) -> web.Response:
+        """Which events the stream holds."""
+        if self.stream is None:
+            raise Problem(404, "nothing-stored", "With PUBLISH=core nothing is stored.")
+        held = [json.decode(message, type=Event).id for message in await messages_of(self.stream, STREAM, SUBJECTS)]
+        return answer({"effects": sorted(set(held))})
 
 
 def build(settings: FeedSettings, service: Service) -> web.Application:
@@ -125,7 +138,7 @@ def build(settings: FeedSettings, service: Service) -> web.Application:
     app = web.Application()
     app.cleanup_ctx.append(on_broker(service, broker, settings.nats_url, open_stream))
     service.answers("POST /events", 202 if settings.publish == "core" else 201, 409, 503, 504)
-    app.add_routes([web.post("/events", feed.post_event)])
+    app.add_routes([web.post("/events", feed.post_event), web.get("/stored", feed.get_stored)])
     return app
 
 

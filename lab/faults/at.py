@@ -24,6 +24,8 @@ ASKED_WITHIN_S = 0.25  # five servers answer within 20 to 50 ms; a second time w
 class At(Fault):
     """`make(member)` for the member that plays `role`, as the running system says just before the fault goes in.
 
+    A role without a gauge is played by the one of its members that the variant has.
+
     Injected and judged is what `make` gives; the receipt says which that was. `called` names it beforehand.
     """
 
@@ -64,8 +66,10 @@ class At(Fault):
         """Ask all members until exactly one says that it plays the role. Raises LabError after `WITHIN_S`."""
         until_s = time.monotonic() + WITHIN_S
         while len(found := await self._players(bench)) != 1:
-            if time.monotonic() > until_s:
+            if time.monotonic() > until_s or not self.role.gauges:
                 who = ", ".join(member.name for member in found) or "no one"
+                if not self.role.gauges:
+                    raise LabError(f"{self.text}: {self.role.name} is one member a variant, and here are {who}")
                 raise LabError(
                     f"{self.text}: for {WITHIN_S:g} s {who} of {len(self._there(bench))} members had "
                     f"{' or '.join(self.role.gauges)} at 1, so there is no one {self.role.name}"
@@ -75,6 +79,8 @@ class At(Fault):
 
     async def _players(self, bench: Bench) -> list[Member]:
         members = self._there(bench)
+        if not self.role.gauges:
+            return members
         answers = await ask({member.name: bench.address(member).url for member in members})
         return [member for member in members if self._plays(answers[member.name])]
 

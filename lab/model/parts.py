@@ -35,11 +35,15 @@ BackingKind = Literal["postgres", "redis", "nats", "nginx", "haproxy", "etcd", "
 
 @dataclass(frozen=True)
 class Backing(Typed):
-    """A server we did not write, started fresh for each variant with `settings` of its own kind."""
+    """A server we did not write, started fresh for each variant with `settings` of its own kind.
+
+    `since` is the oldest version that will do ("2.10"), where a setting is not known to older ones.
+    """
 
     kind: BackingKind
     name: str = ""
     settings: Env = field(default_factory=dict, hash=False)
+    since: str = ""
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -102,11 +106,12 @@ class Role(Typed):
     """Whichever of several members plays a part at the moment, such as the leader of a cluster.
 
     A member says that it does by a gauge of its `/metrics` that stands at 1; members of several kinds may have several.
+    Without a gauge it is the one of them that a variant has, where each variant has another.
     """
 
     name: str
     among: Sequence[Member]
-    gauge: str | Sequence[str]
+    gauge: str | Sequence[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "among", tuple(self.among))

@@ -36,8 +36,13 @@ GRACE_S = 6.0  # a target finishes what is in flight within 5 s
 
 
 def parts_of(members: Iterable[Member]) -> list[str]:
-    """The parts (names of lab.runtime.parts) that members need. Raises MissingPart for a kind it cannot start."""
-    return sorted({backing.kind_of(member.kind).part for member in members if isinstance(member, Backing)})
+    """The parts (names of lab.runtime.parts) that members need, `nats>=2.10` where an older one will not do.
+
+    Raises MissingPart for a kind it cannot start.
+    """
+    servers = [member for member in members if isinstance(member, Backing)]
+    wanted = {(backing.kind_of(server.kind).part, server.since) for server in servers}
+    return sorted(f"{part}>={since}" if since else part for part, since in wanted)
 
 
 class LocalRuntime:

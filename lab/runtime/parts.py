@@ -11,7 +11,8 @@ class Part:
     """One server.
 
     `programs` must all be there. `debian` are packages whose files are needed (a regular expression stands for the
-    newest package of such a name), `brew` a formula, `go` maps a program to `module/path@version`.
+    newest package of such a name), `brew` a formula, `go` maps a program to `module/path@version`. Packages of a
+    distribution may be too old for what a scenario asks of a server; the others are not.
     """
 
     name: str
@@ -25,8 +26,12 @@ class Part:
     @property
     def ways(self) -> str:
         """How a person gets it."""
+        return self.ways_to("")
+
+    def ways_to(self, oldest: str) -> str:
+        """How a person gets one that is no older than that."""
         found = []
-        if self.debian:
+        if self.debian and not oldest:
             found.append(f"`apt-get install {' '.join(package.split('[')[0].rstrip('-') for package in self.debian)}`")
         if self.brew:
             found.append(f"`brew install {self.brew}`")
@@ -103,7 +108,7 @@ PARTS: Mapping[str, Part] = {
             ("nats-server",),
             debian=("nats-server",),
             brew="nats-server",
-            go={"nats-server": "github.com/nats-io/nats-server/v2@v2.11.4"},
+            go={"nats-server": "github.com/nats-io/nats-server/v2@v2.14.5"},
         ),
     )
 }

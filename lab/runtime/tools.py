@@ -68,42 +68,48 @@ class Tools:
         self._found: dict[str, dict[str, Program]] = {}
         self._needed: set[str] = set()
 
-    def find(self, name: str) -> dict[str, Program] | None:
-        """The programs of a part by name, without fetching; None where one of them is missing."""
-        if name not in self._found:
-            found = [self._program(PARTS[name], program) for program in PARTS[name].programs]
+    def find(self, wanted: str) -> dict[str, Program] | None:
+        """The programs of a part by name, without fetching; None where one of them is missing.
+
+        `nats>=2.10` takes the first on PATH, in the places of distributions and in `home` that is no older.
+        """
+        if wanted not in self._found:
+            name, _, oldest = wanted.partition(">=")
+            found = [self._program(PARTS[name], program, oldest) for program in PARTS[name].programs]
             if None in found:
                 return None
-            self._found[name] = {program.name: program for program in found if program}
-        return self._found[name]
+            self._found[wanted] = {program.name: program for program in found if program}
+        return self._found[wanted]
 
-    def need(self, *names: str) -> dict[str, Program]:
-        """The programs of several parts by name, fetched where missing.
+    def need(self, *wanted: str) -> dict[str, Program]:
+        """The programs of several parts by name, fetched where missing; each as `find` takes it.
 
         Raises one MissingPart that names all that cannot be had, why, and the ways to get each.
         """
         programs: dict[str, Program] = {}
         problems: list[str] = []
-        for name in names:
+        for each in wanted:
+            name, _, oldest = each.partition(">=")
+            part = PARTS[name]
             try:
-                programs |= self.find(name) or self._fetched(PARTS[name])
-                self._needed.add(name)
+                programs |= self.find(each) or self._fetched(part, each)
+                self._needed.add(each)
             except FetchError as error:
-                part = PARTS[name]
-                problems.append(f"{part.title} ({part.what_for}): {error}. Get it with {part.ways}.")
+                which = f"{part.title} {oldest} or newer" if oldest else part.title
+                problems.append(f"{which} ({part.what_for}): {error}. Get it with {part.ways_to(oldest)}.")
         if problems:
             count = "1 part is" if len(problems) == 1 else f"{len(problems)} parts are"
             raise MissingPart("\n  ".join([f"{count} missing:", *problems]))
         return programs
 
-    def version(self, name: str) -> str:
+    def version(self, wanted: str) -> str:
         """What the first program of a part says of its version; `missing` or `unknown` where it says none."""
-        programs, part = self.find(name), PARTS[name]
+        programs, part = self.find(wanted), PARTS[wanted.partition(">=")[0]]
         return version_of(programs[part.programs[0]]) if programs else "missing"
 
     def versions(self) -> dict[str, str]:
         """Version of each part that was needed so far, by its title."""
-        return {PARTS[name].title: self.version(name) for name in sorted(self._needed)}
+        return {PARTS[each.partition(">=")[0]].title: self.version(each) for each in sorted(self._needed)}
 
     def fault_proxy(self) -> ProxyProgram:
         """The one to use: `TOXIPROXY=builtin|/path`, else Toxiproxy where it is there, else the built-in one."""
@@ -118,34 +124,49 @@ class Tools:
         found = self._program(PARTS["toxiproxy"], "toxiproxy-server")
         return _toxiproxy(found.path) if found else _builtin()
 
-    def _program(self, part: Part, name: str) -> Program | None:
-        path = shutil.which(name) or shutil.which(name, path=os.pathsep.join([*_places(), str(self.home / "bin")]))
-        if path:
-            return Program(name, Path(path))
+    def _program(self, part: Part, name: str, oldest: str = "") -> Program | None:
+        there = self._programs(part, name)
+        return next((each for each in there if not oldest or is_as_new(version_of(each), oldest)), None)
+
+    def _programs(self, part: Part, name: str) -> Iterator[Program]:
+        """All of that name on this machine, as they are preferred."""
+        for folder in (*os.get_exec_path(), *_places(), str(self.home / "bin")):
+            if path := shutil.which(name, path=folder):
+                yield Program(name, Path(path))
         root = self._root(part)
-        fetched = debian.programs_in(root).get(name)
-        libraries = debian.library_path(root)
-        env = {"LD_LIBRARY_PATH": libraries} if libraries else {}
-        return Program(name, fetched, env, root) if fetched else None
+        if fetched := debian.programs_in(root).get(name):
+            libraries = debian.library_path(root)
+            yield Program(name, fetched, {"LD_LIBRARY_PATH": libraries} if libraries else {}, root)
 
     def _root(self, part: Part) -> Path:
         return self.home / "debian" / part.debian[0].split("-[")[0] if part.debian else self.home / "none"
 
-    def _fetched(self, part: Part) -> dict[str, Program]:
+    def _fetched(self, part: Part, wanted: str) -> dict[str, Program]:
         """Fetch a part; of several labs at the same time one fetches and the others wait for it."""
+        oldest = wanted.partition(">=")[2]
         with alone_in(self.home):
-            if already := self.find(part.name):
+            if already := self.find(wanted):
                 return already
-            if part.debian and debian.available():
-                debian.fetch(part.title, part.debian, part.programs, self._root(part), self.home / "apt", self.say)
-            elif part.go and shutil.which("go"):
+            if part.go and shutil.which("go") and (oldest or not (part.debian and debian.available())):
                 build(part, self.home / "bin", self.say)
+            elif part.debian and debian.available() and not (oldest and self.find(part.name)):
+                debian.fetch(part.title, part.debian, part.programs, self._root(part), self.home / "apt", self.say)
+            elif oldest and self.find(part.name):
+                raise FetchError(f"here is {self.version(part.name)}, and nothing here can fetch a newer one")
             else:
                 raise FetchError("not on this machine, and nothing here can fetch it")
-            found = self.find(part.name)
+            found = self.find(wanted)
+        if not found and oldest:
+            raise FetchError(f"{self.version(part.name)} was fetched, and is too old")
         if not found:
             raise FetchError(f"fetched, and still there is no {' or '.join(part.programs)}")
         return found
+
+
+def is_as_new(version: str, oldest: str) -> bool:
+    """Whether a version (`2.9.10`, `3.6.16-1+b2`) is no older than another; `unknown` is not."""
+    numbers, least = ([int(n) for n in re.findall(r"\d+", text.split("-")[0])] for text in (version, oldest))
+    return numbers[: len(least)] >= least
 
 
 def version_of(program: Program, flag: str = "--version") -> str:

@@ -33,7 +33,7 @@ scenario = Scenario(
         # A transfer holds its first account alone for one trip, 21 ms. Its opposite is one of 56 pairs, 30/56 = 0.54/s,
         # and begins within 21 ms before or after with a chance of 0.54 x 0.042 = 2.3 %: of 240 transfers 5.4 meet
         # theirs, 2.7 deadlocks. Each blocks two of eight accounts for a second, in which 15 others wait, holding what
-        # they have: one cycle makes the next, 9 to 23 in a simulation of six seeds. In health it is 0.08 in 4 s.
+        # they have: one cycle makes the next, 9 to 23 in a simulation of six seeds. In health it is 0.06 in 4 s.
         Claim("the server aborts deadlocked transfers", "asked", "fault", ROLLED_BACK, at_least=4, control=True),
         # deadlock_timeout: the server looks for a cycle after a second of waiting.
         Claim("transfers wait for a second", "asked", "fault", metrics.p95_ms(of="all"), at_least=900, control=True),

@@ -68,8 +68,8 @@ scenario = Scenario(
         # by itself), 63 ms before the commit: 94, deviation 23.
         Claim("the price of a version: retries", "version", "fault", rolled_back, at_most=110, price=True),
         Claim("the price of the level: retries", "repeatable-read", "fault", rolled_back, at_most=200, price=True),
-        # A lock is held for two trips, 42 ms, at 5/s: four of five deposits find it free, the others wait for 21 ms on
-        # average, on top of six trips.
+        # A lock is held for two trips, 42 ms, at 5/s (atomic: three, 63 ms): four of five deposits (atomic: two of
+        # three) find it free. Of for-update the others wait for 21 / 0.79 = 27 ms on average, on top of six trips.
         Claim("the price of the lock: waits", "for-update", "fault", quick, at_most=1.5, of="bare", price=True),
         Claim("the price of the atomic update: waits", "atomic", "fault", quick, at_most=1.5, of="bare", price=True),
     ],

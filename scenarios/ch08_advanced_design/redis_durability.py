@@ -1,9 +1,9 @@
 """
 Redis durability: what Redis still has after a kill.
 
-Redis takes offers for five seconds and is killed, and killed again when it is back. As shipped it would have taken its
-first snapshot after a minute, and comes back with nothing each time; with an append-only file it comes back with every
-offer that it has acknowledged.
+Redis takes offers for five seconds and is killed, and killed again when it is back. As shipped it would have
+taken its first snapshot after 100 s, and comes back with nothing each time; with an append-only file it comes back with
+every offer that it has acknowledged.
 """
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics

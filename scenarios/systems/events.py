@@ -13,6 +13,8 @@ from lab import Backing, Invariant, Link, Load, Operation, Panel, Readback, Requ
 nats = Backing("nats")
 feed, notifier = Service("feed"), Service("notifier")
 publish, listen = Link(feed, nats), Link(notifier, nats)  # two links, so that the notifier's can be broken alone
+syncing = Backing("nats", since="2.10")  # older ones know no `sync_interval`
+store = Link(feed, syncing)
 
 PAIRS = ("EURUSD", "USDJPY", "GBPUSD")
 
@@ -26,6 +28,7 @@ def event(rng: Random, n: int) -> Request:
 
 received = Readback("notifier", notifier, "/received")
 notified = Readback("notifications", notifier, "/notifications/keys")
+stored = Readback("in the stream", feed, "/stored")
 
 
 def events(
@@ -63,6 +66,21 @@ def events(
     return Load(mix, feed, per_s, arrivals, readbacks=[received, notified], invariants=invariants)
 
 
+def stored_events(per_s: float, *, loses: Sequence[str], keeps: Sequence[str], played_in: str) -> Load:
+    """Events, each acknowledged one to be in the stream at the end in the variants `keeps`; in `loses` some are not.
+
+    `played_in` names the phases in which at least 20 of them must have been acknowledged.
+    """
+    there = Invariant(
+        "what was acknowledged is stored",
+        checkers.recovered(stored, played_in=played_in, least=20),
+        variants=[*loses, *keeps],
+        broken_in=loses,
+    )
+    mix = Operation("POST /events", event)
+    return Load(mix, feed, per_s, "poisson", readbacks=[stored], invariants=[there])
+
+
 class Panels:
     """What shows this system."""
 
@@ -71,4 +89,6 @@ class Panels:
     )
     age = Panel("Age of the newest event received", "max(notifier_behind_seconds)", unit="s", legend="behind")
     redeliveries = Panel("Redeliveries of a known event", "max(notifier_again_total)", legend="deliveries")
+    acknowledged = Panel("Events acknowledged", "rate(feed_stored_total[3s])", unit="reqps", legend="events", live=True)
+    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
     connected = Panel("Connected to NATS", "nats_connected", legend="{{service}}", values={0: "no", 1: "yes"})

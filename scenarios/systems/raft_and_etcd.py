@@ -5,6 +5,7 @@ Our Raft and etcd, three members each, behind one client that speaks to whicheve
     client -> etcd-1, etcd-2, etcd-3, each called by its peers
 """
 
+from collections.abc import Sequence
 from itertools import permutations
 
 from lab import Backing, Invariant, Link, Load, Panel, Peers, Role, Service, checkers, workloads
@@ -13,6 +14,7 @@ ours = [Service(f"raft-{n}", {"RAFT_PEERS": "raft-1,raft-2,raft-3"}, module="raf
 etcd = [Backing("etcd", f"etcd-{n}") for n in (1, 2, 3)]
 client = Service("client", module="kv_client")
 leader = Role("leader", [*ours, *etcd], gauge=["raft_is_leader", "etcd_server_is_leader"])
+each = [Role(f"member {n}", pair) for n, pair in enumerate(zip(ours, etcd, strict=True), 1)]  # of whichever is there
 
 
 def links(distance_ms: int) -> list[Link]:
@@ -26,11 +28,19 @@ def links(distance_ms: int) -> list[Link]:
 
 
 def registers(
-    per_s: float, keys: int, *, read: float, write: float, cas: float, timeout_s: float, played_in: str
+    per_s: float,
+    keys: int,
+    *,
+    read: float,
+    write: float,
+    cas: float,
+    timeout_s: float,
+    played_in: str,
+    forgets_in: Sequence[str] = (),
 ) -> Load:
     """Poisson arrivals of reads, writes and compare-and-sets; each phase of `played_in` has 20 operations at least.
 
-    The client gives up by itself before `timeout_s`.
+    The client gives up by itself before `timeout_s`. In the variants `forgets_in` acknowledged writes must be lost.
     """
     linearizable = checkers.linearizable(played_in=played_in, least=20)
     return Load(
@@ -39,7 +49,7 @@ def registers(
         per_s,
         "poisson",
         timeout_s=timeout_s,
-        invariants=[Invariant("every key is linearizable", linearizable)],
+        invariants=[Invariant("every key is linearizable", linearizable, broken_in=forgets_in)],
     )
 
 
@@ -57,4 +67,5 @@ class Panels:
         "max by (service) (raft_commit_index or etcd_server_proposals_committed_total)",
         legend="{{service}}",
     )
+    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
     waiting = Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests")

@@ -11,18 +11,20 @@ from nats.aio.client import Client as Broker
 from nats.errors import Error
 from nats.js.api import StorageType, StreamConfig
 from nats.js.client import JetStreamContext as JetStream
+from nats.js.errors import NotFoundError
 from prometheus_client import Gauge
 
 from targets.kit.service import Service
 from targets.kit.settings import without_login
 
-__all__ = ["Broker", "JetStream", "make_stream", "on_broker"]
+__all__ = ["Broker", "JetStream", "make_stream", "messages_of", "on_broker"]
 
 RECONNECT_EVERY_S = 0.2
 # A target comes up without those it calls, as everywhere; but whoever subscribes wants to have done so before the first
 # message, so it says that it is up only then, or after this long.
 PATIENCE_S = 5.0
 KNOWS_REPEATS_FOR_S = 120.0
+READ_WITHIN_S = 2.0
 
 
 def on_broker(
@@ -104,3 +106,16 @@ async def make_stream(jetstream: JetStream, name: str, subjects: str) -> None:
     await jetstream.add_stream(
         StreamConfig(name=name, subjects=[subjects], storage=StorageType.FILE, duplicate_window=KNOWS_REPEATS_FOR_S)
     )
+
+
+async def messages_of(jetstream: JetStream, name: str, subjects: str) -> list[bytes]:
+    """All messages that a stream holds now, the oldest first; none where there is no such stream. Raises Error."""
+    try:
+        held = (await jetstream.stream_info(name)).state.messages
+    except NotFoundError:
+        return []
+    reader = await jetstream.subscribe(subjects, stream=name, ordered_consumer=True)
+    try:
+        return [(await reader.next_msg(timeout=READ_WITHIN_S)).data for _ in range(held)]
+    finally:
+        await reader.unsubscribe()

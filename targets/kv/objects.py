@@ -180,7 +180,10 @@ class Registers:
 
 
 class Crdts:
-    """Sets and counters whose changes survive merging; a part is the change alone (a delta: Almeida et al. 2018).
+    """Sets and counters whose changes survive merging.
+
+    Of a set a part is the change alone (a delta: Almeida et al. 2018), of a counter all accounts, so that the next
+    count brings what an earlier message lost.
 
     A node that restarts has forgotten how far it had counted, so it goes on under an account of its own: under the old
     one it would give its tags out twice, and what others have seen of its counts would hide what it counts anew.

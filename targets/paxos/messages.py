@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from msgspec import Struct
 
-Value = tuple[str, ...]  # the ids of commands, in their order; none: a no-op
+Value = tuple[str, ...]  # ids of commands, in order; never empty: slots are taken one by one, so no gap is filled
 
 
 class Ballot(Struct, frozen=True, order=True, array_like=True):

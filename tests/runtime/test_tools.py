@@ -8,7 +8,7 @@ import pytest
 from lab.errors import LabError, MissingPart
 from lab.runtime import debian, tools
 from lab.runtime.parts import PARTS
-from lab.runtime.tools import Program, Tools, go_version, version_of
+from lab.runtime.tools import Program, Tools, go_version, is_as_new, version_of
 
 pytestmark = pytest.mark.e2e
 
@@ -41,6 +41,32 @@ def test_what_is_on_the_path_comes_first(machine):
     installed = program(machine / "bin/nats-server")
     assert Tools(machine / ".lab").need("nats")["nats-server"].path == installed
     assert found.need("nats")["nats-server"].path == unpacked, "looked for once a run"
+
+
+def test_one_that_is_too_old_is_passed_over(machine):
+    """Of several the first that is new enough is taken; where none is, that is said, with ways that lead to one."""
+    old = program(machine / "bin/nats-server", "echo nats-server: v2.9.10")
+    assert Tools(machine / ".lab").find("nats>=2.10") is None
+    with pytest.raises(MissingPart) as error:
+        Tools(machine / ".lab").need("nats>=2.10")
+    assert "NATS 2.10 or newer (experiments on messaging): here is 2.9.10" in str(error.value)
+    assert "`go install github.com/nats-io/nats-server/v2@" in str(error.value)
+    assert "apt-get" not in str(error.value)
+    new = program(machine / ".lab/bin/nats-server", "echo nats-server: v2.14.5")
+    found = Tools(machine / ".lab")
+    assert found.need("nats>=2.10", "nats")["nats-server"].path in {old, new}
+    assert found.need("nats>=2.10")["nats-server"].path == new
+    assert found.versions() == {"NATS": "2.14.5"}
+    assert found.need("nats")["nats-server"].path == old
+
+
+@pytest.mark.parametrize(
+    ("version", "as_new"),
+    [("2.10", True), ("2.9.10", False), ("10.0", True), ("2.10.0-1+b2", True), ("unknown", False)],
+)
+def test_versions_are_compared_as_numbers(version, as_new):
+    """2.9 is older than 2.10, and what is not known is no match."""
+    assert is_as_new(version, "2.10") is as_new
 
 
 def test_places_of_distributions_are_searched_newest_first(machine, monkeypatch):

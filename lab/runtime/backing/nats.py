@@ -35,8 +35,9 @@ def recipe(settings: Env) -> Recipe:
 
 def _configuration(settings: Env, listen: str, name: str, store: str) -> str:
     """JSON is a subset of its configuration language, save for the variable: in quotes it would be none."""
-    jetstream = {name: value for name, value in settings.items() if name in JETSTREAM}
-    rest = {name: value for name, value in settings.items() if name not in JETSTREAM}
+    told = {name.lower(): value for name, value in settings.items()}
+    jetstream = {name: value for name, value in told.items() if name in JETSTREAM}
+    rest = {name: value for name, value in told.items() if name not in JETSTREAM}
     whole = {**rest, "listen": listen, "server_name": name, "jetstream": {"store_dir": store, **jetstream}}
     return f"{json.dumps(whole, indent=2)[:-2]},\n  authorization: {{user: {USER}, password: ${SERVICE_VARIABLE}}}\n}}"
 
