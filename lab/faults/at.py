@@ -69,7 +69,7 @@ class At(Fault):
             if time.monotonic() > until_s or not self.role.gauges:
                 who = ", ".join(member.name for member in found) or "no one"
                 if not self.role.gauges:
-                    raise LabError(f"{self.text}: {self.role.name} is one member a variant, and here are {who}")
+                    raise LabError(f"{self.text}: {self.role.name} is one member a variant, and here is {who}")
                 raise LabError(
                     f"{self.text}: for {WITHIN_S:g} s {who} of {len(self._there(bench))} members had "
                     f"{' or '.join(self.role.gauges)} at 1, so there is no one {self.role.name}"

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import nats
 import psutil
 import pytest
 from aiohttp import ClientSession
@@ -68,6 +69,11 @@ class Wire:
             lines = (await response.text()).splitlines()
         return next(float(line.split()[-1]) for line in lines if line.startswith(counter + " "))
 
+    async def stored(self) -> list[str]:
+        """The ids of all events that the stream holds."""
+        async with self.http.get(f"{self.running.address(self.feed).url}/stored") as response:
+            return list((await response.json())["effects"])
+
     @property
     def file(self) -> Path:
         """What the notifier keeps."""
@@ -116,6 +122,7 @@ async def test_a_stream_keeps_what_nobody_heard(tmp_path: Path) -> None:
         assert await it.counted("feed_stored_total") == 3  # repeats among them
         assert await it.counted("feed_repeats_total") == 1
         await it.until(lambda numbers: numbers == [1, 2])
+        assert await it.stored() == ["t-1", "t-2"]
         await it.running.link(it.link).set_enabled(False)
         await it.publish(range(3, 50))
         await it.running.link(it.link).set_enabled(True)
@@ -130,6 +137,22 @@ async def test_a_stream_keeps_what_nobody_heard(tmp_path: Path) -> None:
         assert numbers == [*range(1, 51), *range(50, 60)]
         assert [entry["seq"] for entry in await it.received() if not entry["notified"]] == [50]
         assert await it.notified() == [f"t-{number}" for number in range(1, 60)]
+
+
+async def test_a_stream_that_is_gone_is_made_anew(tmp_path: Path) -> None:
+    """As after a power loss: the feed is refused once, and then publishes to an empty stream."""
+    async with wire(tmp_path, "durable") as it:
+        await it.publish([1, 2])
+        broker = await nats.connect(it.running.url(NATS))
+        await broker.jetstream().delete_stream("TRADES")
+        await broker.close()
+        assert await it.stored() == []
+        url = f"{it.running.address(it.feed).url}/events"
+        async with it.http.post(url, json={"id": "t-3"}) as response:
+            assert response.status == 503
+            assert (await response.json())["type"].endswith(":stream-gone")
+        await it.publish([4])
+        assert await it.stored() == ["t-4"]
 
 
 async def test_with_many_in_flight_a_crash_costs_the_order(tmp_path: Path) -> None:

@@ -69,6 +69,18 @@ async def test_a_role_may_show_itself_by_several_gauges_and_be_played_by_those_w
         assert await either.resolve(bench) == faults.kill(members[1])
 
 
+async def test_a_role_without_a_gauge_is_played_by_the_one_that_is_there():
+    """Nobody is asked; where two are there, or none, no one is hit."""
+    pair = Role("member 1", [members[1], Backing("etcd", "etcd-1")])
+    cut = faults.at(pair, faults.kill, "member 1 killed")
+    assert await cut.resolve(Bench({"payments-0": None, "payments-1": None})) == faults.kill(members[1])
+    both = faults.at(Role("member 1", members), faults.kill, "member 1 killed")
+    with pytest.raises(LabError, match="member 1 is one member a variant, and here is payments-0, payments-1"):
+        await both.resolve(Bench({"payments-0": None, "payments-1": None}))
+    with pytest.raises(LabError, match="and here is no one"):
+        await both.resolve(Bench({}))
+
+
 async def test_it_waits_for_the_end_of_an_election():
     """While nobody plays the role, or two say that they do, it asks again."""
     says = {"payments-0": 1, "payments-1": 1, "payments-2": 0}
