@@ -133,7 +133,7 @@ def _try(due: Due, say: Callable[[str], None]) -> Result | None:
         return None
     for _ in range(TRIES):
         outcome = mutants.judge(mutant, passing.path) if passing else mutants.run(mutant)
-        reason = _reason(mutant, outcome.reasons)
+        reason = _reason(mutant, outcome)
         told = "UNKNOWN" in mutant.expect and mutant.by != "" and mutant.by in reason  # by the reason, not by the noise
         if outcome.verdict != "UNKNOWN" or told or BUSY not in " ".join(outcome.reasons[:1]):
             right = outcome.verdict in mutant.expect and (not mutant.by or mutant.by in reason)
@@ -146,6 +146,8 @@ def _try(due: Due, say: Callable[[str], None]) -> Result | None:
     return None
 
 
-def _reason(mutant: Mutant, reasons: Sequence[str]) -> str:
-    """The reason that was expected, else the first."""
-    return next((r for r in reasons if mutant.by and mutant.by in r), reasons[0] if reasons else "")
+def _reason(mutant: Mutant, outcome: mutants.Outcome) -> str:
+    """The reason that was expected, else the first: of another verdict, what is seen all the same is no cause."""
+    reasons = outcome.reasons
+    expected = (r for r in reasons if mutant.by and mutant.by in r and outcome.verdict in mutant.expect)
+    return next(expected, reasons[0] if reasons else "")
