@@ -37,7 +37,7 @@ scenario = Scenario(
     claims=[
         # All of 5 s at 100/s, 500 with a deviation of 22 (Poisson). The bound leaves room for quick looks.
         Claim("a kill loses all that no snapshot has", "shipped", "killed", lost, at_least=100, control=True),
-        # All that came in the 1.6 s to 2 s since it was back: 160 at the least, with a deviation of 13.
+        # All that came in the 1.6 s to 2.2 s since it was back: 160 at the least, with a deviation of 13.
         Claim("and all that came since", "shipped", "killed-again", lost, at_least=80, control=True),
         # Written before the answer, and the page cache outlives the process.
         *(Claim(f"a kill loses nothing (always, {k})", "always", k, lost, at_most=0) for k in KILLS),
