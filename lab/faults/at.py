@@ -64,12 +64,12 @@ class At(Fault):
 
     async def resolve(self, bench: Bench) -> Fault:
         """Ask all members until exactly one says that it plays the role. Raises LabError after `WITHIN_S`."""
+        if not self.role.gauges:
+            return self.make(self._only(bench))
         until_s = time.monotonic() + WITHIN_S
         while len(found := await self._players(bench)) != 1:
-            if time.monotonic() > until_s or not self.role.gauges:
+            if time.monotonic() > until_s:
                 who = ", ".join(member.name for member in found) or "no one"
-                if not self.role.gauges:
-                    raise LabError(f"{self.text}: {self.role.name} is one member a variant, and here is {who}")
                 raise LabError(
                     f"{self.text}: for {WITHIN_S:g} s {who} of {len(self._there(bench))} members had "
                     f"{' or '.join(self.role.gauges)} at 1, so there is no one {self.role.name}"
@@ -77,10 +77,14 @@ class At(Fault):
             await asyncio.sleep(AGAIN_AFTER_S)
         return self.make(found[0])
 
+    def _only(self, bench: Bench) -> Member:
+        if len(there := self._there(bench)) != 1:
+            who = ", ".join(member.name for member in there) or "no one"
+            raise LabError(f"{self.text}: {self.role.name} is one member a variant, and here is {who}")
+        return there[0]
+
     async def _players(self, bench: Bench) -> list[Member]:
         members = self._there(bench)
-        if not self.role.gauges:
-            return members
         answers = await ask({member.name: bench.address(member).url for member in members})
         return [member for member in members if self._plays(answers[member.name])]
 

@@ -8,18 +8,15 @@ forgets what was not synced. Three times all members lose power at the same mome
 from functools import partial
 
 from lab import Claim, Phase, Scenario, Variant, faults, metrics
-from scenarios.systems.raft_and_etcd import Panels, client, each, etcd, links, ours, registers
+from scenarios.systems.raft_and_etcd import TIMING, Panels, client, etcd, links, members, ours, registers
 
 success, stale_reads, write_gap_s = metrics.success_ratio(), metrics.stale_reads(), metrics.longest_gap_s("write")
 write_p50_ms = metrics.p50_ms("write", of="ok")
 commits = metrics.highest_rise(ours, "raft_commit_index")
-# As in raft-against-etcd: both draw from 0.5 s to 1.1 s.
-TIMING = {"RAFT_HEARTBEAT_MS": 100, "RAFT_ELECTION_LOW_MS": 500, "RAFT_ELECTION_HIGH_MS": 1_100}
-ETCD = {"HEARTBEAT_INTERVAL": 100, "ELECTION_TIMEOUT": 600, "PRE_VOTE": True}
 # Machines do not boot at one pace, and two cores would not start three servers at once in less than 1 s either.
 all_cut = [
     faults.at(role, partial(faults.power_loss, restart_after_s=0.8 + 0.4 * n), f"{role.name} loses power")
-    for n, role in enumerate(each)
+    for n, role in enumerate(members)
 ]
 CUTS, DURABLE = ("cut", "cut-again", "cut-thirdly"), ("synced", "etcd")
 
@@ -34,8 +31,7 @@ scenario = Scenario(
     settings={
         # An attempt is given up after 0.4 s, and the request after 10 s: longer than a restart and an election take.
         client: {"KV_TRY_S": 0.4, "KV_TIMEOUT_S": 10},
-        **dict.fromkeys(ours, TIMING),
-        **dict.fromkeys(etcd, ETCD),
+        **TIMING,
     },
     phases=[
         Phase("baseline", lasts_s=14),
