@@ -7,7 +7,8 @@ Feed: publishes each trade as a message on its pair's subject.
 POST /events    202 and the event's subject and number, once the client library has buffered it (PUBLISH=core), or
                 201 once the broker has stored it (PUBLISH=durable); 504 where it did not say so, and may have; 503
                 where the stream is gone: the next one finds a new stream, which is empty
-GET /stored     `{"effects": [...]}`, the id of each event that the stream holds, for checkers (PUBLISH=durable)
+GET /stored     `{"effects": [...]}`, the id of each event that the stream holds, for checkers (PUBLISH=durable); 504
+                where the broker did not say
 
 Events of one subject are numbered from 1 and published in the order of their numbers. A repeated id publishes the same
 event again: the feed cannot know whether the broker has it. A stream knows, by Nats-Msg-Id. Memory and broker are two
@@ -19,6 +20,8 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter as Tally
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Annotated, Literal
 
@@ -26,6 +29,7 @@ import nats.errors
 import nats.js.errors
 from aiohttp import web
 from msgspec import Meta, Struct, json
+from nats.js.api import PubAck
 from prometheus_client import Counter, Gauge
 
 from targets.contracts.events import STREAM, SUBJECTS, Event
@@ -48,6 +52,15 @@ class NewEvent(Struct, frozen=True, forbid_unknown_fields=True):
     id: Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[\w.:-]+$")]
     pair: Annotated[str, Meta(pattern=r"^[A-Z]{6}$")] = "EURUSD"
     amount_cents: Annotated[int, Meta(ge=1, le=10**12)] = 1_000
+
+
+@contextmanager
+def _answered(what: str) -> Iterator[None]:
+    """Raises Problem where the broker does not say `what`."""
+    try:
+        yield
+    except (TimeoutError, nats.errors.Error) as error:
+        raise Problem(504, "broker-silent", f"The broker did not say {what}: {error!r}.") from error
 
 
 @dataclass
@@ -93,28 +106,34 @@ class Feed:
         message, names = json.encode(event), {"Nats-Msg-Id": event.id}
         if self.stream is None:
             async with self.turn:
-                await self.broker.publish(event.subject, message, headers=names)
+                with _answered("that it has it"):
+                    await self.broker.publish(event.subject, message, headers=names)
             return answer(what, 202)
-        async with self.turn:  # until it is on its way: numbers must not overtake one another
-            stored = await self.stream.publish_async(event.subject, message, headers=names)
-        try:
-            receipt = await asyncio.wait_for(stored, self.timeout_s)
-        except nats.js.errors.NoStreamResponseError as error:
-            await make_stream(self.stream, STREAM, SUBJECTS)
-            raise Problem(503, "stream-gone", "The broker had no stream any more; nothing was published.") from error
-        except (TimeoutError, nats.errors.Error) as error:
-            raise Problem(504, "broker-silent", f"The broker did not say that it has it: {error!r}.") from error
+        with _answered("that it has it"):
+            receipt = await self._stored(self.stream, event, message, names)
         self.stored.inc()
         if receipt.duplicate:
             self.repeats.inc()
         return answer({**what, "stored_as": receipt.seq, "repeat": bool(receipt.duplicate)}, 201)
 
+    async def _stored(self, stream: JetStream, event: Event, message: bytes, names: dict[str, str]) -> PubAck:
+        """The broker's word that it has the event. Raises Problem where it had no stream, which it has then."""
+        async with self.turn:  # until it is on its way: numbers must not overtake one another
+            stored = await stream.publish_async(event.subject, message, headers=names)
+        try:
+            return await asyncio.wait_for(stored, self.timeout_s)
+        except nats.js.errors.NoStreamResponseError as error:
+            await make_stream(stream, STREAM, SUBJECTS)
+            why = "The broker had no stream any more; nothing was published."
+            raise Problem(503, "stream-gone", why) from error
+
     async def get_stored(self, request: web.Request) -> web.Response:
         """Which events the stream holds."""
         if self.stream is None:
             raise Problem(404, "nothing-stored", "With PUBLISH=core nothing is stored.")
-        held = [json.decode(message, type=Event).id for message in await messages_of(self.stream, STREAM, SUBJECTS)]
-        return answer({"effects": sorted(set(held))})
+        with _answered("what it has"):
+            messages = await messages_of(self.stream, STREAM, SUBJECTS)
+        return answer({"effects": sorted({json.decode(message, type=Event).id for message in messages})})
 
 
 def build(settings: FeedSettings, service: Service) -> web.Application:

@@ -155,6 +155,19 @@ async def test_a_stream_that_is_gone_is_made_anew(tmp_path: Path) -> None:
         assert await it.stored() == ["t-4"]
 
 
+async def test_a_broker_that_has_gone_silent_is_a_504(tmp_path: Path) -> None:
+    """Also where it is asked what it holds: an answer, and no failure of the feed."""
+    async with wire(tmp_path, "durable") as it:
+        await it.publish([1])
+        broker = it.running.process(NATS)
+        await broker.pause()
+        async with it.http.get(f"{it.running.address(it.feed).url}/stored") as response:
+            assert response.status == 504
+            assert (await response.json())["type"].endswith(":broker-silent")
+        await broker.resume()
+        assert await it.stored() == ["t-1"]
+
+
 async def test_with_many_in_flight_a_crash_costs_the_order(tmp_path: Path) -> None:
     """What the dead one held comes again only after the wait, when later ones have come: none lost, the order gone."""
     async with wire(tmp_path, "durable", IN_FLIGHT=8, ACK_WAIT_S=3, WORK_MS=100) as it:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
+from typing import Any
 
 import pytest
-from aiohttp import ClientSession
+from aiohttp import ClientSession, StreamReader
+from aiohttp.base_protocol import BaseProtocol
+from aiohttp.test_utils import make_mocked_request
+from nats.js.errors import NoStreamResponseError
+from prometheus_client import CollectorRegistry, Counter, Gauge
 from target_bench import Start, series
 
 from targets import feed, notifier
@@ -68,3 +74,34 @@ def test_a_notifier_needs_a_folder() -> None:
     """Without one it could not keep what it acknowledges."""
     with pytest.raises(SettingsError, match="DATA_DIR is missing"):
         read(notifier.NotifierSettings, {"SERVICE_NAME": "notifier", "NATS_URL": NOBODY})
+
+
+class Forgetful:
+    """A broker that has no stream, whichever event it is given."""
+
+    async def publish_async(self, *_: object, **__: object) -> asyncio.Future[None]:
+        """As nats-py does: the refusal is in the future."""
+        refused = asyncio.get_running_loop().create_future()
+        refused.set_exception(NoStreamResponseError())
+        return refused
+
+
+async def test_a_broker_that_goes_away_while_its_stream_is_made_anew_is_a_504(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two troubles in one request: the second is told, as any other silence is."""
+
+    async def silent(*_: object) -> None:
+        raise TimeoutError
+
+    monkeypatch.setattr(feed, "make_stream", silent)
+    asked: Any = type("Connected", (), {"is_connected": True})()
+    stream: Any = Forgetful()
+    registry = CollectorRegistry()
+    told = Gauge("told", "", registry=registry)
+    stored, repeats = (Counter(name, "", registry=registry) for name in ("stored", "repeats"))
+    it = feed.Feed(asked, stream, 0.1, told, stored, repeats)
+    body = StreamReader(BaseProtocol(asyncio.get_running_loop()), 2**16)
+    body.feed_data(b'{"id": "t-1"}')
+    body.feed_eof()
+    with pytest.raises(Problem) as refused:
+        await it.post_event(make_mocked_request("POST", "/events", payload=body))
+    assert refused.value.status == 504
