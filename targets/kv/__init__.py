@@ -4,7 +4,7 @@ A small replicated key-value store: N nodes over links, each of which serves any
 KV_MODE says what a node does before it answers.
 
 quorum: a read asks R replicas and a write W of them (Gifford, "Weighted Voting for Replicated Data", 1979; DeCandia
-et al., "Dynamo", 2007, 4.5 and 4.6). A write first asks R replicas for the highest version and writes the next one
+et al., "Dynamo", 2007, 4.5). A write first asks R replicas for the highest version and writes the next one
 (Lynch and Shvartsman, "Robust emulation of shared memory", 1997). A read with read repair writes what it returns back
 to W replicas before it returns (Attiya, Bar-Noy and Dolev, "Sharing memory robustly in message-passing systems", 1995).
 Handbook 7.1.1.4 and 7.3.1.

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import subprocess
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from types import MappingProxyType
 
 import msgspec
 import pytest
@@ -31,40 +33,41 @@ FILES = {
 }
 
 
-def of(monkeypatch: pytest.MonkeyPatch, **changed: str) -> str | None:
-    """The digest where a commit holds FILES with these changes; `__` stands for `/`."""
-    files = FILES | {name.replace("__", "/") + ".py": text for name, text in changed.items()}
-    monkeypatch.setattr(module, "sources", lambda commit: files)
+def of(monkeypatch: pytest.MonkeyPatch, changed: Mapping[str, str] = MappingProxyType({})) -> str | None:
+    """The digest where a commit holds FILES with these changes."""
+    assert changed.keys() <= FILES.keys()
+    monkeypatch.setattr(module, "sources", lambda commit: FILES | changed)
     return digest(ENTRY, ENTRY.spec(), "c")
 
 
 def test_what_decides_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """A service, a part of the kit that it names, a pattern behind that, a request, what that is made with."""
     before = of(monkeypatch)
-    for name, text in {
-        "targets__exchange": FILES["targets/exchange.py"] + "A = 2\n",
-        "targets__kit__breaking": "from targets.patterns.breaker import Breaker\nG = 1\n",
-        "targets__patterns__breaker": "E = 2\n",
+    for path, text in {
+        "targets/exchange.py": FILES["targets/exchange.py"] + "A = 2\n",
+        "targets/kit/breaking.py": "from targets.patterns.breaker import Breaker\nG = 1\n",
+        "targets/patterns/breaker.py": "E = 2\n",
+        "targets/contracts/__init__.py": "not Python\n",
     }.items():
-        assert of(monkeypatch, **{name: text}) != before, name
+        assert of(monkeypatch, {path: text}) != before, path
     requests = FILES["scenarios/systems/exchange.py"]
     for old, new in (("made(n)\n\ndef again", "made(n + 1)\n\ndef again"), ("n + G", "n - G"), ("G = 1", "G = 2")):
         assert requests.count(old) == 1
-        assert of(monkeypatch, scenarios__systems__exchange=requests.replace(old, new)) != before, new
+        assert of(monkeypatch, {"scenarios/systems/exchange.py": requests.replace(old, new)}) != before, new
 
 
 def test_what_does_not_decide_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """A comment, a docstring, another service, what all services share, another part of the system's file."""
     before = of(monkeypatch)
-    for name, text in {
-        "targets__payments": '"""Other text."""\nfrom targets.contracts import z\n\nB = 1\n',
-        "targets__rates": "C = 2\n",
-        "targets__kit____init__": "from targets.kit import other\n",
-        "targets__kit__blocking": "D = 2\n",
-        "scenarios__systems__exchange": FILES["scenarios/systems/exchange.py"].replace("F = 1", "F = 2"),
+    for path, text in {
+        "targets/payments.py": '"""Other text."""\nfrom targets.contracts import z\n\nB = 1\n',
+        "targets/contracts/__init__.py": '"""A text, and nothing else."""\n',
+        "targets/rates.py": "C = 2\n",
+        "targets/kit/__init__.py": "from targets.kit import other\n",
+        "targets/kit/blocking.py": "D = 2\n",
+        "scenarios/systems/exchange.py": FILES["scenarios/systems/exchange.py"].replace("F = 1", "F = 2"),
     }.items():
-        path = {name.replace("targets__kit____init__", "targets/kit/__init__"): text}
-        assert of(monkeypatch, **path) == before, name
+        assert of(monkeypatch, {path: text}) == before, path
 
 
 def test_what_is_asked_changes_it(monkeypatch: pytest.MonkeyPatch) -> None:
