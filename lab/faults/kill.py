@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from lab.faults.kit import barrier
 from lab.faults.kit.bounds import at_least
-from lab.faults.kit.process import STARTS_WITHIN, Comeback, dead_dose, expect
-from lab.faults.kit.undo import surely, undoing
+from lab.faults.kit.process import STARTS_WITHIN, Comeback, dead_dose, killed
+from lab.faults.kit.undo import undoing
 from lab.model import Fault, Member, Scalar, Service, Takes
 from lab.model.bench import Bench
 from lab.record import Dose, Probe
@@ -83,8 +83,7 @@ class Kill(Fault):
             async with undoing(self.text, undo):
                 async with barrier.held(bench, self.member, self.at, self.within_s) as facts:
                     if facts.get("reached", True):
-                        await surely(control.kill())
-                        facts["state"] = await expect(self.member, control, "gone")
+                        facts |= await killed(self.member, control)
                     else:
                         facts["state"] = await control.state()
                 if facts["state"] == "gone":

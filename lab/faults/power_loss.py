@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab.faults.kit.bounds import at_least
-from lab.faults.kit.process import STARTS_WITHIN, Comeback, dead_dose, expect
+from lab.faults.kit.process import STARTS_WITHIN, Comeback, dead_dose, killed
 from lab.faults.kit.undo import surely, undoing
 from lab.model import Fault, Member, Scalar, Takes
 from lab.model.bench import Bench
@@ -84,8 +84,7 @@ class PowerLoss(Fault):
 
         with bench.journal(self.text, member=self.member.name):
             async with undoing(self.text, undo):
-                await surely(control.kill())
-                facts["state"] = await expect(self.member, control, "gone")
+                facts |= await killed(self.member, control)
                 seen = await surely(disk.state())
                 facts |= {name: seen[name] for name in ("writes", "written_bytes", "fsyncs")}
                 facts |= await surely(disk.cut(self.keeps, self.seed))

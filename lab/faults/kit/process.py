@@ -45,14 +45,18 @@ class Comeback:
             self._under_way = asyncio.create_task(self._start(after_s))
 
     async def complete(self) -> dict[str, Scalar]:
-        """Start it where it is still gone; gives what went wrong with an earlier start, as a fact."""
+        """Start it where it is still gone; gives what went wrong with a start, the first one, as a fact.
+
+        What it lost may be what it would have started from, so one that does not come back is a finding of the run, and
+        ends it no sooner than its load.
+        """
         facts: dict[str, Scalar] = {}
         if self._under_way is not None:
             self._under_way.cancel()
             facts = await trouble(self._under_way)
         if await self._control.state() == "gone":
             await asyncio.sleep(self._rests_s)
-            await self._control.restart()
+            facts = await trouble(asyncio.ensure_future(self._control.restart())) | facts
         return facts
 
     async def _start(self, after_s: float) -> None:
@@ -67,6 +71,14 @@ def dead_dose(text: str, member: Member, restart_after_s: float | None, probes: 
         return gone_dose(asked, window(probes, member))
     # Seen to be gone before the first probe of the window, and refused by the kernel: three such probes are proof.
     return gone_dose(asked, window(probes, member, edge_s=0.1, lasts_s=restart_after_s), needed=3)
+
+
+async def killed(member: Member, control: ProcessControl) -> dict[str, Scalar]:
+    """Kill it, and read back that it is gone; a fact tells of one that had not come back from an earlier fault."""
+    if await control.state() == "gone":
+        return {"state": "gone", "error": f"{member.name} was gone before it was killed"}
+    await surely(control.kill())
+    return {"state": await expect(member, control, "gone")}
 
 
 async def expect(member: Member, control: ProcessControl, wanted: ProcessState) -> ProcessState:
