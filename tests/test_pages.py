@@ -78,6 +78,11 @@ CLAIM = GOOD.split('Claim("')[1].split('"')[0]
         (GOOD_PAGE.replace("## Idea", "## Ideas"), 'it has a section "Ideas"; did you mean "Idea"?'),
         (GOOD_PAGE.replace("It waits.", ""), 'it has no text below "## Idea"'),
         (GOOD_PAGE + "\n## Predict\n\n- How long?\n", 'nothing answers "How long?"'),
+        (
+            GOOD_PAGE + f'\n## Predict\n\n- How long? Claim "{CLAIM}". <details><summary>Worked out</summary>A. B? '
+            f'Claim "{CLAIM}". <details><summary>Worked out</summary>C.</details>\n',
+            '"How long?" folds more than its one answer',
+        ),
         (GOOD_PAGE + f'\n## Predict\n\n- How long? Claim "{CLAIM}!".\n', f'did you mean "{CLAIM}"?'),
         (GOOD_PAGE + "\n## Predict\n\n- How long? Metric `recovery`.\n", 'did you mean "recovery_s"?'),
         (GOOD_PAGE + "\n## Try\n\n- Think.\n", '"Think." turns nothing'),

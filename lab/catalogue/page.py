@@ -52,6 +52,17 @@ def problems(text: str, scenario: Scenario, metrics: Sequence[str]) -> Problems:
     page = read(text)
     if not page.idea:
         yield 'it has no text below "## Idea".'
+    yield from _predict_mistakes(page, scenario, metrics)
+    for each in page.tries:
+        if not each.knob:
+            yield f'"{each.text}" turns nothing; begin it with what to change: `SETTING=value`: ...'
+    folded = [(each.text, each.worked_out) for each in page.predict] + [(each.text, each.answer) for each in page.tries]
+    for shown, behind in folded:
+        if "details>" in shown + behind:
+            yield f'"{shown}" folds more than its one answer, at its end; is a </details> missing?'
+
+
+def _predict_mistakes(page: Page, scenario: Scenario, metrics: Sequence[str]) -> Problems:
     claims = [claim.text for claim in scenario.claims] + [each.text for each in scenario.every_invariant]
     for question in page.predict:
         if not question.answered_by:
@@ -59,9 +70,6 @@ def problems(text: str, scenario: Scenario, metrics: Sequence[str]) -> Problems:
         for name in question.answered_by:
             if name not in claims and name not in metrics:
                 yield f'"{question.text}" is answered by "{name}"; {typed.meant(name, [*claims, *metrics])}'
-    for each in page.tries:
-        if not each.knob:
-            yield f'"{each.text}" turns nothing; begin it with what to change: `SETTING=value`: ...'
 
 
 def _question(text: str) -> Question:

@@ -235,8 +235,15 @@ def compare(runs: tuple[str, ...], reports: Path, as_json: bool) -> int:
 @click.option(
     "--within-s", type=click.FloatRange(min=0), default=float("inf"), help="Start no mutant after this many seconds."
 )
+@reports_option
 def sabotage(
-    names: tuple[str, ...], records: bool, mutants: tuple[str, ...], touched: bool, fresh: bool, within_s: float
+    names: tuple[str, ...],
+    records: bool,
+    mutants: tuple[str, ...],
+    touched: bool,
+    fresh: bool,
+    within_s: float,
+    reports: Path,
 ) -> int:
     """Break load, faults, patterns and targets of the experiments NAMES (all where none is named), one at a time.
 
@@ -250,7 +257,7 @@ def sabotage(
     if mistakes:
         raise LabError(mistakes[0])
     entries = [catalogue.find(name) for name in names] or every
-    missed = attempt(entries, every, Wish(records, fresh, touched, mutants, within_s), tell)
+    missed = attempt(entries, every, Wish(records, fresh, touched, mutants, within_s, reports), tell)
     tell(f"docs/sabotage.md is written; {len(missed)} not caught" if missed else "docs/sabotage.md is written")
     return EXIT_CODES["FAIL"] if missed else 0
 

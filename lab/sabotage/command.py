@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 from lab.catalogue import Entry
 from lab.catalogue.asked import decides
@@ -32,6 +33,7 @@ class Wish:
     touched: bool = False
     mutants: Sequence[str] = ()
     within_s: float = float("inf")
+    reports: Path = REPORTS  # where a run that passes is looked for
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ def sabotage(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, say: 
     missed: list[Result] = []
     try:
         for entry in entries if not wish.mutants and not wish.touched else ():
-            missed += _forged(entry, table, ledger, say)
+            missed += _forged(entry, table, ledger, wish.reports, say)
         if not wish.records:
             missed += _mutants(list(_due(entries, table, ledger, wish)), ledger, wish, say)
             tried = {result.name for result in missed}
@@ -61,8 +63,8 @@ def sabotage(entries: Sequence[Entry], every: Sequence[Entry], wish: Wish, say: 
     return missed
 
 
-def _forged(entry: Entry, table: Table, ledger: Ledger, say: Callable[[str], None]) -> list[Result]:
-    run = _passing(entry, say)
+def _forged(entry: Entry, table: Table, ledger: Ledger, reports: Path, say: Callable[[str], None]) -> list[Result]:
+    run = _passing(entry, reports, say)
     if run is None:
         say(f"{entry.name}: no run of it passes here, so no forged record shows anything; passed over")
         return []
@@ -75,14 +77,14 @@ def _forged(entry: Entry, table: Table, ledger: Ledger, say: Callable[[str], Non
     return missed
 
 
-def _passing(entry: Entry, say: Callable[[str], None]) -> Run | None:
+def _passing(entry: Entry, reports: Path, say: Callable[[str], None]) -> Run | None:
     """The newest full run of today's scenario that passes; where there is none, one is made."""
-    for folder in reversed(runs_of(REPORTS, entry.name)):
+    for folder in reversed(runs_of(reports, entry.name)):
         run = read_run(folder)
         if run.record.is_full and decides(run.record.spec) == decides(entry.spec()) and offline.passes(run):
             return run
     say(f"{entry.name}: no full run of it passes yet; running it")
-    run = run_one(entry, Options(seed=1, trials=1, scale=1.0, runtime="local", reports=REPORTS, quiet=True))
+    run = run_one(entry, Options(seed=1, trials=1, scale=1.0, runtime="local", reports=reports, quiet=True))
     return run if offline.passes(run) else None
 
 
@@ -108,7 +110,7 @@ def _mutants(due: Sequence[Due], ledger: Ledger, wish: Wish, say: Callable[[str]
             say(f"{wish.within_s:.0f} s are over; not run: {left} (make sabotage TOUCHED=1 goes on with them)")
             break
         say(f"{each.entry.name}: {each.mutant.name} ({each.mutant.breaks}) ...")
-        result = _try(each, say)
+        result = _try(each, wish.reports, say)
         if result is None:
             continue
         ledger.add(result)
@@ -124,10 +126,10 @@ def _stands(result: Result, entries: Sequence[Entry], wish: Wish) -> bool:
     return asked and not result.caught and result.experiment in {entry.name for entry in entries}
 
 
-def _try(due: Due, say: Callable[[str], None]) -> Result | None:
+def _try(due: Due, reports: Path, say: Callable[[str], None]) -> Result | None:
     """Run a mutant, again where the machine was too busy to tell; None where it stayed so, or no run passes."""
     mutant = due.mutant
-    passing = _passing(due.entry, say) if mutant.judges else None
+    passing = _passing(due.entry, reports, say) if mutant.judges else None
     if mutant.judges and passing is None:
         say(f"  no run of {mutant.experiment} passes here, so there is none that it could judge; passed over")
         return None

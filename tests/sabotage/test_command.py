@@ -83,7 +83,17 @@ def test_a_mutant_of_the_judging_asks_for_a_run_that_passes(
 ) -> None:
     """It is judged with the mutant in place; without such a run the mutant is passed over, with a word."""
     desk.judging = {"first"}
-    monkeypatch.setattr(command, "_passing", lambda entry, say: EXAMPLE if passing else None)
+    monkeypatch.setattr(command, "_passing", lambda *_: EXAMPLE if passing else None)
     desk.ask(Wish(mutants=["first", "second"]))
     assert desk.ran == (["first", "second"] if passing else ["second"])
     assert bool([line for line in desk.said if "none that it could judge" in line]) is not passing
+
+
+def test_a_passing_run_is_looked_for_where_it_is_said_to_be(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """`LAB_REPORTS` is another folder; where none passes there, the one that is made goes there too."""
+    asked: list[Path] = []
+    monkeypatch.setattr(command, "runs_of", lambda folder, name: asked.append(folder) or [])
+    monkeypatch.setattr(command, "run_one", lambda entry, options: asked.append(options.reports))
+    monkeypatch.setattr(command.offline, "passes", lambda run: True)
+    command._passing(catalogue.find("circuit-breaker"), tmp_path, lambda line: None)
+    assert asked == [tmp_path, tmp_path]
