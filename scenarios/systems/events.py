@@ -9,6 +9,7 @@ from random import Random
 from typing import Literal
 
 from lab import Backing, Invariant, Link, Load, Operation, Panel, Readback, Request, Service, checkers
+from scenarios.systems import disk
 
 nats = Backing("nats")
 feed, notifier = Service("feed"), Service("notifier")
@@ -90,5 +91,5 @@ class Panels:
     age = Panel("Age of the newest event received", "max(notifier_behind_seconds)", unit="s", legend="behind")
     redeliveries = Panel("Redeliveries of a known event", "max(notifier_again_total)", legend="deliveries")
     acknowledged = Panel("Events acknowledged", "rate(feed_stored_total[3s])", unit="reqps", legend="events", live=True)
-    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
+    unsynced = disk.unsynced
     connected = Panel("Connected to NATS", "nats_connected", legend="{{service}}", values={0: "no", 1: "yes"})

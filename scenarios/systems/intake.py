@@ -7,6 +7,7 @@ Intake: items, each acknowledged once it is committed in PostgreSQL.
 from random import Random
 
 from lab import Backing, Invariant, Link, Load, Operation, Panel, Readback, Request, Service, checkers, metrics
+from scenarios.systems import disk
 
 intake, postgres = Service("intake"), Backing("postgres")
 to_postgres = Link(intake, postgres)
@@ -43,4 +44,4 @@ class Panels:
         live=True,
     )
     waiting = Panel("Items that wait for the next batch", "max(intake_waiting)", legend="items")
-    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
+    unsynced = disk.unsynced

@@ -10,6 +10,7 @@ from random import Random
 from typing import Literal
 
 from lab import Backing, Invariant, Link, Load, Operation, Panel, Readback, Request, Service, checkers
+from scenarios.systems import disk
 
 offers = Service("offers")
 redis, postgres = Backing("redis"), Backing("postgres")
@@ -74,5 +75,5 @@ class Panels:
         "Offers acknowledged", "rate(offers_acknowledged_total[3s])", unit="reqps", legend="offers", live=True
     )
     syncs = Panel("Syncs of the disks", "rate(disk_fsyncs_total[3s])", unit="ops", legend="{{service}}", live=True)
-    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
+    unsynced = disk.unsynced
     waiting = Panel("Offers that only the process has", "max(offers_waiting)", legend="offers")

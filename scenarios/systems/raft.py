@@ -11,6 +11,7 @@ from itertools import permutations
 from typing import Any
 
 from lab import Backing, Invariant, Link, Load, Panel, Readback, Role, Service, checkers, workloads
+from scenarios.systems import disk
 
 NAMES = [f"raft-{n}" for n in range(1, 6)]
 CLUSTER = {"RAFT_PEERS": ",".join(NAMES)}
@@ -117,5 +118,5 @@ class Panels:
     term = Panel("Term", "max by (service) (raft_term)", legend="{{service}}")
     committed = Panel("Committed", "max by (service) (raft_commit_index)", legend="{{service}}")
     applied = Panel("Applied", "max by (service) (raft_last_applied)", legend="{{service}}")
-    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
+    unsynced = disk.unsynced
     waiting = Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests")

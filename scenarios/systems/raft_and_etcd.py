@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from itertools import permutations
 
 from lab import Backing, Invariant, Link, Load, Panel, Peers, Role, Service, checkers, workloads
+from scenarios.systems import disk
 
 ours = [Service(f"raft-{n}", {"RAFT_PEERS": "raft-1,raft-2,raft-3"}, module="raft") for n in (1, 2, 3)]
 etcd = [Backing("etcd", f"etcd-{n}") for n in (1, 2, 3)]
@@ -73,5 +74,5 @@ class Panels:
         "max by (service) (raft_commit_index or etcd_server_proposals_committed_total)",
         legend="{{service}}",
     )
-    unsynced = Panel("Bytes that a power loss would take", "disk_dirty_bytes", unit="bytes", legend="{{service}}")
+    unsynced = disk.unsynced
     waiting = Panel("Waiting clients", 'sum(http_server_active_requests{service="client"})', legend="requests")
