@@ -110,12 +110,13 @@ def test_a_page_that_is_no_text_is_told(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
 def test_every_experiment_has_a_whole_page(entry: Entry) -> None:
-    """An idea, three questions with what paper says, what to look at, three things to try, and a price."""
+    """An idea, three questions with what paper says, what to look at, three things to try with answers, a price."""
     assert entry.page.idea
     assert len(entry.page.predict) >= 3
     assert all(question.worked_out for question in entry.page.predict)
     assert entry.page.look_at
     assert len(entry.page.tries) >= 3
+    assert all(each.answer for each in entry.page.tries)
     assert entry.page.price
 
 
