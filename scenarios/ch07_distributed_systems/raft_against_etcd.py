@@ -42,8 +42,8 @@ scenario = Scenario(
         timeout_s=8,  # the client gives up by itself after 5 s
         played_in=", ".join(KILLS),  # some 70 answers in each say what a key held
     ),
-    # A member that was killed in a container has no address any more: asking it ends when the attempt is given up, not at
-    # once. 0.4 s are many times what a write takes, and less than an election.
+    # A member that was killed in a container has no address any more, so an attempt there ends when it is given up, not
+    # at once. 0.4 s are many times what a write takes, and less than an election.
     settings={**TIMING, client: {"KV_TRY_S": 0.4}},
     phases=[
         Phase("baseline", lasts_s=4),
