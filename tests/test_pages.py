@@ -120,6 +120,13 @@ def test_every_experiment_has_a_whole_page(entry: Entry) -> None:
     assert entry.page.price
 
 
+@pytest.mark.parametrize("entry", CATALOGUE, ids=lambda entry: entry.name)
+def test_no_line_begins_with_what_is_folded(entry: Entry) -> None:
+    """Such a line begins a block of HTML, in which GitHub shows code and links as they are typed."""
+    lines = entry.file.with_suffix(".md").read_text("utf-8").splitlines()
+    assert not [line for line in lines if line.lstrip().startswith("<details>")]
+
+
 @pytest.mark.parametrize(
     ("text", "html"),
     [
