@@ -81,6 +81,8 @@ class Server:
             "listen_addresses=",
             "-c",
             "max_wal_size=64MB",
+            "-c",
+            "dynamic_shared_memory_type=mmap",  # a cut server leaves nothing in /dev/shm
         ]
         argv = [*as_nobody(), self.program.path, *words]
         self.process = self.supervisor.spawn("postgres", argv, env=self.program.env, log=self.log, cwd=Path("/"))

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from lab.faults.kit import barrier
 from lab.faults.kit.dose import gone_dose
-from lab.faults.kit.process import expect
-from lab.faults.kit.undo import surely, undoing
+from lab.faults.kit.process import paused
+from lab.faults.kit.undo import undoing
 from lab.faults.kit.window import window
 from lab.model import Fault, Member, Scalar, Service, Takes
 from lab.model.bench import Bench
@@ -66,8 +66,7 @@ class Pause(Fault):
                 undoing(self.text, control.resume),
             ):
                 if facts.get("reached", True):
-                    await surely(control.pause())
-                    facts["state"] = await expect(self.member, control, "paused")
+                    facts |= await paused(self.member, control)
                 else:
                     facts["state"] = await control.state()
                 yield facts

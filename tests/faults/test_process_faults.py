@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pytest
 
 from lab.errors import LabError, StartError
-from lab.faults.kit.process import Comeback, killed
+from lab.faults.kit.process import Comeback, killed, paused
 from lab.model import Service
 from lab.model.bench import ProcessState
 
@@ -29,8 +29,9 @@ class Control:
         self.found = "gone"
 
     async def pause(self) -> None:
-        """Not asked here."""
-        raise AssertionError
+        """It is stopped in its tracks."""
+        self.asked.append("pause")
+        self.found = "paused"
 
     async def resume(self) -> None:
         """Not asked here."""
@@ -79,6 +80,20 @@ async def test_one_that_is_gone_already_is_not_killed() -> None:
     control = Control("gone")
     facts = await killed(PAYMENTS, control)
     assert facts == {"state": "gone", "error": "payments was gone before it was killed"}
+    assert not control.asked
+
+
+async def test_one_that_is_paused_says_so() -> None:
+    """Nothing went wrong, so no fact says so."""
+    control = Control()
+    assert await paused(PAYMENTS, control) == {"state": "paused"}
+
+
+async def test_one_that_is_gone_already_is_not_paused() -> None:
+    """A server that did not start again after its kill: the run goes on, and is UNKNOWN."""
+    control = Control("gone")
+    facts = await paused(PAYMENTS, control)
+    assert facts == {"state": "gone", "error": "payments was gone before it was paused"}
     assert not control.asked
 
 

@@ -81,6 +81,14 @@ async def killed(member: Member, control: ProcessControl) -> dict[str, Scalar]:
     return {"state": await expect(member, control, "gone")}
 
 
+async def paused(member: Member, control: ProcessControl) -> dict[str, Scalar]:
+    """Stop it, and read back that it is stopped; a fact tells of one that had not come back from an earlier fault."""
+    if await control.state() == "gone":
+        return {"state": "gone", "error": f"{member.name} was gone before it was paused"}
+    await surely(control.pause())
+    return {"state": await expect(member, control, "paused")}
+
+
 async def expect(member: Member, control: ProcessControl, wanted: ProcessState) -> ProcessState:
     """The process's state, as asked; raises LabError where it is another, also after a moment."""
     until_s = time.monotonic() + SIGNAL_TAKES_S
