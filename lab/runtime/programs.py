@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import subprocess
-from collections.abc import Mapping, Sequence
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import IO
 
+from lab.kit.tasks import surely
 from lab.runtime.leash import kill_group
 
 
@@ -34,3 +39,32 @@ def ask(
             kill_group(process.pid)
             raise
     return subprocess.CompletedProcess(argv, process.returncode, out, err)
+
+
+@asynccontextmanager
+async def running(
+    argv: Sequence[str | Path], cwd: Path, env: Mapping[str, str], out: int | IO[bytes], err: int | IO[bytes]
+) -> AsyncIterator[Process]:
+    """A program in a session of its own, so that Ctrl-C is the lab's; await its end within the block.
+
+    Where the block or the program's start is broken off, all that it started is killed with it. Raises OSError where
+    there is no such program.
+    """
+    begun = asyncio.create_task(
+        asyncio.create_subprocess_exec(
+            *argv, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=out, stderr=err, start_new_session=True
+        )
+    )
+    try:
+        await asyncio.wait([begun])  # a start that is cancelled kills the program, and not what it has started by then
+        yield begun.result()
+    except BaseException:
+        await surely(_kill(begun))
+        raise
+
+
+async def _kill(begun: asyncio.Task[Process]) -> None:
+    with suppress(OSError):  # there is no such program
+        process = await begun
+        kill_group(process.pid)
+        await process.wait()

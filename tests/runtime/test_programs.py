@@ -1,6 +1,7 @@
 import asyncio
 import subprocess
 import sys
+import time
 
 import pytest
 from waits import gone, until
@@ -52,6 +53,19 @@ async def test_ctrl_c_ends_docker_compose_with_its_plugin(tmp_path, docker):
     with pytest.raises(asyncio.CancelledError):
         await task
     assert await gone(plugin)
+
+
+async def test_ctrl_c_while_docker_compose_starts_ends_its_plugin_too(tmp_path, docker):
+    """asyncio kills a program whose start is cancelled, and knows nothing of what that has begun by then."""
+    task = asyncio.create_task(cli.run(tmp_path, "up"))
+    for _ in range(2):
+        await asyncio.sleep(0)  # the program runs, its start is not through
+    while not (docker.exists() and docker.read_text().strip()):
+        time.sleep(0.01)  # noqa: ASYNC251 - no turn of the loop, so that it stays so
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 30)  # the plugin would end by itself after 60 s
+    assert await gone(int(docker.read_text()))
 
 
 async def test_the_time_limit_of_any_program_holds_for_what_it_starts(tmp_path, docker):

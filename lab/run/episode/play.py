@@ -10,6 +10,8 @@ from pathlib import Path
 
 from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
+from lab.metrics import panel_max
+from lab.model import Scenario
 from lab.model.bench import Moment
 from lab.observe import events
 from lab.observe.canary import Canary, watch
@@ -66,6 +68,14 @@ async def _events(plan: EpisodePlan, capture: EpisodeCapture, logs: Path, moment
     return [*told, *events.seen(moments, t0_epoch_s, lasts_s)]
 
 
+def _judged_by_panels(scenario: Scenario) -> bool:
+    """Whether a claim rests on what Prometheus saw, so that it has to see the first second too.
+
+    A Prometheus that was just started scrapes 5 s later. Where panels only show, the load does not wait for that.
+    """
+    return any(claim.metric.name == panel_max.__name__ for claim in scenario.claims)
+
+
 async def _start(
     context: RunContext, plan: EpisodePlan, capture: EpisodeCapture, logs: Path, stack: AsyncExitStack
 ) -> tuple[Running, LoadDriver]:
@@ -85,7 +95,10 @@ async def _start(
     load_urls = [running.address(service).url for service in scenario.load.services]
     await driver.prepare(Plan(load_urls, scenario.load, plan.lasts_s, capture.seed, salt, ends=plan.ends))
     if context.prometheus:
-        await context.prometheus.scraping()  # so that the panels show the first second too
+        scraping = asyncio.create_task(context.prometheus.scraping())
+        stack.callback(scraping.cancel)
+        if _judged_by_panels(scenario):
+            await scraping
     capture.meter = Meter.start(context.supervisor.spawn, load_dir)
     stack.push_async_callback(capture.meter.stop)
     capture.clock = EpisodeClock(LEAD_IN_S)

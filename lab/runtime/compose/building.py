@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lab.kit.tasks import awaiting, surely
+from lab.kit.tasks import awaiting
+from lab.runtime import programs
 from lab.runtime.compose import cli
-from lab.runtime.leash import kill_group
 
 EVERY_S = 10.0
 SHOWN_LINES, SHOWN_CHARACTERS = 15, 100
@@ -56,32 +56,18 @@ async def run(root: Path, words: Sequence[str], env: Mapping[str, str], what: st
 
     Raises ComposeError with its last lines where it fails.
     """
-    log, began, process, code = root / LOG, time.monotonic(), None, None
+    log, began = root / LOG, time.monotonic()
     log.parent.mkdir(parents=True, exist_ok=True)
     tell(what)
     try:
-        with log.open("wb") as file:
-            process = await asyncio.create_subprocess_exec(
-                *words,
-                cwd=root,
-                env=env,
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,  # Ctrl-C is the lab's
-            )
-        ended = asyncio.create_task(process.wait())
-        with awaiting(what):
-            while not (await asyncio.wait([ended], timeout=EVERY_S))[0]:
-                tell(f"  {time.monotonic() - began:.0f} s: {_last(log, 1)[:SHOWN_CHARACTERS]}")
-        code = ended.result()
+        with log.open("wb") as file, awaiting(what):
+            async with programs.running(words, root, env, file, subprocess.STDOUT) as process:
+                ended = asyncio.create_task(process.wait())
+                while not (await asyncio.wait([ended], timeout=EVERY_S))[0]:
+                    tell(f"  {time.monotonic() - began:.0f} s: {_last(log, 1)[:SHOWN_CHARACTERS]}")
     except FileNotFoundError as error:
         raise cli.ComposeError(f"{words[0]} cannot be run: {error.strerror}") from error
-    finally:
-        if process and code is None:
-            kill_group(process.pid)
-            await surely(process.wait())
-    if code:
+    if code := ended.result():
         said = _last(log, SHOWN_LINES)
         hint = f"\n{BUNDLE}" if OWN_CERTIFICATES.search(log.read_text("utf-8", "replace")) else ""
         raise cli.ComposeError(f"{what} failed (exit code {code}); its last lines ({LOG}):\n{said}{hint}")

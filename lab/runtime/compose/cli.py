@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from lab.errors import LabError
-from lab.kit.tasks import awaiting, surely
+from lab.kit.tasks import awaiting
+from lab.runtime import programs
 from lab.runtime.compose import dotenv, sources
-from lab.runtime.leash import kill_group
 
 OLDEST = (2, 20)
 PATIENCE_S = 60.0
@@ -61,28 +61,15 @@ async def run(root: Path, *words: str, within_s: float = PATIENCE_S, env: Mappin
         dotenv.ensure(root)
     except OSError as error:
         raise ComposeError(f"{error.filename or root}: cannot be written ({error.strerror})") from error
-    process, out = None, None
+    begun = programs.running(argv(*words), root, {**environment(root), **(env or {})}, subprocess.PIPE, subprocess.PIPE)
     try:
-        process = await asyncio.create_subprocess_exec(
-            *argv(*words),
-            cwd=root,
-            env={**environment(root), **(env or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,  # Ctrl-C is the lab's
-        )
         with awaiting(f"`docker compose {_verb(words)}`"):
-            async with asyncio.timeout(within_s):
+            async with begun as process, asyncio.timeout(within_s):
                 out, err = await process.communicate()
     except FileNotFoundError as error:
         raise ComposeError("there is no `docker` on PATH: https://docs.docker.com/engine/install/") from error
     except TimeoutError as error:
         raise ComposeError(f"`docker compose {' '.join(words)}` took longer than {within_s:g} s") from error
-    finally:
-        if process and out is None:
-            kill_group(process.pid)  # `docker` has its plugin do the work, which would outlive it and holds its outputs
-            await surely(process.wait())
     if process.returncode:
         raise ComposeError(last_words(words, err.decode(errors="replace")))
     return out.decode(errors="replace")
