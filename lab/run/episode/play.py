@@ -10,8 +10,6 @@ from pathlib import Path
 
 from lab.faults.kit import barrier
 from lab.load.driver import LoadDriver, Plan
-from lab.metrics import panel_max
-from lab.model import Scenario
 from lab.model.bench import Moment
 from lab.observe import events
 from lab.observe.canary import Canary, watch
@@ -25,7 +23,7 @@ from lab.run.episode.closing import collect, finish
 from lab.run.episode.context import RunContext
 from lab.run.episode.edges import urls
 from lab.run.episode.phases import pass_phases
-from lab.run.episode.plan import EpisodePlan
+from lab.run.episode.plan import EpisodePlan, judged_by_panels
 from lab.runtime.base import Running, Stack
 
 LEAD_IN_S = 0.5  # from "go" to the first arrival: the load generator must have read it by then
@@ -68,14 +66,6 @@ async def _events(plan: EpisodePlan, capture: EpisodeCapture, logs: Path, moment
     return [*told, *events.seen(moments, t0_epoch_s, lasts_s)]
 
 
-def _judged_by_panels(scenario: Scenario) -> bool:
-    """Whether a claim rests on what Prometheus saw, so that it has to see the first second too.
-
-    A Prometheus that was just started scrapes 5 s later. Where panels only show, the load does not wait for that.
-    """
-    return any(claim.metric.name == panel_max.__name__ for claim in scenario.claims)
-
-
 async def _start(
     context: RunContext, plan: EpisodePlan, capture: EpisodeCapture, logs: Path, stack: AsyncExitStack
 ) -> tuple[Running, LoadDriver]:
@@ -97,8 +87,8 @@ async def _start(
     if context.prometheus:
         scraping = asyncio.create_task(context.prometheus.scraping())
         stack.callback(scraping.cancel)
-        if _judged_by_panels(scenario):
-            await scraping
+        if judged_by_panels(scenario) and not await scraping:
+            capture.notes.append("Prometheus had not come to scrape when the load began: panels lack their beginning")
     capture.meter = Meter.start(context.supervisor.spawn, load_dir)
     stack.push_async_callback(capture.meter.stop)
     capture.clock = EpisodeClock(LEAD_IN_S)

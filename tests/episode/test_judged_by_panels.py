@@ -1,0 +1,12 @@
+"""Which experiments have their load wait until Prometheus scrapes."""
+
+from __future__ import annotations
+
+from lab.catalogue import find
+from lab.run.episode.plan import judged_by_panels
+
+
+def test_a_claim_on_a_panel_waits_for_prometheus_and_a_panel_that_only_shows_does_not() -> None:
+    """A Prometheus that was just started takes 5 s, which every other run saves."""
+    assert judged_by_panels(find("blocking-event-loop").spec())
+    assert not judged_by_panels(find("circuit-breaker").spec())
