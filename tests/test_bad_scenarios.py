@@ -282,6 +282,14 @@ def test_the_leader_kill_at_half_its_length_cannot_show_its_gap() -> None:
     assert any('asks for at least 5 s, and "killed" lasts 5 s: it cannot hold.' in sentence for sentence in found)
 
 
+def test_a_count_that_a_shorter_phase_may_not_reach_is_named_before_the_run() -> None:
+    """130 updates in 6 s are half as many in 3; a rate stays what it is."""
+    found = out_of_reach(find("lost-update").scenario, 0.5)
+    assert any('counts at least 130, and "fault" lasts 3 s instead of 6: it may not hold.' in each for each in found)
+    assert not any("may not hold" in each for each in out_of_reach(find("lost-update").scenario, 2.0))
+    assert not any("denied" in each for each in out_of_reach(find("retry-storm").scenario, 0.5))
+
+
 def test_all_mistakes_are_named_at_once(tmp_path: Path) -> None:
     """A file with three mistakes gives three sentences, not the first."""
     text = (

@@ -18,6 +18,7 @@ MIN_SAMPLES = 20  # operations that a claim rests on, as the judge asks
 _WITHIN_A_PHASE = ("catch_up_s", "detect_s", "longest_gap_s", "recovery_s")
 _CUT_AT_ITS_END = ("catch_up_s", "recovery_s")  # "at least the whole phase" is the most that they can say
 _OF_ARRIVALS = ("messages_lost", "requests", "requests_lost", "stale_reads")
+_COUNTED = (*_OF_ARRIVALS, "acknowledged_lost", "attempts", "counter_increase", "highest_rise", "updates_lost")
 _NEEDS = {"p95_ms": 20, "p99_ms": 100, "p999_ms": 1000, "naive_p99_ms": 100}
 
 
@@ -44,7 +45,7 @@ def out_of_reach(scenario: Scenario, scale: float, turned: bool = False) -> list
         scaled = Phase(phase.name, phase.lasts_s * scale)
         problems = [*_against_the_length(claim, scaled), *_against_the_load(claim, scaled, scenario)]
         problems += _against_the_timeout(claim, scenario) if turned else []
-        problems = problems or list(_too_few(claim, scaled, scenario))
+        problems = problems or [*_counted(claim, phase, scale), *_too_few(claim, scaled, scenario)]
         found += [f'{where} claim "{claim.text}" {problem}' for problem in problems]
     return found
 
@@ -73,6 +74,13 @@ def _against_the_load(claim: Claim, phase: Phase, scenario: Scenario) -> Problem
     if claim.at_least > most:
         due = f'some {expected:.0f} are due in "{phase.name}"'
         yield f"asks for at least {claim.at_least:g}, and {due}: it cannot hold."
+
+
+def _counted(claim: Claim, phase: Phase, scale: float) -> Problems:
+    """A count grows with its phase, and how many the system makes in a shorter one is not known before."""
+    if scale < 1 and claim.of is None and claim.at_least is not None and claim.metric.name in _COUNTED:
+        lasts = f'"{phase.name}" lasts {phase.lasts_s * scale:g} s instead of {phase.lasts_s:g}'
+        yield f"counts at least {claim.at_least:g}, and {lasts}: it may not hold."
 
 
 def _against_the_timeout(claim: Claim, scenario: Scenario) -> Problems:
