@@ -14,6 +14,7 @@ draw in nobody's Grafana, unless a test brings one.
 from __future__ import annotations
 
 import base64
+import faulthandler
 import json
 import os
 import signal
@@ -39,6 +40,8 @@ if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
 WHOLE_RUNS = 1  # each time; CI makes circuit-breaker's beside them, and three mutants, which are whole runs too
 COVERAGE = "COVERAGE_PROCESS_CONFIG"  # with this in its environment a Python measures its coverage
 DRAWN_ONCE = "tests/report/"
+STUCK_S = 300.0  # the limit of pyproject.toml cannot end a fixture, or who holds Python's lock: their process ends then
+STDERR = os.dup(2)  # while a test runs, 2 is pytest's
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -69,13 +72,23 @@ def marked(item: pytest.Item, mark: str) -> bool:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
-    """Measure coverage as a test's marks say, in this process and in those that it starts."""
+    """Measure coverage as a test's marks say, in this process and in those that it starts; end it where it is stuck."""
     with ExitStack() as stack:
+        stack.callback(faulthandler.cancel_dump_traceback_later)
         if marked(item, "untraced"):
             stack.enter_context(untraced())
         elif marked(item, "greenlets"):
             stack.enter_context(in_greenlets())
         return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """Begin to watch: anew for each part of a test and each try, since pytest ends it where one fails."""
+    faulthandler.dump_traceback_later(STUCK_S, exit=True, file=STDERR)
+
+
+pytest_runtest_call = pytest_runtest_teardown = pytest_runtest_setup
 
 
 @contextmanager
