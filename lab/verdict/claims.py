@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab import metrics
-from lab.metrics import Measured, Window
+from lab.metrics import Measured, Window, panel_max
+from lab.metrics.counts import COUNTS
+from lab.model import Claim
 from lab.record import ClaimResult, ClaimSpec, Run, Verdict
 from lab.record.words import bounds, nearest_bound, quantity
 from lab.verdict.as_sent import Reading, reread
@@ -18,19 +20,15 @@ from lab.verdict.trials import Typical, typical, worst
 DID_NOT_HURT = "did not hurt: "
 MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
 MIN_COUNT_UNDER_A_RATIO = 20  # one standard error of a count of 20 is 4.5: a ratio to fewer is mostly chance
-COUNTS = {
-    "acknowledged_lost",
-    "attempts",
-    "counter_increase",
-    "keys_listed",
-    "messages_again",
-    "messages_lost",
-    "requests",
-    "requests_lost",
-    "stale_reads",
-    "updates_lost",
-}  # they grow with the length of the phase
 SHARES = {"error_ratio", "success_ratio"}
+
+
+def rest_on_panels(claims: Iterable[Claim]) -> bool:
+    """Whether one of them is measured by what Prometheus saw, which then has to see the first second too.
+
+    A Prometheus that was just started scrapes 5 s later. Where panels only show, the load does not wait for that.
+    """
+    return any(claim.metric.name == panel_max.__name__ for claim in claims)
 
 
 @dataclass(frozen=True)

@@ -151,6 +151,7 @@ def test_upstream_is_asked_anew_each_time(server: Toxiproxy):
     with edge.connect() as sock:
         assert ending(sock) in ("FIN", "RST")
     with socket.create_server(("127.0.0.1", int(first.address.rpartition(":")[2]))) as again, edge.connect() as sock:
+        again.settimeout(10)
         answer, _ = again.accept()
         answer.sendall(b"back")
         answer.close()

@@ -1,6 +1,7 @@
 """A lab in small, to be killed: `python driver_of_a_stack.py <folder> <run>` starts a stack and waits."""
 
 import asyncio
+import signal
 import sys
 import time
 from pathlib import Path
@@ -30,4 +31,7 @@ async def drive(folder: Path, run: str, *more: str) -> None:
 
 
 if __name__ == "__main__":
+    signal.signal(
+        signal.SIGHUP, signal.SIG_DFL
+    )  # under nohup it is ignored, and children inherit that
     asyncio.run(drive(Path(sys.argv[1]), *sys.argv[2:]))

@@ -27,11 +27,6 @@ def runs(tmp_path):
     return tmp_path / "runs"
 
 
-def _take_hangups():
-    """Under nohup, as in many a CI, SIGHUP is ignored, and children inherit that."""
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
-
-
 @pytest.fixture
 def driven(tmp_path, runs, request):
     """A lab in small with a stack that is up: the process, the run's id, its ports."""
@@ -43,7 +38,6 @@ def driven(tmp_path, runs, request):
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), *sys.path]), "TOXIPROXY": "builtin"},
         text=True,
-        preexec_fn=_take_hangups,
     )
     line = process.stdout.readline()
     assert line, "the driver did not come up"

@@ -46,6 +46,7 @@ def test_it_stops_when_asked(number):
         with urllib.request.urlopen(request, timeout=10) as answer:
             edge = int(json.load(answer)["listen"].rsplit(":", 1)[1])
         with socket.create_connection(("127.0.0.1", edge), timeout=10) as client:
+            upstream.settimeout(10)
             upstream.accept()[0].close()
             child.send_signal(number)
             assert child.wait(10) == 0

@@ -60,7 +60,8 @@ async def test_ctrl_c_while_docker_compose_starts_ends_its_plugin_too(tmp_path, 
     task = asyncio.create_task(cli.run(tmp_path, "up"))
     for _ in range(2):
         await asyncio.sleep(0)  # the program runs, its start is not through
-    while not (docker.exists() and docker.read_text().strip()):
+    until_s = time.monotonic() + 15
+    while not (docker.exists() and docker.read_text().strip()) and time.monotonic() < until_s:
         time.sleep(0.01)  # noqa: ASYNC251 - no turn of the loop, so that it stays so
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

@@ -40,7 +40,7 @@ def elsewhere(settings: S, build: Build[S], lines: Lines) -> Iterator[Running]:
         yield there[0]
     finally:
         done.set()
-        thread.join()
+        thread.join(30)
 
 
 @pytest.fixture

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from itertools import accumulate
 from typing import Any
 
-from lab.metrics import panel_max
 from lab.model import Env, Fault, Link, Member, Phase, Scenario, Service, Variant
 from lab.model.optional import links_of, members_of
 
@@ -73,11 +72,3 @@ def _engines(member: Member, waited_for: set[Service]) -> Env:
 
 def _faults(phases: Sequence[Phase]) -> list[Fault]:
     return [fault for phase in phases for fault in phase.faults]
-
-
-def judged_by_panels(scenario: Scenario) -> bool:
-    """Whether a claim rests on what Prometheus saw, so that it has to see the first second too.
-
-    A Prometheus that was just started scrapes 5 s later. Where panels only show, the load does not wait for that.
-    """
-    return any(claim.metric.name == panel_max.__name__ for claim in scenario.claims)

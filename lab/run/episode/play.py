@@ -23,8 +23,9 @@ from lab.run.episode.closing import collect, finish
 from lab.run.episode.context import RunContext
 from lab.run.episode.edges import urls
 from lab.run.episode.phases import pass_phases
-from lab.run.episode.plan import EpisodePlan, judged_by_panels
+from lab.run.episode.plan import EpisodePlan
 from lab.runtime.base import Running, Stack
+from lab.verdict.claims import rest_on_panels
 
 LEAD_IN_S = 0.5  # from "go" to the first arrival: the load generator must have read it by then
 
@@ -87,7 +88,7 @@ async def _start(
     if context.prometheus:
         scraping = asyncio.create_task(context.prometheus.scraping())
         stack.callback(scraping.cancel)
-        if judged_by_panels(scenario) and not await scraping:
+        if rest_on_panels(scenario.claims) and not await scraping:
             capture.notes.append("Prometheus had not come to scrape when the load began: panels lack their beginning")
     capture.meter = Meter.start(context.supervisor.spawn, load_dir)
     stack.push_async_callback(capture.meter.stop)
