@@ -71,3 +71,11 @@ def test_a_stale_file_goes_when_up_begins(tmp_path: Path, other: subprocess.Pope
     file = engine(tmp_path, f"{other.pid}{began}\n", "up")
     assert other.poll() is None
     assert list(file.parent.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [[], ["upp"]])
+def test_a_word_that_it_does_not_know_is_answered_with_those_it_does(words: list[str]) -> None:
+    """And nothing is started or stopped."""
+    done = subprocess.run([ROOT / ".ci" / "engine", *words], capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == "which of them: .ci/engine up, .ci/engine swarm or .ci/engine down\n"
