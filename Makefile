@@ -126,7 +126,7 @@ images-debian: setup ## The same without a registry, from Debian packages
 stack: setup ## The file for `docker stack deploy` [PROFILES="exchange raft" PORTS=host]
 	@$(call quietly,$(LAB) stack $(foreach profile,$(call all-quoted,PROFILES),--profile $(profile)) $(call option,--ports,PORTS))
 
-# pytest-xdist 3.8 hands what a crashed worker had left to nobody and waits for ever: the crash ends the tests instead.
+# pytest-xdist 3.8 may hang when a worker crashes, since its remaining tests are not reassigned: end the run instead.
 .PHONY: test
 test: setup-dev ## The whole test suite, with coverage
 	@$(call quietly,$(PY) -m pytest -m alone)

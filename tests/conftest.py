@@ -40,7 +40,7 @@ if signal.getsignal(signal.SIGQUIT) == signal.SIG_IGN:
 WHOLE_RUNS = 1  # each time; CI makes circuit-breaker's beside them, and three mutants, which are whole runs too
 COVERAGE = "COVERAGE_PROCESS_CONFIG"  # with this in its environment a Python measures its coverage
 DRAWN_ONCE = "tests/report/"
-STUCK_S = 300.0  # the limit of pyproject.toml cannot end a fixture, or who holds Python's lock: their process ends then
+STUCK_S = 300.0  # ends the process where pyproject.toml's timeout cannot: in a fixture, or while the GIL is held
 STDERR = os.dup(2)  # while a test runs, 2 is pytest's
 
 
@@ -84,7 +84,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
-    """Begin to watch: anew for each part of a test and each try, since pytest ends it where one fails."""
+    """Arm the watchdog for each stage of a test and each rerun: a failure makes pytest disarm it."""
     faulthandler.dump_traceback_later(STUCK_S, exit=True, file=STDERR)
 
 

@@ -283,9 +283,9 @@ def test_the_leader_kill_at_half_its_length_cannot_show_its_gap() -> None:
 
 
 def test_a_count_that_a_shorter_phase_may_not_reach_is_named_before_the_run() -> None:
-    """130 updates in 6 s are half as many in 3; a rate stays what it is."""
+    """A bound of 130 updates in 6 s may be out of reach in 3 s; a rate does not depend on the length."""
     found = out_of_reach(find("lost-update").scenario, 0.5)
-    assert any('counts at least 130, and "fault" lasts 3 s instead of 6: it may not hold.' in each for each in found)
+    assert any('counts at least 130, and "fault" lasts 3 s instead of 6 s: it may not hold.' in each for each in found)
     assert not any("may not hold" in each for each in out_of_reach(find("lost-update").scenario, 2.0))
     assert not any("denied" in each for each in out_of_reach(find("retry-storm").scenario, 0.5))
 

@@ -78,4 +78,4 @@ def test_a_word_that_it_does_not_know_is_answered_with_those_it_does(words: list
     """And nothing is started or stopped."""
     done = subprocess.run([ROOT / ".ci" / "engine", *words], capture_output=True, text=True, timeout=30, check=False)
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout == "which of them: .ci/engine up, .ci/engine swarm or .ci/engine down\n"
+    assert done.stdout == "usage: .ci/engine up | swarm | down\n"

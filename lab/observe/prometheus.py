@@ -34,7 +34,7 @@ READY_WITHIN_S = 10.0
 PROXY = "fault-proxy"
 NO_ORIGIN = "none"  # no page's origin is called so: by default pages of every site may read all that is stored
 NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
-LATE_S = NOTICE_S + 1.0  # panels that begin later than this are worth a word: the first load does not wait for it
+LATE_S = NOTICE_S + 1.0  # a note reports panels that begin later: the first load does not wait for the first scrape
 
 
 @dataclass(frozen=True)

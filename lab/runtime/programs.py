@@ -56,7 +56,7 @@ async def running(
         )
     )
     try:
-        await asyncio.wait([begun])  # a start that is cancelled kills the program, and not what it has started by then
+        await asyncio.wait([begun])  # asyncio kills a program whose start is cancelled, but not its children
         yield begun.result()
     except BaseException:
         await surely(_kill(begun))

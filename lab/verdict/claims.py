@@ -24,9 +24,9 @@ SHARES = {"error_ratio", "success_ratio"}
 
 
 def rest_on_panels(claims: Iterable[Claim]) -> bool:
-    """Whether one of them is measured by what Prometheus saw, which then has to see the first second too.
+    """Whether a claim is measured on a panel, so that Prometheus has to scrape from the first second on.
 
-    A Prometheus that was just started scrapes 5 s later. Where panels only show, the load does not wait for that.
+    A new Prometheus first scrapes 5 s after its start. Where no claim needs a panel, the load does not wait for that.
     """
     return any(claim.metric.name == panel_max.__name__ for claim in claims)
 

@@ -77,8 +77,7 @@ scenario = Scenario(
         # Half a second of work is 4.2 bookings, and the queue grows by 10.4 - 8.4 a second: the trades of the first 2 s
         # succeed, 20 of 120. Nothing that the budget can do saves those after them.
         Claim("trades succeed until the queue is full", "budget", "fault", metrics.success_ratio(), at_least=0.1),
-        # Of 120 trades 20 succeed in the first 2 s, and 9 of the others have a token: some 90 are not tried again, 7.5
-        # a second.
+        # Of 120 trades 20 succeed in the first 2 s, and 9 of the others have a token: some 90 are not retried, 7.5/s.
         Claim("the price: retries are denied", "budget", "fault", denied_per_s, at_least=5, price=True),
         # 12 s at 10 x 1.1 - 8.4 a second leave 31 waiting, 9 of them half a second of work. The other 22 are cleared at
         # 18.5 - 11 a second: 2.9 s, and 4.9 s on a machine that adds 6 ms to each booking. A stumble before the budget

@@ -31,7 +31,5 @@ async def drive(folder: Path, run: str, *more: str) -> None:
 
 
 if __name__ == "__main__":
-    signal.signal(
-        signal.SIGHUP, signal.SIG_DFL
-    )  # under nohup it is ignored, and children inherit that
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup it is ignored, and children inherit that
     asyncio.run(drive(Path(sys.argv[1]), *sys.argv[2:]))

@@ -56,7 +56,7 @@ async def test_ctrl_c_ends_docker_compose_with_its_plugin(tmp_path, docker):
 
 
 async def test_ctrl_c_while_docker_compose_starts_ends_its_plugin_too(tmp_path, docker):
-    """asyncio kills a program whose start is cancelled, and knows nothing of what that has begun by then."""
+    """asyncio kills a program whose start is cancelled, but not its children."""
     task = asyncio.create_task(cli.run(tmp_path, "up"))
     for _ in range(2):
         await asyncio.sleep(0)  # the program runs, its start is not through

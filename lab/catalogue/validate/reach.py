@@ -81,7 +81,7 @@ def _counted(claim: Claim, phase: Phase, scale: float) -> Problems:
     if claim.metric.name not in {*COUNTS, "highest_rise"} or claim.of is not None:
         return
     if scale < 1 and claim.at_least is not None and claim.at_least > 1:
-        lasts = f'"{phase.name}" lasts {phase.lasts_s * scale:g} s instead of {phase.lasts_s:g}'
+        lasts = f'"{phase.name}" lasts {phase.lasts_s * scale:g} s instead of {phase.lasts_s:g} s'
         yield f"counts at least {claim.at_least:g}, and {lasts}: it may not hold."
 
 
