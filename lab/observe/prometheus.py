@@ -31,10 +31,10 @@ from lab.runtime.tools import Program
 SCRAPE_EVERY_S = 1
 SCRAPE_TIMEOUT_MS = 900  # less than the interval, so that a silent service costs one sample and never two
 READY_WITHIN_S = 10.0
+LATE_S = 2.0  # panels that begin later than this are worth a word
 PROXY = "fault-proxy"
 NO_ORIGIN = "none"  # no page's origin is called so: by default pages of every site may read all that is stored
 NOTICE_S = 5.0  # how often Prometheus looks at new targets; fixed in its source
-LATE_S = NOTICE_S + 1.0  # a note reports panels that begin later: the first load does not wait for the first scrape
 
 
 @dataclass(frozen=True)

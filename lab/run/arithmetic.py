@@ -5,7 +5,7 @@ from __future__ import annotations
 from lab.kit.screen import lasting
 from lab.record import Spec
 
-AROUND_S = 3  # what starting, draining, collecting and stopping one variant takes
+AROUND_S = 6  # what starting, draining, collecting and stopping one variant takes
 
 
 def arithmetic(spec: Spec, trials: int = 1) -> str:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
 from lab import metrics
-from lab.metrics import Measured, Window, panel_max
+from lab.metrics import Measured, Window
 from lab.metrics.counts import COUNTS
-from lab.model import Claim
 from lab.record import ClaimResult, ClaimSpec, Run, Verdict
 from lab.record.words import bounds, nearest_bound, quantity
 from lab.verdict.as_sent import Reading, reread
@@ -21,14 +20,6 @@ DID_NOT_HURT = "did not hurt: "
 MIN_SAMPLES = 20  # below this a median says little and a p90 rests on two samples
 MIN_COUNT_UNDER_A_RATIO = 20  # one standard error of a count of 20 is 4.5: a ratio to fewer is mostly chance
 SHARES = {"error_ratio", "success_ratio"}
-
-
-def rest_on_panels(claims: Iterable[Claim]) -> bool:
-    """Whether a claim is measured on a panel, so that Prometheus has to scrape from the first second on.
-
-    A new Prometheus first scrapes 5 s after its start. Where no claim needs a panel, the load does not wait for that.
-    """
-    return any(claim.metric.name == panel_max.__name__ for claim in claims)
 
 
 @dataclass(frozen=True)

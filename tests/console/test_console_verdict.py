@@ -219,9 +219,9 @@ def test_the_plan_is_the_arithmetic_of_the_run() -> None:
     spec = find("circuit-breaker").spec(0.5)
     assert arithmetic(spec) == (
         "2 variants (off, on) x 25 s (baseline 3 s, blip 2 s, healed 4.5 s, fault 10 s, recovery 5.5 s) = 50 s,"
-        " and about 6 s to start and stop"
+        " and about 12 s to start and stop"
     )
-    assert "fault 10 s, recovery 5.5 s) x 3 trials = 2 min 30 s, and about 18 s" in arithmetic(spec, 3)
+    assert "fault 10 s, recovery 5.5 s) x 3 trials = 2 min 30 s, and about 36 s" in arithmetic(spec, 3)
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,6 @@ from lab.run.episode.edges import urls
 from lab.run.episode.phases import pass_phases
 from lab.run.episode.plan import EpisodePlan
 from lab.runtime.base import Running, Stack
-from lab.verdict.claims import rest_on_panels
 
 LEAD_IN_S = 0.5  # from "go" to the first arrival: the load generator must have read it by then
 
@@ -86,10 +85,7 @@ async def _start(
     load_urls = [running.address(service).url for service in scenario.load.services]
     await driver.prepare(Plan(load_urls, scenario.load, plan.lasts_s, capture.seed, salt, ends=plan.ends))
     if context.prometheus:
-        scraping = asyncio.create_task(context.prometheus.scraping())
-        stack.callback(scraping.cancel)
-        if rest_on_panels(scenario.claims) and not await scraping:
-            capture.notes.append("Prometheus had not come to scrape when the load began: panels lack their beginning")
+        await context.prometheus.scraping()  # so that the panels show the first second too
     capture.meter = Meter.start(context.supervisor.spawn, load_dir)
     stack.push_async_callback(capture.meter.stop)
     capture.clock = EpisodeClock(LEAD_IN_S)
