@@ -41,6 +41,7 @@ def elsewhere(settings: S, build: Build[S], lines: Lines) -> Iterator[Running]:
     finally:
         done.set()
         thread.join(30)
+        assert not thread.is_alive()
 
 
 @pytest.fixture
